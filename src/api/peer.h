@@ -1,0 +1,65 @@
+/* peer.h - between the edge (net/) and the API: who asks, and how replies reach them.
+ * net/ owns a peer: one per WebSocket connection, and one per HTTP request. It calls kdm_api_*();
+ * the API calls the peer's ops. A peer may go away at any time (kdm_api_gone): its requests are then
+ * cut loose, what they already sent to the store goes on, nothing is sent any more. Loop thread only.
+ */
+#ifndef KDM_API_PEER_H
+#define KDM_API_PEER_H
+
+#include "base/buf.h"
+#include "base/id.h"
+
+struct kdm_api;
+struct kdm_peer;
+struct kdm_request;
+
+struct kdm_http_header {
+    struct kdm_str name, value;
+};
+
+/* What HTTP needs beside a JSON text. All lent for the call. */
+struct kdm_http_response {
+    int status;
+    struct kdm_str body;         /* empty: no body */
+    struct kdm_str content_type; /* none: application/json */
+    struct kdm_str request_id;   /* X-Kuzzle-Request-Id */
+    const struct kdm_http_header *headers; /* further ones: set by the action, CORS, .. */
+    size_t header_count;
+};
+
+struct kdm_peer_ops {
+    /* WebSocket: queues one text message (copied); many of one loop turn leave in one write. */
+    void (*send)(struct kdm_peer *peer, struct kdm_str text);
+    /* HTTP: the one reply of this peer (copied). net/ adds Content-Length, Connection, Content-Encoding,
+     * X-Kuzzle-Node and the Access-Control headers. After it the peer is still net's to end. */
+    void (*respond)(struct kdm_peer *peer, const struct kdm_http_response *response);
+};
+
+struct kdm_peer {
+    const struct kdm_peer_ops *ops;
+    const char *protocol;         /* "websocket" or "http" */
+    struct kdm_str origin;        /* Origin header of the request or the upgrade; none: absent */
+    struct kdm_str cookie;        /* Cookie header, likewise */
+    char id[KDM_UUID_LEN];        /* connection id */
+    struct kdm_request *requests; /* the API's: those in flight */
+};
+
+/* One HTTP request, read completely, decompressed, within limits. All lent for the call. */
+struct kdm_http_request {
+    struct kdm_str verb;  /* "GET" */
+    struct kdm_str path;  /* "/index/collection/id", percent-decoded as lws hands it out */
+    struct kdm_str query; /* "a=1&b", raw: still percent-encoded; empty when absent */
+    struct kdm_str content_type, authorization, volatile_json, request_id;
+    struct kdm_str body; /* empty: none */
+};
+
+/* A WebSocket message. `text` is lent and may be changed or gone after the call. */
+void kdm_api_message(struct kdm_api *api, struct kdm_peer *peer, struct kdm_str text);
+
+/* An HTTP request on a fresh HTTP peer. Exactly one respond() follows, now or later, unless the peer goes. */
+void kdm_api_http(struct kdm_api *api, struct kdm_peer *peer, const struct kdm_http_request *request);
+
+/* The peer is about to be freed. */
+void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer);
+
+#endif

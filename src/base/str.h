@@ -1,0 +1,58 @@
+/* str.h - a slice of text: a pointer and a length, owned by somebody else.
+ * Nearly all text in kdm is a slice of a frame, a reply of Redis or an arena, so
+ * it is not NUL-terminated and may hold U+0000. Pure functions, any thread.
+ */
+#ifndef KDM_BASE_STR_H
+#define KDM_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct kdm_str {
+    const char *ptr; /* NULL: there is no text, which differs from the empty text */
+    size_t len;      /* bytes */
+};
+
+#define KDM_STR(literal)                                                                           \
+    ((struct kdm_str){ .ptr = (literal), .len = sizeof(literal) - 1 })
+#define KDM_STR_NONE ((struct kdm_str){ .ptr = NULL, .len = 0 })
+
+/* For printf: kdm_log_info("no index " KDM_FMT, KDM_ARG(name)). */
+#define KDM_FMT    "%.*s"
+#define KDM_ARG(s) (int)(s).len, (s).ptr
+
+static inline bool kdm_str_none(struct kdm_str s)
+{
+    return s.ptr == NULL;
+}
+
+static inline struct kdm_str kdm_str_of(const char *cstr)
+{
+    return cstr == NULL ? KDM_STR_NONE : (struct kdm_str){ .ptr = cstr, .len = strlen(cstr) };
+}
+
+static inline bool kdm_str_eq(struct kdm_str a, struct kdm_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool kdm_str_starts(struct kdm_str s, struct kdm_str prefix)
+{
+    return s.len >= prefix.len && memcmp(s.ptr, prefix.ptr, prefix.len) == 0;
+}
+
+/* The rest of `s` behind its first `n` bytes; n <= s.len. */
+static inline struct kdm_str kdm_str_from(struct kdm_str s, size_t n)
+{
+    return (struct kdm_str){ .ptr = s.ptr + n, .len = s.len - n };
+}
+
+/* Byte order, shorter first when one is the other's beginning; <0, 0, >0. */
+int kdm_str_cmp(struct kdm_str a, struct kdm_str b);
+
+/* Reads a whole decimal integer ("-12", no blanks, no '+'). false when it is none or
+ * does not fit; *ret_value then stays untouched. */
+bool kdm_str_int64(struct kdm_str s, long long *ret_value);
+
+#endif

@@ -1,0 +1,89 @@
+/* redis.h - one connection to Redis on the loop.
+ * Commands are pipelined: those of one loop turn leave in one write, from a uv_prepare.
+ * Each command's callback is called exactly once, from the loop and never inside the call
+ * that sent it, also when Redis goes away (KDM_ERR_SERVICES_CACHE_NOT_CONNECTED) or the
+ * deadline passes first. Reconnects by itself with a growing pause. Stock
+ * hiredis/adapters/libuv.h loses connection failures; ours does not (design section 8).
+ * Loop thread only.
+ */
+#ifndef KDM_REDIS_REDIS_H
+#define KDM_REDIS_REDIS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include <hiredis/hiredis.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct kdm_redis;
+
+/* How a command ended, as seen from here. */
+enum kdm_redis_outcome {
+    KDM_REDIS_OK,       /* reply is there; it may be an error reply (type REDIS_REPLY_ERROR) */
+    KDM_REDIS_UNSENT,   /* it certainly did not reach Redis: safe to say "not done" */
+    KDM_REDIS_LOST,     /* the connection ended or the deadline passed before the answer came: unknown */
+};
+
+/* `reply` is lent until the call returns; NULL unless KDM_REDIS_OK. */
+typedef void kdm_redis_fn(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply);
+
+/* A Lua script, embedded at build time from src/.../NAME.lua. */
+struct kdm_redis_script {
+    const char *name;
+    const char *text;
+    size_t len;
+    char sha1[41];
+};
+
+/* What the owner wants to hear; each may be NULL. Called from the loop. */
+struct kdm_redis_events {
+    void *ctx;
+    /* Connected and checked (a Redis that is loading is not ready yet). `run_id` is Redis's own; it
+     * differs from the last one when Redis was restarted or another one took its place. */
+    void (*on_ready)(void *ctx, struct kdm_str run_id);
+    void (*on_lost)(void *ctx, const char *reason);
+    /* A message of a channel that was subscribed with kdm_redis_subscribe(). */
+    void (*on_message)(void *ctx, struct kdm_str channel, struct kdm_str payload);
+};
+
+/* Opens a connection to `url`: redis://[:password@]host:port[/db] or unix:/path[?db=N]. Returns NULL
+ * and writes one line to *ret_error (static or arena-free, caller frees with free()) for a URL that
+ * can't be used (rediss:, sentinel and cluster URLs among them); a Redis that is down is found out
+ * later. Scripts are loaded at each connect. */
+struct kdm_redis *kdm_redis_open(uv_loop_t *loop, const char *url,
+                                 const struct kdm_redis_script *const *scripts, size_t script_count,
+                                 const struct kdm_redis_events *events, char **ret_error);
+
+/* Ends what is pending (LOST or UNSENT), closes, frees once its handles are closed. NULL is fine. */
+void kdm_redis_close(struct kdm_redis *redis);
+
+bool kdm_redis_ready(const struct kdm_redis *redis);
+
+/* Sends a command; argument texts are copied before the call returns. While Redis is away the command
+ * waits for it until its deadline (monotonic ms, see base/clock.h), then ends as UNSENT; pending bytes
+ * are bounded, beyond the bound it ends as UNSENT at once (from the loop). */
+void kdm_redis_command(struct kdm_redis *redis, const struct kdm_str *args, size_t count,
+                       int64_t deadline_ms, kdm_redis_fn *fn, void *ctx);
+
+/* EVALSHA of a script given at open; args = keys, then arguments. Falls back to loading it again on
+ * NOSCRIPT. */
+void kdm_redis_eval(struct kdm_redis *redis, const struct kdm_redis_script *script,
+                    const struct kdm_str *args, size_t key_count, size_t count, int64_t deadline_ms,
+                    kdm_redis_fn *fn, void *ctx);
+
+/* Subscribes this connection to a channel; lasts over reconnects. A connection that subscribes is used
+ * for nothing else (RESP2). */
+void kdm_redis_subscribe(struct kdm_redis *redis, struct kdm_str channel);
+
+/* Forgets the callbacks of `ctx`: its commands run on, their answers are dropped. */
+void kdm_redis_forget(struct kdm_redis *redis, void *ctx);
+
+/* The text of a string, status or error reply; none for nil and others. */
+static inline struct kdm_str kdm_reply_str(const redisReply *reply)
+{
+    if (reply == NULL || reply->str == NULL)
+        return KDM_STR_NONE;
+    return (struct kdm_str){ .ptr = reply->str, .len = (size_t)reply->len };
+}
+
+#endif
