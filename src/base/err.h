@@ -20,6 +20,10 @@ struct kdm_err_row {
     const char *name;     /* for the log: the id, or the table's key where the id is NULL */
 };
 
+/* The generated table, indexed by enum kdm_err; row 0 (KDM_OK) is empty. */
+extern const struct kdm_err_row kdm_err_rows[];
+extern const size_t kdm_err_row_count;
+
 /* The row of `err`; KDM_OK has none (asserted). */
 const struct kdm_err_row *kdm_err_row(enum kdm_err err);
 
@@ -34,9 +38,9 @@ struct kdm_failure {
     struct kdm_str message;      /* the row's text with the props put in */
     const struct kdm_str *props; /* what fills the placeholders, in order */
     uint32_t prop_count;
-    uint32_t raw_props;          /* bit n: prop n is JSON text (a number, ..), not a string */
-    struct kdm_str extra;        /* more members, as JSON text without braces:
-                                    "\"count\":2,\"errors\":[..]"; none: none */
+    uint32_t raw_props;   /* bit n: prop n is JSON text (a number, ..), not a string */
+    struct kdm_str extra; /* more members, as JSON text without braces:
+                             "\"count\":2,\"errors\":[..]"; none: none */
 };
 
 /* Fills *ret_failure; copies the props into the arena. */

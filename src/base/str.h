@@ -14,9 +14,8 @@ struct kdm_str {
     size_t len;      /* bytes */
 };
 
-#define KDM_STR(literal)                                                                           \
-    ((struct kdm_str){ .ptr = (literal), .len = sizeof(literal) - 1 })
-#define KDM_STR_NONE ((struct kdm_str){ .ptr = NULL, .len = 0 })
+#define KDM_STR(literal) ((struct kdm_str){ .ptr = (literal), .len = sizeof(literal) - 1 })
+#define KDM_STR_NONE     ((struct kdm_str){ .ptr = NULL, .len = 0 })
 
 /* For printf: kdm_log_info("no index " KDM_FMT, KDM_ARG(name)). */
 #define KDM_FMT    "%.*s"
@@ -39,7 +38,7 @@ static inline bool kdm_str_eq(struct kdm_str a, struct kdm_str b)
 
 static inline bool kdm_str_starts(struct kdm_str s, struct kdm_str prefix)
 {
-    return s.len >= prefix.len && memcmp(s.ptr, prefix.ptr, prefix.len) == 0;
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 /* The rest of `s` behind its first `n` bytes; n <= s.len. */
