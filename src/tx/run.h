@@ -1,0 +1,54 @@
+/* run.h - starting and ending transactions; for api/, jobs and plugins, not for actions. */
+#ifndef KDM_TX_RUN_H
+#define KDM_TX_RUN_H
+
+#include "tx/tx.h"
+
+/* What all transactions of a process share: the store, the bus, the queues of writers, the jobs. */
+struct kdm_tx_engine;
+
+struct kdm_tx_engine *kdm_tx_engine_create(uv_loop_t *loop, struct kdm_store *store, struct kdm_bus *bus,
+                                           void *context);
+/* All transactions must have ended. NULL is fine. */
+void kdm_tx_engine_destroy(struct kdm_tx_engine *engine);
+
+typedef enum kdm_outcome kdm_tx_fn(struct kdm_tx *tx, void *ctx);
+typedef void kdm_tx_done_fn(struct kdm_tx *tx, void *ctx);
+
+struct kdm_tx_start {
+    struct kdm_arena *arena;      /* the request's; outlives the tx */
+    struct kdm_tx_origin origin;  /* texts outlive the tx */
+    int64_t deadline_ms;          /* monotonic: then it fails with 503 (Redis away) or 504 */
+    int conflict_tries;           /* at least this often; a client's retryOnConflict may raise it */
+    struct kdm_tx *parent;        /* the tx whose pipe handler makes this request, or NULL */
+    kdm_tx_fn *fn;
+    kdm_tx_done_fn *done;         /* reply or failure are in the tx; called once */
+    void *ctx;                    /* of both */
+};
+
+/* Runs it. done may be called from inside (when nothing had to be waited for). The tx stays valid until
+ * kdm_tx_release(). */
+struct kdm_tx *kdm_tx_run(struct kdm_tx_engine *engine, const struct kdm_tx_start *start);
+
+/* After done, or instead of it when the client has gone: gives its queue place back, lets a commit that is on
+ * its way go on, frees. done is not called any more. */
+void kdm_tx_release(struct kdm_tx *tx);
+
+/* Result of a finished tx. */
+struct kdm_str kdm_tx_result(const struct kdm_tx *tx); /* none: no result member */
+int kdm_tx_status(const struct kdm_tx *tx);
+struct kdm_str kdm_tx_target_index(const struct kdm_tx *tx);      /* none: not overridden */
+struct kdm_str kdm_tx_target_collection(const struct kdm_tx *tx);
+
+/* The transaction that a handler's call came from (kdm_call_origin), for nested requests; NULL when it has
+ * ended. */
+struct kdm_tx *kdm_tx_of_call(struct kdm_tx_engine *engine, const struct kdm_event_call *call);
+
+/* How many run now, and how often races were lost: for server:metrics. */
+struct kdm_tx_counts {
+    size_t running, queued;
+    uint64_t started, conflicts, replays;
+};
+void kdm_tx_counts(const struct kdm_tx_engine *engine, struct kdm_tx_counts *ret_counts);
+
+#endif

@@ -1,0 +1,208 @@
+/* tx.h - the replayed transaction an action runs in (design section 2).
+ * An action is one straight function over a transaction: it reads, decides, stages writes, commits,
+ * replies. A call that returns false means "stop here": return KDM_WAIT. Either something is not here yet -
+ * it is fetched, and when all that was asked for has arrived the function runs again from the top, what it
+ * read is answered from memory - or the transaction has failed (kdm_tx_fail) and ends.
+ *
+ * Between waits an action is pure: time and ids come from the tx, there is no static state and no side effect
+ * outside. What the tx remembers is keyed by name, not by call order. A debug build runs every action twice and
+ * compares what it staged and replied. All texts live in the tx's arena, as long as the transaction. Loop
+ * thread only.
+ */
+#ifndef KDM_TX_TX_H
+#define KDM_TX_TX_H
+
+#include "base/err.h"
+#include "event/bus.h"
+#include "json/json.h"
+#include "search/search.h"
+#include "store/commit.h"
+
+struct kdm_tx;
+
+enum kdm_outcome { KDM_DONE, KDM_WAIT };
+
+/* --- who asks, and when ------------------------------------------------------------------ */
+
+struct kdm_tx_origin {
+    struct kdm_str kuid;          /* "-1": anonymous; none: the server itself ("null" in _kuzzle_info) */
+    struct kdm_str request_id;
+    struct kdm_str controller, action; /* of the request */
+    struct kdm_str volatile_json; /* JSON text, or none */
+    const char *protocol;         /* "websocket", "http", "funnel" */
+    int64_t timestamp;            /* ms; notifications' timestamp and _kuzzle_info's dates */
+};
+
+const struct kdm_tx_origin *kdm_tx_origin(const struct kdm_tx *tx);
+struct kdm_arena *kdm_tx_arena(struct kdm_tx *tx);
+/* The same in every replay: when the transaction began, ms. */
+int64_t kdm_tx_now(const struct kdm_tx *tx);
+/* A generated id (20 characters), the same in every replay for the same `name`. */
+struct kdm_str kdm_tx_id(struct kdm_tx *tx, struct kdm_str name);
+/* Server-wide things an action may need (limits, metrics, ..): api/context.h's; lent. */
+void *kdm_tx_context(const struct kdm_tx *tx);
+
+/* --- failing and replying ------------------------------------------------------------------ */
+
+/* Fails the transaction; nothing that is staged is written. Returns KDM_WAIT, so that both
+ * `return kdm_tx_fail(..)` in an action and `kdm_tx_fail(..); return false` in a helper read well.
+ * kdm_tx_fail(tx, KDM_ERR_X, KDM_PROPS(a, b)) or kdm_tx_fail(tx, KDM_ERR_Y, NULL, 0). */
+enum kdm_outcome kdm_tx_fail(struct kdm_tx *tx, enum kdm_err err, const struct kdm_str *props, size_t count);
+/* The same with a failure that was made elsewhere (checks of mappings, of queries). */
+enum kdm_outcome kdm_tx_fail_with(struct kdm_tx *tx, const struct kdm_failure *failure);
+const struct kdm_failure *kdm_tx_failure(const struct kdm_tx *tx); /* err KDM_OK: none */
+
+/* The result as JSON text (in the arena); none: no result member. Returns KDM_DONE. */
+enum kdm_outcome kdm_tx_reply(struct kdm_tx *tx, struct kdm_str result);
+/* Like HTTP; 200 unless set. */
+void kdm_tx_set_status(struct kdm_tx *tx, int status);
+/* Overrides `index` / `collection` of the reply's envelope (device-manager: envelopeIndex). */
+void kdm_tx_set_target(struct kdm_tx *tx, struct kdm_str index, struct kdm_str collection);
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+/* A document as the transaction sees it: staged writes first, then what was read. */
+struct kdm_doc {
+    struct kdm_str id;
+    struct kdm_str text;  /* JSON of its _source */
+    struct kdm_val source; /* the same, scanned; KDM_VAL_NONE until kdm_doc_source() */
+    uint64_t sequence;    /* 0: staged, not stored yet */
+    int64_t version;
+};
+
+/* Its scanned source (scanned at the first call). */
+struct kdm_val kdm_doc_source(struct kdm_tx *tx, struct kdm_doc *doc);
+
+/* The collection; fails with 412 unknown_index / unknown_collection when it is not there. */
+bool kdm_tx_collection(struct kdm_tx *tx, struct kdm_str index, struct kdm_str name,
+                       struct kdm_collection **ret_collection);
+/* The same, but NULL when it is not there. Its absence is then checked at commit too. */
+bool kdm_tx_find_collection(struct kdm_tx *tx, struct kdm_str index, struct kdm_str name,
+                            struct kdm_collection **ret_collection);
+/* Is there such an index? Checked at commit. */
+bool kdm_tx_index(struct kdm_tx *tx, struct kdm_str index, bool *ret_exists);
+/* All index names, sorted; not checked at commit. */
+bool kdm_tx_index_list(struct kdm_tx *tx, struct kdm_str_list *ret_names);
+/* All collections of an index, sorted by name, fresh; ret_exists tells whether the index is there. Not
+ * checked at commit. */
+struct kdm_collection_list {
+    struct kdm_collection **items;
+    size_t count;
+};
+bool kdm_tx_collection_list(struct kdm_tx *tx, struct kdm_str index, bool *ret_exists,
+                            struct kdm_collection_list *ret_list);
+/* Forces a fresh look at Redis for this collection (collection:getMapping, ..): once a transaction. */
+bool kdm_tx_refresh_collection(struct kdm_tx *tx, struct kdm_str index, struct kdm_str name);
+
+/* The document, NULL when absent; checked at commit (also "was absent"). A loop over many asks for all first:
+ * kdm_tx_want() each, then reads; one round trip. */
+bool kdm_tx_read(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                 struct kdm_doc **ret_doc);
+void kdm_tx_want(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id);
+/* Like kdm_tx_read for a document that will be written: lines up behind other writers of it on this node.
+ * Advice only. */
+bool kdm_tx_claim(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                  struct kdm_doc **ret_doc);
+/* Like kdm_tx_read, but its change until the commit does not matter (named so that it shows in a review). */
+bool kdm_tx_read_unchecked(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                           struct kdm_doc **ret_doc);
+/* Does the transaction know already that the document is absent, because it read it or because a blind
+ * write of it failed? */
+bool kdm_tx_known_absent(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id);
+
+/* All documents of a collection that `match` accepts (NULL: all), unordered; the collection's write counter is
+ * checked at commit when `checked`. match is pure. Bounded: more than 64 MiB of texts fail with 413. Sees
+ * neither staged writes nor validation. Remembered under `name`. */
+typedef bool kdm_tx_match_fn(void *ctx, struct kdm_str id, struct kdm_val source);
+struct kdm_doc_list {
+    struct kdm_doc **items;
+    size_t count;
+};
+bool kdm_tx_scan(struct kdm_tx *tx, struct kdm_str name, struct kdm_collection *collection, bool checked,
+                 kdm_tx_match_fn *match, void *ctx, struct kdm_doc_list *ret_docs);
+
+/* Number of documents and bytes (index:stats). */
+bool kdm_tx_size(struct kdm_tx *tx, struct kdm_collection *collection, int64_t *ret_count, int64_t *ret_bytes);
+/* INFO of Redis as text; none when it could not be had (then the call does not fail). */
+bool kdm_tx_redis_info(struct kdm_tx *tx, struct kdm_str *ret_info);
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+#define KDM_WRITE_SILENT 1u /* no notification */
+
+/* Stages a new document: the commit fails with 400 document_already_exists when it is there. */
+void kdm_tx_create(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                   struct kdm_str text, unsigned flags);
+/* Stages a document whatever was there (createOrReplace); version and "created" are known after the commit. */
+void kdm_tx_put(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                struct kdm_str text, unsigned flags);
+/* Stages a new state of a document that was read. `change`: REPLACE or UPDATE; changed: JSON array of dotted
+ * paths for _updatedFields, or none. */
+void kdm_tx_write(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_doc *doc,
+                  struct kdm_str text, enum kdm_change change, struct kdm_str changed, unsigned flags);
+/* Stages a deletion: of a document that was read (doc), or blindly by id (doc NULL): then a missing one makes
+ * kdm_tx_known_absent() true in the next replay. */
+void kdm_tx_delete(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                   struct kdm_doc *doc, unsigned flags);
+
+void kdm_tx_create_index(struct kdm_tx *tx, struct kdm_str index);
+/* With all its collections. */
+void kdm_tx_delete_index(struct kdm_tx *tx, struct kdm_str index, const struct kdm_collection_list *collections);
+/* `old` NULL: a new collection. definition: {"mappings":..,"settings":..}. */
+void kdm_tx_set_collection(struct kdm_tx *tx, struct kdm_str index, struct kdm_str name,
+                           struct kdm_collection *old, struct kdm_str definition);
+void kdm_tx_delete_collection(struct kdm_tx *tx, struct kdm_collection *collection);
+void kdm_tx_truncate(struct kdm_tx *tx, struct kdm_collection *collection);
+
+/* Stages a job: work larger than one commit, that starts when this commit is done and that any node resumes
+ * after a crash (tx/job.h). Returns its id. */
+struct kdm_str kdm_tx_job(struct kdm_tx *tx, const char *kind, struct kdm_str args_json);
+/* After the commit: waits until that job is done (false: not yet). A job that outlasts the deadline goes on by
+ * itself; then true with *ret_done false. */
+bool kdm_tx_await_job(struct kdm_tx *tx, struct kdm_str job_id, bool *ret_done);
+
+/* Commits what is staged; false until it is done. A lost race drops what was read and runs the function again.
+ * An action may commit several times: in a replay the commits that are done return true at once. */
+bool kdm_tx_commit(struct kdm_tx *tx);
+/* Each write by itself: those in conflict are decided and sent again, those done stay. Returns true when all
+ * are done or have failed; only for actions that are atomic per document (m*). Staged items beyond one commit's
+ * limits go in several. */
+bool kdm_tx_commit_each(struct kdm_tx *tx);
+
+/* After a commit: what became of a document that it wrote; NULL when it wrote none by this id. */
+struct kdm_written {
+    int64_t version;
+    bool created;
+    bool existed;            /* a create of kdm_tx_commit_each() found it there: not written */
+    bool absent;             /* a blind delete of kdm_tx_commit_each() found nothing */
+    struct kdm_str previous; /* of a blind write: the text that was there, or none */
+};
+const struct kdm_written *kdm_tx_written(struct kdm_tx *tx, const struct kdm_collection *collection,
+                                         struct kdm_str id);
+
+/* Keeps what was costly to compute until something it may rest on is dropped (a conflict, a refreshed read, a pipe
+ * run again). NULL when nothing is kept under `name` (a static string, compared as pointer). */
+void *kdm_tx_kept(struct kdm_tx *tx, const char *name);
+void kdm_tx_keep(struct kdm_tx *tx, const char *name, void *value);
+
+/* --- events -------------------------------------------------------------------------------- */
+
+/* Is there anybody to tell? When not, payloads need not be built. */
+bool kdm_tx_listened(struct kdm_tx *tx, struct kdm_str event);
+/* Runs the event's pipes and hooks. `name` tells apart two of the same event in one action (an item's id), or
+ * none. Before a commit it is repeated only when the payload's text differs from what it was given; after one
+ * it runs once. false: not here yet, or a pipe refused (then the tx has failed with its error). */
+bool kdm_tx_pipe(struct kdm_tx *tx, struct kdm_str event, struct kdm_str name, struct kdm_str payload,
+                 struct kdm_str *ret_payload);
+
+/* --- helpers every writer needs -------------------------------------------------------------- */
+
+/* _kuzzle_info texts (kuzzle-semantics.md 2.1), as JSON objects. */
+struct kdm_str kdm_tx_info_created(struct kdm_tx *tx);  /* author, createdAt, updatedAt null, updater null */
+struct kdm_str kdm_tx_info_replaced(struct kdm_tx *tx); /* author, createdAt, updatedAt, updater now */
+/* author and createdAt of `old` (a document's source) kept, updatedAt and updater now. */
+struct kdm_str kdm_tx_info_updated(struct kdm_tx *tx, struct kdm_val old);
+/* `object` with `_kuzzle_info` replaced by `info` (its last member). Canonical. */
+struct kdm_str kdm_tx_with_info(struct kdm_tx *tx, struct kdm_val object, struct kdm_str info);
+
+#endif
