@@ -15,7 +15,6 @@
 #include "base/err.h"
 #include "event/bus.h"
 #include "json/json.h"
-#include "search/search.h"
 #include "store/commit.h"
 
 struct kdm_tx;
