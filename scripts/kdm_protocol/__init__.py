@@ -1,0 +1,1 @@
+"""Reading protocol/ and writing what is generated from it; see scripts/generate."""
