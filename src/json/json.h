@@ -40,10 +40,11 @@ struct kdm_json_node {
     uint8_t flags;  /* KDM_JSON_* below */
 };
 
-#define KDM_JSON_ESCAPED   1u /* string holds a backslash */
-#define KDM_JSON_INTEGER   2u /* number has neither '.' nor exponent */
-#define KDM_JSON_DUPLICATE 4u /* object (itself) has a member name twice */
-#define KDM_JSON_DIRTY     8u /* object or array: something below it is DUPLICATE */
+#define KDM_JSON_ESCAPED   1u  /* string holds a backslash */
+#define KDM_JSON_INTEGER   2u  /* number has neither '.' nor exponent */
+#define KDM_JSON_DUPLICATE 4u  /* object (itself) has a member name twice */
+#define KDM_JSON_DIRTY     8u  /* object or array: something below it is DUPLICATE */
+#define KDM_JSON_SPACED    16u /* object or array: white space between its tokens */
 
 struct kdm_json {
     struct kdm_str text;
@@ -70,7 +71,9 @@ struct kdm_json_error {
 bool kdm_json_scan(struct kdm_arena *arena, struct kdm_str text, struct kdm_json *ret_doc,
                    struct kdm_json_error *ret_error);
 
-/* Scans a text that we wrote or checked before; a failure is our bug (asserted). Returns its root. */
+/* Scans a text that we wrote or checked before; a failure is our bug (asserted). Returns its root.
+ * Allows twice the levels and four times the values, because what we store may hold a whole request
+ * body some levels down. */
 struct kdm_val kdm_json_parse(struct kdm_arena *arena, struct kdm_str text);
 
 /* --- reading ------------------------------------------------------------------------- */
@@ -151,15 +154,16 @@ bool kdm_val_equal(struct kdm_arena *arena, struct kdm_val a, struct kdm_val b);
 /* A JSON string with quotes; control characters, '"' and '\' escaped, nothing else. */
 void kdm_json_put_str(struct kdm_buf *buf, struct kdm_str s);
 
-/* A double so that it reads back equal, whole ones without ".0". */
+/* A double so that it reads back equal, laid out as JavaScript does: 1, 0.1, 5e-7, 1e+21. What is
+ * not finite becomes null. */
 void kdm_json_put_double(struct kdm_buf *buf, double value);
 
 /* "name":  - with the comma before it, unless the last character written is '{'. `name` is put as
  * a JSON string. */
 void kdm_json_put_name(struct kdm_buf *buf, struct kdm_str name);
 
-/* Members of `object` that are not called one of the `skip` names, with commas but without braces.
- * Names are compared unescaped. Returns how many were written. */
+/* Members of `object` that are not called one of the `skip` names, canonical, with commas but
+ * without braces. Names are compared unescaped. Returns how many were written. */
 size_t kdm_json_put_members_except(struct kdm_buf *buf, struct kdm_val object,
                                    const struct kdm_str *skip, size_t skip_count);
 
@@ -170,24 +174,29 @@ size_t kdm_json_put_members_except(struct kdm_buf *buf, struct kdm_val object,
 struct kdm_str kdm_json_canonical(struct kdm_arena *arena, struct kdm_val val);
 
 /* Deep merge as document:update does it (kuzzle-semantics.md 2.2): objects merge member by member,
- * everything else is replaced, null is stored as null. Members of `base` keep their places, new ones
- * follow in patch order. */
+ * everything else is replaced, null is stored as null. Members of `base` keep their places, new
+ * ones follow in patch order. */
 struct kdm_str kdm_json_merge(struct kdm_arena *arena, struct kdm_val base, struct kdm_val patch);
 
-/* `object` with its member `name` set to the JSON text `value`, or without it when value is none. */
+/* `object` with its member `name` set to the JSON text `value` (canonical), or without it when
+ * value is none. What is no object counts as an empty one, here and below. */
 struct kdm_str kdm_json_set(struct kdm_arena *arena, struct kdm_val object, struct kdm_str name,
                             struct kdm_str value);
 
-/* Sets a dotted path, making objects on the way (lodash "set" for plain keys: what stands in the way
- * and is no object is replaced). */
-struct kdm_str kdm_json_set_path(struct kdm_arena *arena, struct kdm_val object, struct kdm_str path,
-                                 struct kdm_str value);
+/* Sets a dotted path, making objects on the way (lodash "set" for plain keys: what stands in the
+ * way and is no object is replaced). Without `value` the member is removed. A path of more than
+ * KDM_JSON_MAX_DEPTH parts changes nothing. */
+struct kdm_str kdm_json_set_path(struct kdm_arena *arena, struct kdm_val object,
+                                 struct kdm_str path, struct kdm_str value);
 
 /* Without the members at these dotted paths; missing ones are ignored. */
 struct kdm_str kdm_json_without_paths(struct kdm_arena *arena, struct kdm_val object,
                                       const struct kdm_str *paths, size_t count);
 
-/* The dotted paths of all leaves in order: scalars, null and arrays are leaves. Empty objects vanish. */
+/* The dotted paths of all leaves in order: scalars, null and arrays are leaves. Empty objects
+ * vanish. `items` is NULL when the paths together would be longer than KDM_JSON_FLATTEN_MAX, which
+ * only a hostile text reaches (a long name above many leaves); it is never NULL otherwise. */
+#define KDM_JSON_FLATTEN_MAX (16u << 20)
 struct kdm_str_list {
     struct kdm_str *items;
     size_t count;
