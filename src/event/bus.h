@@ -40,19 +40,28 @@ bool kdm_bus_on_pipe(struct kdm_bus *bus, struct kdm_str pattern, kdm_handler_fn
 bool kdm_bus_on_hook(struct kdm_bus *bus, struct kdm_str pattern, kdm_handler_fn *fn, void *self,
                      const char *owner);
 
-/* What a handler may see; texts are lent until the call ends. */
+/* Is it a pattern? */
+bool kdm_bus_is_pattern(struct kdm_str pattern);
+
+/* What a handler may see; texts are lent until the handler ends the call, also when the run has gone
+ * meanwhile, and have a NUL behind them. A call that has ended shows nothing. */
 struct kdm_str kdm_call_event(const struct kdm_event_call *call);
 struct kdm_str kdm_call_payload(const struct kdm_event_call *call); /* JSON text */
 struct kdm_str kdm_call_id(const struct kdm_event_call *call);      /* stable over attempts */
 int kdm_call_attempt(const struct kdm_event_call *call);            /* 1, 2, .. */
 /* The trigger's `origin`: an opaque reference by which requests made from the handler know their
- * parent (tx/nested.h). */
+ * parent (tx/nested.h). NULL once nobody waits for the call any more: it has ended, or its run was
+ * cancelled or is past its deadline. */
 void *kdm_call_origin(const struct kdm_event_call *call);
+/* Who listens, for the log. */
+const char *kdm_call_owner(const struct kdm_event_call *call);
 
-/* Ends a pipe's call: the next listener gets `payload` (copied), or what this one got when none. */
+/* Ends a pipe's call: the next listener gets `payload` (copied), or what this one got when none. Ending a
+ * call again, or a hook's, is logged and ignored; ending one whose run has gone does nothing. */
 void kdm_call_next(struct kdm_event_call *call, struct kdm_str payload);
 
-/* Ends a pipe's call and the whole operation with this error (copied). `id` none: a bare error. */
+/* Ends a pipe's call and the whole operation with this error (copied). `id` none: a bare error. A status
+ * that is no error (400 to 599) becomes 500. */
 void kdm_call_fail(struct kdm_event_call *call, int status, struct kdm_str id, struct kdm_str message);
 
 /* How a triggered pipe ended. payload: what the last listener returned, lent until done returns. */
