@@ -36,9 +36,6 @@ def source(protocol):
         '#include "base/err.h"',
         "",
         "/* Indexed by enum kdm_err; the row of KDM_OK is empty. */",
-        "extern const struct kdm_err_row kdm_err_rows[];",
-        "extern const size_t kdm_err_row_count;",
-        "",
         "const struct kdm_err_row kdm_err_rows[] = {",
     ]
     lines += [row(error) for error in protocol.errors]
