@@ -1,0 +1,101 @@
+/* str_test.c - slices. */
+#include "base/str.h"
+#include <check.h>
+#include <limits.h>
+#include <stdlib.h>
+
+static const struct kdm_str none = { NULL, 0 };
+
+START_TEST(no_text_differs_from_the_empty_text_only_by_asking)
+{
+    ck_assert(kdm_str_none(none));
+    ck_assert(!kdm_str_none(KDM_STR("")));
+    ck_assert(kdm_str_eq(none, KDM_STR("")));
+    ck_assert(kdm_str_none(kdm_str_of(NULL)));
+    ck_assert(kdm_str_eq(kdm_str_of("abc"), KDM_STR("abc")));
+}
+END_TEST
+
+START_TEST(equal_texts_have_the_same_bytes_also_behind_a_nul)
+{
+    ck_assert(kdm_str_eq(KDM_STR("a\0b"), KDM_STR("a\0b")));
+    ck_assert(!kdm_str_eq(KDM_STR("a\0b"), KDM_STR("a\0c")));
+    ck_assert(!kdm_str_eq(KDM_STR("a"), KDM_STR("ab")));
+}
+END_TEST
+
+START_TEST(every_text_starts_with_nothing)
+{
+    ck_assert(kdm_str_starts(KDM_STR("abc"), KDM_STR("ab")));
+    ck_assert(kdm_str_starts(KDM_STR("abc"), none));
+    ck_assert(kdm_str_starts(none, none));
+    ck_assert(!kdm_str_starts(KDM_STR("ab"), KDM_STR("abc")));
+    ck_assert(kdm_str_eq(kdm_str_from(KDM_STR("abc"), 1), KDM_STR("bc")));
+}
+END_TEST
+
+START_TEST(order_is_by_bytes_and_then_by_length)
+{
+    ck_assert_int_lt(kdm_str_cmp(KDM_STR("a"), KDM_STR("b")), 0);
+    ck_assert_int_lt(kdm_str_cmp(KDM_STR("a"), KDM_STR("ab")), 0);
+    ck_assert_int_gt(kdm_str_cmp(KDM_STR("\xc3\xa9"), KDM_STR("z")), 0);
+    ck_assert_int_eq(kdm_str_cmp(KDM_STR("ab"), KDM_STR("ab")), 0);
+    ck_assert_int_eq(kdm_str_cmp(none, KDM_STR("")), 0);
+    ck_assert_int_lt(kdm_str_cmp(none, KDM_STR("a")), 0);
+}
+END_TEST
+
+START_TEST(an_integer_is_read_to_its_very_limits)
+{
+    long long value = 7;
+
+    ck_assert(kdm_str_int64(KDM_STR("9223372036854775807"), &value) && value == LLONG_MAX);
+    ck_assert(kdm_str_int64(KDM_STR("-9223372036854775808"), &value) && value == LLONG_MIN);
+    ck_assert(kdm_str_int64(KDM_STR("0"), &value) && value == 0);
+    ck_assert(kdm_str_int64(KDM_STR("-12"), &value) && value == -12);
+    ck_assert(kdm_str_int64(KDM_STR("007"), &value) && value == 7);
+}
+END_TEST
+
+START_TEST(what_is_no_integer_leaves_the_result_alone)
+{
+    static const char *const wrong[] = { "",
+                                         "-",
+                                         "+1",
+                                         " 1",
+                                         "1 ",
+                                         "1.0",
+                                         "1e3",
+                                         "0x1",
+                                         "--1",
+                                         "1-2",
+                                         "9223372036854775808",
+                                         "-9223372036854775809",
+                                         "99999999999999999999" };
+    long long value = 7;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        ck_assert_msg(!kdm_str_int64(kdm_str_of(wrong[i]), &value) && value == 7, "%s", wrong[i]);
+    ck_assert(!kdm_str_int64(none, &value));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("str");
+    TCase *tcase = tcase_create("str");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, no_text_differs_from_the_empty_text_only_by_asking);
+    tcase_add_test(tcase, equal_texts_have_the_same_bytes_also_behind_a_nul);
+    tcase_add_test(tcase, every_text_starts_with_nothing);
+    tcase_add_test(tcase, order_is_by_bytes_and_then_by_length);
+    tcase_add_test(tcase, an_integer_is_read_to_its_very_limits);
+    tcase_add_test(tcase, what_is_no_integer_leaves_the_result_alone);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
