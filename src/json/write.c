@@ -2,6 +2,7 @@
 #include "json/write.h"
 #include "json/chars.h"
 #include "json/name.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,7 @@ void kdm_json_put_member_name(struct kdm_buf *buf, struct kdm_val name)
 static int shortest_digits(double value, char ret_digits[20], int *ret_exponent)
 {
     char text[32];
-    int digits = 14;
+    int digits = value < DBL_MIN ? 0 : 14; /* subnormals have few */
 
     do { /* 17 always do */
         digits++;
