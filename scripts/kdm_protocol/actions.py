@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .args import Arg, check_names, read_arg
+from .args import check_names, read_arg
 from .checks import read_object, refuse, take, take_strings
 from .text import snake
 
@@ -51,7 +51,7 @@ class Route:
 
     @property
     def shape(self):
-        """The route with its parameters' names left out: two of one shape could not be told apart."""
+        """Without the parameters' names: two routes of one shape could not be told apart."""
         return self.verb, tuple(":" if s.startswith(":") else s for s in self.segments)
 
 
@@ -85,9 +85,14 @@ class Ghost:
     name: str
     route: Route
 
+    @property
+    def asked(self):
+        return self.controller, self.name
+
 
 @dataclass
 class Controller:
+    where: str
     name: str
     group: str  # the folder: kuzzle or device-manager
     actions: list
@@ -213,6 +218,7 @@ def read_controller(path, group):
         if not any(arg.name == alias for action in actions for arg in action.args):
             refuse(path, f'"argAliases": no action has the argument "{alias}"')
     return Controller(
+        where=str(path),
         name=name,
         group=group,
         actions=sorted(actions, key=lambda action: action.name),
@@ -227,7 +233,7 @@ def check_routes(controllers):
     seen = {}
     for controller in controllers:
         rows = [(route, action.where) for action in controller.actions for route in action.routes]
-        rows += [(ghost.route, f"{ghost.controller}:{ghost.name}") for ghost in controller.ghosts]
+        rows += [(ghost.route, controller.where) for ghost in controller.ghosts]
         for route, where in rows:
             if route.shape in seen:
                 refuse(where, f'"{route.verb} {route.path}" is also in {seen[route.shape]}')
@@ -242,7 +248,7 @@ def check_asked(controllers):
         asked = [(name, action.name) for name in names for action in controller.actions]
         for key in asked + list(controller.aliases):
             if key in seen:
-                refuse(controller.name, f'"{key[0]}:{key[1]}" is there twice')
+                refuse(controller.where, f'"{key[0]}:{key[1]}" is there twice')
             seen.add(key)
 
 
@@ -261,5 +267,5 @@ def read_controllers(folder, groups):
     controllers.sort(key=lambda controller: controller.name)
     check_asked(controllers)
     check_routes(controllers)
-    check_names(all_args(controllers))
+    check_names(all_args(controllers).values())
     return controllers

@@ -16,6 +16,10 @@ class Row:
     action: Action | None  # None: a ghost
 
 
+def asked_of(row):
+    return row.asked
+
+
 def rows_of(protocol):
     """The rows that can be asked for, sorted, and behind them the ghosts."""
     rows, ghosts = [], []
@@ -25,9 +29,9 @@ def rows_of(protocol):
             rows += [Row((name, a.name), (name, a.name), a) for a in controller.actions]
         for asked, target in controller.aliases.items():
             rows.append(Row(asked, (controller.name, target), targets[target]))
-        ghosts += [Row((g.controller, g.name), (g.controller, g.name), None) for g in controller.ghosts]
-    key = lambda row: row.asked  # noqa: E731
-    return sorted(rows, key=key), sorted(ghosts, key=key)
+        for ghost in controller.ghosts:
+            ghosts.append(Row(ghost.asked, ghost.asked, None))
+    return sorted(rows, key=asked_of), sorted(ghosts, key=asked_of)
 
 
 def actions_of(protocol):
@@ -51,9 +55,9 @@ def header(protocol):
         "",
         '#include "api/action.h"',
         "",
-        "/* The actions that protocol/ says are implemented: a missing one stops the link. A route may",
-        " * have the number of a row behind the last action (>= kdm_action_count): Kuzzle has such a",
-        " * route and no action for it, so it answers api.process.action_not_found. */",
+        "/* The actions that protocol/ says are implemented: a missing one stops the link.",
+        " * A route may have the number of a row behind the last action (>= kdm_action_count): Kuzzle",
+        " * has the route and no action for it, so it answers api.process.action_not_found. */",
     ]
     for action in sorted(actions_of(protocol), key=lambda action: action.function):
         if action.implemented:
@@ -67,10 +71,11 @@ def args_name(action):
 
 
 def arg_row(arg, values_name):
-    flags = [name for name, on in (("KDM_ARG_REQUIRED", arg.required), ("KDM_ARG_BODY", arg.in_body)) if on]
+    flags = ["KDM_ARG_REQUIRED"] * arg.required + ["KDM_ARG_BODY"] * arg.in_body
+    alias = c_string(arg.alias) if arg.alias else "NULL"
     return (
         f"    {{ {arg.enum}, {c_string(arg.name)}, {arg.type}, {' | '.join(flags) or '0'},"
-        f" {values_name}, {c_string(arg.alias) if arg.alias else 'NULL'}, {c_string(arg.expected)} }},"
+        f" {values_name}, {alias}, {c_string(arg.expected)} }},"
     )
 
 
@@ -90,7 +95,8 @@ def args_tables(protocol):
     for action in actions_of(protocol):
         if action.args:
             lines += ["", f"static const struct kdm_arg_row {args_name(action)}[] = {{"]
-            lines += [arg_row(arg, names.get(tuple(arg.values or ()), "NULL")) for arg in action.args]
+            for arg in action.args:
+                lines.append(arg_row(arg, names[tuple(arg.values)] if arg.values else "NULL"))
             lines.append("};")
     return lines
 
@@ -115,9 +121,9 @@ def route_rows(protocol, numbers):
     for controller in protocol.controllers:
         for action in controller.actions:
             routes += [(route, numbers[controller.name, action.name]) for route in action.routes]
-        routes += [(ghost.route, numbers[ghost.controller, ghost.name]) for ghost in controller.ghosts]
+        routes += [(ghost.route, numbers[ghost.asked]) for ghost in controller.ghosts]
     rows = sorted((route.verb, "/" + "/".join(route.segments), number) for route, number in routes)
-    return [f"    {{ {c_string(verb)}, {c_string(path)}, {number} }}," for verb, path, number in rows]
+    return [f"    {{ {c_string(v)}, {c_string(path)}, {number} }}," for v, path, number in rows]
 
 
 def find_tables(rows):

@@ -27,6 +27,7 @@ TAKEN = {"KDM_ARG_REQUIRED", "KDM_ARG_BODY"} | {name for name, _ in TYPES.values
 
 @dataclass
 class Arg:
+    where: str
     name: str
     notation: str
     type: str  # enum kdm_arg_type
@@ -62,12 +63,12 @@ def read_arg(where, name, notation, alias):
         c_type, expected = TYPES[kind]
     else:
         refuse(where, f'unknown type "{notation}"')
-    return Arg(name, notation, c_type, not optional, values, default, expected, alias)
+    return Arg(where, name, notation, c_type, not optional, values, default, expected, alias)
 
 
 def check_names(args):
     """No two names may become one constant; `args` are those of the whole protocol."""
     constants = {}
-    for name, arg in sorted(args.items()):
-        if arg.enum in TAKEN or constants.setdefault(arg.enum, name) != name:
-            refuse("protocol", f'argument "{name}" becomes {arg.enum}, which is taken')
+    for arg in args:
+        if arg.enum in TAKEN or constants.setdefault(arg.enum, arg.name) != arg.name:
+            refuse(arg.where, f"becomes {arg.enum}, which is taken")

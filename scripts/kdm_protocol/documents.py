@@ -41,8 +41,12 @@ def public_api(protocol):
 
 
 def parameter(arg, in_path):
-    row = {"name": arg.name, "in": "path" if in_path else "query", "required": in_path or arg.required}
-    row["type"] = SWAGGER_TYPES.get(arg.type, "string")
+    row = {
+        "name": arg.name,
+        "in": "path" if in_path else "query",
+        "required": in_path or arg.required,
+        "type": SWAGGER_TYPES.get(arg.type, "string"),
+    }
     if arg.values:
         row["enum"] = arg.values
     if arg.default is not None:
@@ -76,7 +80,8 @@ def body_parameter(action):
     required = [arg.name.removeprefix("body.") for arg in members if arg.required]
     if required:
         schema["required"] = required
-    return {"name": "body", "in": "body", "required": "KDM_ACTION_BODY" in action.flags, "schema": schema}
+    needed = "KDM_ACTION_BODY" in action.flags
+    return {"name": "body", "in": "body", "required": needed, "schema": schema}
 
 
 def responses(action, errors):

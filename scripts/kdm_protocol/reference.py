@@ -19,7 +19,8 @@ def route_line(route):
 def args_table(action):
     rows = []
     if action.body is not None:
-        rows.append(("`body`", f"`{action.body.rstrip('?')}`", "no" if "?" in action.body else "yes", ""))
+        needed = "no" if action.body.endswith("?") else "yes"
+        rows.append(("`body`", f"`{action.body.rstrip('?')}`", needed, ""))
     for arg in action.args:
         kind = arg.notation.split("?")[0]
         default = "" if arg.default is None else f"`{arg.default}`"
@@ -75,7 +76,7 @@ def page(protocol):
     lines = ["# API reference", "", "Written by scripts/generate from protocol/.", ""]
     lines += contents(protocol)
     lines += ["## Without an action", ""]
-    lines += [f"- `{route.verb} {route.path}` {summary}" for route, summary in protocol.special_routes]
+    lines += [f"- `{r.verb} {r.path}` {summary}" for r, summary in protocol.special_routes]
     lines += ["", "## Any action may answer with", ""]
     lines += [", ".join(f"`{name}`" for name in protocol.common_errors), ""]
     lines += ["## Names used in results", ""]
@@ -85,6 +86,6 @@ def page(protocol):
         for action in controller.actions:
             lines += action_section(controller, action)
         for ghost in controller.ghosts:
-            lines.append(f"- `{ghost.route.verb} {ghost.route.path}` leads to no action and answers 404.")
+            lines.append(f"{route_line(ghost.route)} leads to no action and answers 404.")
         lines += [""] if controller.ghosts else []
     return "\n".join(lines + errors_section(protocol)) + "\n"
