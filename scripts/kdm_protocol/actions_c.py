@@ -72,10 +72,10 @@ def args_name(action):
 
 def arg_row(arg, values_name):
     flags = ["KDM_ARG_REQUIRED"] * arg.required + ["KDM_ARG_BODY"] * arg.in_body
-    alias = c_string(arg.alias) if arg.alias else "NULL"
+    texts = [c_string(text) if text else "NULL" for text in (arg.alias, arg.expected)]
     return (
         f"    {{ {arg.enum}, {c_string(arg.name)}, {arg.type}, {' | '.join(flags) or '0'},"
-        f" {values_name}, {alias}, {c_string(arg.expected)} }},"
+        f" {values_name}, {', '.join(texts)} }},"
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .checks import refuse
 from .text import snake
 
-# notation -> (enum kdm_arg_type, what the error's text says was expected)
+# notation -> (enum kdm_arg_type, what an error says was expected; None: left to api/args.c)
 TYPES = {
     "string": ("KDM_ARG_TYPE_STRING", "string"),
     "integer": ("KDM_ARG_TYPE_INTEGER", "integer"),
@@ -15,9 +15,9 @@ TYPES = {
     "array": ("KDM_ARG_TYPE_ARRAY", "array"),
     "object": ("KDM_ARG_TYPE_OBJECT", "object"),
     "strings": ("KDM_ARG_TYPE_STRINGS", "array"),
-    "refresh": ("KDM_ARG_TYPE_REFRESH", '"wait_for" or "false"'),
-    "refresh-lenient": ("KDM_ARG_TYPE_REFRESH_LENIENT", '"wait_for" or "false"'),
-    "any": ("KDM_ARG_TYPE_ANY", "any value"),
+    "refresh": ("KDM_ARG_TYPE_REFRESH", None),
+    "refresh-lenient": ("KDM_ARG_TYPE_REFRESH_LENIENT", None),
+    "any": ("KDM_ARG_TYPE_ANY", None),
 }
 NOTATION = re.compile(r"([a-z-]+)(?:\(([^()]+)\))?(\?)?(?:=(.*))?")
 
@@ -34,7 +34,7 @@ class Arg:
     required: bool
     values: list | None
     default: str | None  # for the documents; the action applies it
-    expected: str
+    expected: str | None
     alias: str | None  # another name it is taken from
 
     @property
@@ -56,7 +56,7 @@ def read_arg(where, name, notation, alias):
         refuse(where, "only an optional argument has a default")
     if kind == "enum" and values:
         values = values.split("|")
-        c_type, expected = "KDM_ARG_TYPE_ENUM", " or ".join(f'"{value}"' for value in values)
+        c_type, expected = "KDM_ARG_TYPE_ENUM", None
         if default is not None and default not in values:
             refuse(where, f'the default "{default}" is none of the values')
     elif kind in TYPES and values is None:
