@@ -56,8 +56,8 @@ def header(protocol):
         '#include "api/action.h"',
         "",
         "/* The actions that protocol/ says are implemented: a missing one stops the link.",
-        " * A route may have the number of a row behind the last action (>= kdm_action_count): Kuzzle",
-        " * has the route and no action for it, so it answers api.process.action_not_found. */",
+        " * A route may have the number of a row behind the last (>= kdm_action_count): Kuzzle has",
+        " * the route and no action for it, so it answers api.process.action_not_found. */",
     ]
     for action in sorted(actions_of(protocol), key=lambda action: action.function):
         if action.implemented:
