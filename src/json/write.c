@@ -80,7 +80,7 @@ static int shortest_digits(double value, char ret_digits[20], int *ret_exponent)
     } while (digits < 17 && strtod(text, NULL) != value);
     ret_digits[0] = text[0];
     memcpy(ret_digits + 1, text + 2, (size_t)digits - 1);
-    *ret_exponent = (int)strtol(text + digits + 2, NULL, 10);
+    *ret_exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     while (digits > 1 && ret_digits[digits - 1] == '0')
         digits--;
     return digits;
