@@ -35,6 +35,7 @@ struct kdm_failure {
     enum kdm_err err;            /* KDM_OK: none */
     uint16_t status;             /* the row's, unless overridden */
     struct kdm_str id;           /* a plugin's own wire id; none: the row's */
+    bool bare;                   /* the wire shows neither id nor code, whatever the row has */
     struct kdm_str message;      /* the row's text with the props put in */
     const struct kdm_str *props; /* what fills the placeholders, in order */
     uint32_t prop_count;

@@ -8,6 +8,7 @@
 #define KDM_STORE_CATALOGUE_H
 
 #include "store/mapping.h"
+#include <stdint.h>
 
 /* Redis keys of one index share the tag {digest}; names are never part of a key, so no name can reach
  * another's key (design section 4). */
@@ -18,6 +19,13 @@ struct kdm_index {
     struct kdm_str name;
     char tag[KDM_INDEX_TAG_LEN];
     struct kdm_str meta_key, catalogue_key, feed_key; /* "kdm:{tag}:m", ":k", ":f" */
+
+    /* The store's own: commit ids that may be used again, and how large a feed entry is. */
+    struct {
+        uint32_t *free;
+        uint32_t free_count, next;
+    } slots;
+    uint32_t entry_bytes; /* moving average of what a commit adds to the feed */
 };
 
 struct kdm_collection {

@@ -49,8 +49,8 @@ void kdm_commit_check_collection(struct kdm_commit *commit, const struct kdm_col
 /* No write in the collection since the counter had this text (none: never written). */
 void kdm_commit_check_counter(struct kdm_commit *commit, const struct kdm_collection *collection,
                               struct kdm_str counter);
-/* The index exists / does not. */
-void kdm_commit_check_index(struct kdm_commit *commit, struct kdm_str index, bool exists);
+/* The index is still in this life (kdm_tx_index reads it); empty: it is absent. */
+void kdm_commit_check_index(struct kdm_commit *commit, struct kdm_str index, struct kdm_str incarnation);
 /* The index has no collection of that name. */
 void kdm_commit_check_no_collection(struct kdm_commit *commit, struct kdm_str index, struct kdm_str name);
 /* A document that was read and is not written. sequence 0: was absent. `token` comes back in a conflict. */
@@ -73,8 +73,7 @@ void kdm_commit_put(struct kdm_commit *commit, const struct kdm_commit_write *wr
 
 /* Catalogue. Making an index also checks that it is absent, the others that it is there. */
 void kdm_commit_create_index(struct kdm_commit *commit, struct kdm_str index);
-void kdm_commit_delete_index(struct kdm_commit *commit, struct kdm_str index,
-                             const struct kdm_str *incarnations, size_t count);
+void kdm_commit_delete_index(struct kdm_commit *commit, struct kdm_str index);
 /* `old` NULL: a new collection with a new incarnation; else its next mapping version. */
 void kdm_commit_set_collection(struct kdm_commit *commit, struct kdm_str index, struct kdm_str name,
                                const struct kdm_collection *old, struct kdm_str definition);
@@ -82,17 +81,21 @@ void kdm_commit_delete_collection(struct kdm_commit *commit, const struct kdm_co
 /* The same collection in a new, empty incarnation. */
 void kdm_commit_truncate(struct kdm_commit *commit, const struct kdm_collection *collection);
 
-/* A job record that is stored, replaced (json) or removed (json none) with this commit. */
-void kdm_commit_job(struct kdm_commit *commit, struct kdm_str id, struct kdm_str json);
+/* A job record that is stored, replaced (json) or removed (json empty) with this commit; `index`: any that the
+ * commit touches. */
+void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_str id, struct kdm_str json);
 
-/* How one document's check or write ended. */
+/* How one document's check or write ended; told for conflicts, and for writes with version 0. */
 struct kdm_commit_item {
     uint32_t token;
     bool conflict;         /* its check failed */
-    struct kdm_str value;  /* conflict: what is stored now; written with ANY or PRESENT: what was there before;
-                              none: nothing. Lent. */
-    uint64_t sequence;     /* written: its new sequence */
-    int64_t version;       /* written with version 0: what the script made it */
+    struct kdm_str value;  /* conflict: what is stored now; else what was there before; none: nothing. Lent. */
+    int64_t version;       /* of the new document */
+};
+
+struct kdm_commit_sequence {
+    const struct kdm_index *index;
+    uint64_t sequence;
 };
 
 enum kdm_commit_outcome {
@@ -105,9 +108,10 @@ enum kdm_commit_outcome {
 struct kdm_commit_result {
     enum kdm_commit_outcome outcome;
     enum kdm_err err;                 /* with REFUSED and UNKNOWN */
-    const struct kdm_commit_item *items; /* conflicts, and writes whose result the sender could not know */
+    const struct kdm_commit_item *items;
     size_t item_count;
-    uint64_t sequence;                /* of the writes when the commit touched one index */
+    const struct kdm_commit_sequence *sequences; /* committed: of each index it touched */
+    size_t sequence_count;
     bool catalogue_changed;           /* conflict: a collection or index; its entries are forgotten already */
     bool counter_changed;             /* conflict: somebody wrote into a collection that was scanned */
 };

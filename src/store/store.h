@@ -35,6 +35,8 @@ bool kdm_store_ready(const struct kdm_store *store);
 /* Why it is not ready, for the log and server:healthCheck; NULL when nothing is known. */
 const char *kdm_store_last_error(const struct kdm_store *store);
 struct kdm_random *kdm_store_random(struct kdm_store *store);
+/* Grows when Redis may have gone backwards: what was read in an older epoch must not be decided on. */
+uint64_t kdm_store_epoch(const struct kdm_store *store);
 
 /* A stored value taken apart. */
 struct kdm_stored {
@@ -77,15 +79,22 @@ typedef void kdm_store_lookup_fn(void *ctx, enum kdm_err err, bool index_exists,
 void kdm_store_lookup(struct kdm_store *store, struct kdm_str index, struct kdm_str name,
                       int64_t deadline_ms, kdm_store_lookup_fn *fn, void *ctx);
 
+/* One value: the index's incarnation, none when it is absent. */
+void kdm_store_index_state(struct kdm_store *store, struct kdm_str index, int64_t deadline_ms,
+                           kdm_store_values_fn *fn, void *ctx);
 /* All index names (values), unsorted. */
 void kdm_store_list_indexes(struct kdm_store *store, int64_t deadline_ms, kdm_store_values_fn *fn, void *ctx);
-/* values = name, definition, name, definition, ..; then, last, one value that is none when the index is absent,
- * else its incarnation. */
+/* All collections of an index, unsorted; entries are lent. */
+typedef void kdm_store_collections_fn(void *ctx, enum kdm_err err, bool index_exists,
+                                      struct kdm_collection *const *collections, size_t count);
 void kdm_store_list_collections(struct kdm_store *store, struct kdm_str index, int64_t deadline_ms,
-                                kdm_store_values_fn *fn, void *ctx);
+                                kdm_store_collections_fn *fn, void *ctx);
 /* Number of documents and bytes, for index:stats: values = count, bytes as decimal text. */
 void kdm_store_size(struct kdm_store *store, const struct kdm_collection *collection, int64_t deadline_ms,
                     kdm_store_values_fn *fn, void *ctx);
+
+/* All job records: values = id, record, id, record, .. */
+void kdm_store_jobs(struct kdm_store *store, int64_t deadline_ms, kdm_store_values_fn *fn, void *ctx);
 
 /* Forgets an entry that turned out to be out of date. */
 void kdm_store_forget(struct kdm_store *store, struct kdm_str index, struct kdm_str name);

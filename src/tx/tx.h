@@ -146,7 +146,7 @@ void kdm_tx_delete(struct kdm_tx *tx, struct kdm_collection *collection, struct 
 
 void kdm_tx_create_index(struct kdm_tx *tx, struct kdm_str index);
 /* With all its collections. */
-void kdm_tx_delete_index(struct kdm_tx *tx, struct kdm_str index, const struct kdm_collection_list *collections);
+void kdm_tx_delete_index(struct kdm_tx *tx, struct kdm_str index);
 /* `old` NULL: a new collection. definition: {"mappings":..,"settings":..}. */
 void kdm_tx_set_collection(struct kdm_tx *tx, struct kdm_str index, struct kdm_str name,
                            struct kdm_collection *old, struct kdm_str definition);

@@ -1,0 +1,234 @@
+-- commit.lua - one atomic change with all the checks it rests on.
+-- Redis does not roll back, so everything that can fail comes first and only reads; what follows
+-- can't fail: every key's type has been proved by a read, and XADD, whose reads would cost extra, goes first.
+--
+-- KEYS: meta, catalogue, feed for each index; then the hashes that operations name by number.
+-- ARGV: number of indexes, commit field, commit number, mode ("a" all or nothing, "e" each by itself);
+--   then for each index:
+--     name, envelope, feed length limit, number of checks, (meta field, expected text or "")*,
+--     number of operations, operation*
+-- Operations (key = number in KEYS; expect = "" absent, "+" present, "*" any, else a sequence):
+--   ?  token key id expect                                    a document that was only read
+--   w  token key id expect collection version change notify changed text       put; version "" = next
+--   x  token key id expect collection version change notify changed ""         delete
+--   i  key incarnation                                        make the index
+--   I  key                                                    delete the index and all it holds
+--   c  collection check definition                            make a collection or its next mapping
+--   C  key collection                                         delete a collection
+--   T  key collection check                                   empty a collection: a new incarnation
+--   j  key id json                                            store a job record, "" removes it
+-- Returns the new sequence (the usual case), or an array:
+--   {"+", {sequence, ...}, {token, 0, previous value or false, version}, {token, 1, present value or false}, ...}
+--   {"-", {failed meta field, ...}, {token, 1, present value or false}, ...}   nothing was written
+--   {"=", record}                                  this commit was done before; or fenced: "<number> x"
+local call = redis.call
+local SIZE = { ['?'] = 5, w = 11, x = 11, i = 3, I = 2, c = 4, C = 3, T = 4, j = 4 }
+local WRITES = { w = true, x = true, i = true, I = true, c = true, C = true, T = true, j = true }
+local CATALOGUE = { i = true, I = true, c = true, C = true, T = true }
+local index_count, commit_field, commit_number = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local each = ARGV[4] == 'e'
+
+-- Does the stored value meet the expectation?
+local function meets(expect, value)
+    if expect == '*' then
+        return true
+    elseif expect == '' then
+        return not value
+    elseif expect == '+' then
+        return value and true
+    end
+    return value and string.sub(value, 1, #expect + 1) == expect .. ' '
+end
+
+-- Phase 1: read and check.
+local at = 5
+local sections, failed_fields, items, refused = {}, {}, {}, false
+for i = 1, index_count do
+    local meta = KEYS[3 * i - 2]
+    local checks = tonumber(ARGV[at + 3])
+    local fields = { meta, 'q', commit_field }
+    for c = 0, checks - 1 do
+        fields[4 + c] = ARGV[at + 4 + 2 * c]
+    end
+    local got = call('HMGET', unpack(fields))
+    if i == 1 and got[2] then
+        local number = string.match(got[2], '^%d+')
+        if number == commit_number then
+            return { '=', got[2] }
+        end
+    end
+    for c = 0, checks - 1 do
+        if (got[3 + c] or '') ~= ARGV[at + 5 + 2 * c] then
+            failed_fields[#failed_fields + 1] = ARGV[at + 4 + 2 * c]
+        end
+    end
+    local section = { start = at, sequence = tonumber(got[1] or '0') + 1, values = {}, skip = {}, writes = false }
+    at = at + 4 + 2 * checks
+    section.count, section.ops = tonumber(ARGV[at]), at + 1
+    at = at + 1
+    for o = 1, section.count do
+        local op = ARGV[at]
+        if WRITES[op] then
+            section.writes = true
+        end
+        if CATALOGUE[op] then
+            section.catalogue = true
+        end
+        if op == '?' or op == 'w' or op == 'x' then
+            local value = call('HGET', KEYS[tonumber(ARGV[at + 2])], ARGV[at + 3])
+            section.values[o] = value
+            if not meets(ARGV[at + 4], value) then
+                items[#items + 1] = { tonumber(ARGV[at + 1]), 1, value }
+                if each and op ~= '?' then
+                    section.skip[o] = true
+                else
+                    refused = true
+                end
+            end
+        elseif op == 'i' or op == 'j' or op == 'I' then
+            call('HEXISTS', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2] or '')
+        end
+        if op == 'c' or op == 'C' or op == 'I' then
+            call('HEXISTS', KEYS[3 * i - 1], '')
+        end
+        at = at + SIZE[op]
+    end
+    if index_count > 1 then
+        local last = call('XREVRANGE', KEYS[3 * i], '+', '-', 'COUNT', 1)[1]
+        if last and tonumber(string.match(last[1], '^%d+')) >= section.sequence then
+            return redis.error_reply('ERR kdm: the feed is ahead of its index')
+        end
+    end
+    sections[i] = section
+end
+if refused or #failed_fields > 0 then
+    return { '-', failed_fields, unpack(items) }
+end
+
+-- Phase 2: write.
+local sequences, record = {}, commit_number
+for i = 1, index_count do
+    sequences[i] = sections[i].sequence
+    record = record .. ' ' .. string.format('%.0f', sequences[i])
+end
+if not sections[1].writes then
+    call('HSET', KEYS[1], commit_field, record)
+end
+for i = 1, index_count do
+    local section = sections[i]
+    local meta, catalogue = KEYS[3 * i - 2], KEYS[3 * i - 1]
+    local name, envelope = ARGV[section.start], ARGV[section.start + 1]
+    local sequence = string.format('%.0f', section.sequence)
+    if section.writes then
+        local feed = { KEYS[3 * i], 'MAXLEN', '~', ARGV[section.start + 2], sequence .. '-0', 'e', envelope }
+        local state = { meta, 'q', sequence }
+        if i == 1 then
+            state[4], state[5] = commit_field, record
+        end
+        local texts, counted = {}, {}
+        -- What the feed will say, and every document's new value.
+        local o_at = section.ops
+        for o = 1, section.count do
+            local op = ARGV[o_at]
+            if (op == 'w' or op == 'x') and not section.skip[o] then
+                local value, version, change = section.values[o], ARGV[o_at + 6], ARGV[o_at + 7]
+                if version == '' then
+                    local old = value and string.match(value, '^%d+ (%d+) ')
+                    version = string.format('%.0f', (tonumber(old) or 0) + (op == 'w' and 1 or 0))
+                    items[#items + 1] = { tonumber(ARGV[o_at + 1]), 0, value, tonumber(version) }
+                end
+                if change == 'p' then
+                    change = value and 'r' or 'c'
+                end
+                local size = #feed
+                feed[size + 1] = change .. ARGV[o_at + 8] .. ' ' .. version .. ' ' .. ARGV[o_at + 5]
+                    .. ' ' .. ARGV[o_at + 3]
+                feed[size + 2] = ARGV[o_at + 10]
+                feed[size + 3] = ARGV[o_at + 9]
+                feed[size + 4] = value or ''
+                if op == 'w' then
+                    texts[o] = sequence .. ' ' .. version .. ' ' .. ARGV[o_at + 10]
+                end
+                if not counted[ARGV[o_at + 5]] then
+                    counted[ARGV[o_at + 5]] = true
+                    state[#state + 1] = 'w:' .. ARGV[o_at + 5]
+                    state[#state + 1] = sequence
+                end
+            elseif op == 'i' or op == 'I' then
+                feed[#feed + 1] = op
+                feed[#feed + 1] = name
+            elseif op == 'c' then
+                feed[#feed + 1] = 'k ' .. ARGV[o_at + 1]
+                feed[#feed + 1] = ARGV[o_at + 2]
+            elseif op == 'C' or op == 'T' then
+                feed[#feed + 1] = op .. ' ' .. ARGV[o_at + 2]
+                feed[#feed + 1] = ARGV[o_at + 3] or ''
+            end
+            o_at = o_at + SIZE[op]
+        end
+        call('XADD', unpack(feed))
+        -- The operations themselves.
+        o_at = section.ops
+        for o = 1, section.count do
+            local op = ARGV[o_at]
+            if op == 'w' then
+                if not section.skip[o] then
+                    call('HSET', KEYS[tonumber(ARGV[o_at + 2])], ARGV[o_at + 3], texts[o])
+                end
+            elseif op == 'x' then
+                if not section.skip[o] then
+                    call('HDEL', KEYS[tonumber(ARGV[o_at + 2])], ARGV[o_at + 3])
+                end
+            elseif op == 'c' then
+                state[#state + 1] = 'c:' .. ARGV[o_at + 1]
+                state[#state + 1] = ARGV[o_at + 2]
+                call('HSET', catalogue, ARGV[o_at + 1], ARGV[o_at + 3])
+            elseif op == 'C' then
+                call('HDEL', catalogue, ARGV[o_at + 2])
+                call('HDEL', meta, 'c:' .. ARGV[o_at + 2], 'w:' .. ARGV[o_at + 2])
+                call('UNLINK', KEYS[tonumber(ARGV[o_at + 1])])
+            elseif op == 'T' then
+                state[#state + 1] = 'c:' .. ARGV[o_at + 2]
+                state[#state + 1] = ARGV[o_at + 3]
+                state[#state + 1] = 'w:' .. ARGV[o_at + 2]
+                state[#state + 1] = sequence
+                call('UNLINK', KEYS[tonumber(ARGV[o_at + 1])])
+            elseif op == 'i' then
+                state[#state + 1] = 'i'
+                state[#state + 1] = ARGV[o_at + 2]
+                call('HSET', KEYS[tonumber(ARGV[o_at + 1])], name, ARGV[o_at + 2])
+            elseif op == 'I' then
+                -- Whatever the index holds now, also what was made after the decision.
+                local all = call('HGETALL', meta)
+                local prefix = string.sub(meta, 1, -2) .. 'd:'
+                for f = 1, #all, 2 do
+                    if string.sub(all[f], 1, 2) == 'c:' then
+                        call('UNLINK', prefix .. string.match(all[f + 1], '^%S+'))
+                    end
+                    if all[f] ~= 'q' and string.sub(all[f], 1, 2) ~= 'k:' then
+                        call('HDEL', meta, all[f])
+                    end
+                end
+                call('UNLINK', catalogue)
+                call('HDEL', KEYS[tonumber(ARGV[o_at + 1])], name)
+            elseif op == 'j' then
+                if ARGV[o_at + 3] == '' then
+                    call('HDEL', KEYS[tonumber(ARGV[o_at + 1])], ARGV[o_at + 2])
+                else
+                    call('HSET', KEYS[tonumber(ARGV[o_at + 1])], ARGV[o_at + 2], ARGV[o_at + 3])
+                end
+            end
+            o_at = o_at + SIZE[op]
+        end
+        call('HSET', unpack(state))
+        -- Who follows this index hears of it; everybody hears of a change in the catalogue.
+        call('PUBLISH', meta, sequence)
+        if section.catalogue then
+            call('PUBLISH', 'kdm:bell', name)
+        end
+    end
+end
+if index_count == 1 and #items == 0 then
+    return sequences[1]
+end
+return { '+', sequences, unpack(items) }

@@ -1,0 +1,49 @@
+/* commit_private.h - what commit.c builds and commit_send.c sends. */
+#ifndef KDM_STORE_COMMIT_PRIVATE_H
+#define KDM_STORE_COMMIT_PRIVATE_H
+
+#include "store/commit.h"
+#include "store/store_private.h"
+
+struct arg_list {
+    struct kdm_str *items;
+    size_t count, cap;
+};
+
+/* An argument that stands for an extra key: ptr is this, len its place among the extra keys. */
+extern const char kdm_commit_key_ref[];
+#define KEY_REF kdm_commit_key_ref
+
+/* What concerns one index. */
+struct section {
+    struct kdm_index *index; /* one reference */
+    struct arg_list checks;  /* field, expected, .. */
+    struct arg_list ops;
+    uint32_t op_count;
+    size_t bytes; /* what it adds to the feed, about */
+};
+
+struct kdm_commit {
+    struct kdm_store *store;
+    struct kdm_commit *prev, *next; /* on its way; next also links the free ones */
+    struct kdm_arena arena;
+    enum kdm_commit_mode mode;
+    struct kdm_str envelope;
+    struct section *sections;
+    uint32_t section_count, section_cap;
+    struct arg_list keys; /* the extra ones */
+    uint32_t write_count;
+    size_t bytes; /* of new texts */
+    bool blind;   /* some write's result is only known to the script */
+
+    /* Sending */
+    kdm_commit_fn *fn; /* NULL: nobody waits any more */
+    void *ctx;
+    int64_t deadline_ms;
+    uint64_t epoch;  /* the store's when it was first sent */
+    uint64_t number; /* of this attempt */
+    uint32_t slot;
+    struct kdm_str field; /* "k:<node>.<slot>" */
+};
+
+#endif

@@ -1,0 +1,399 @@
+/* commit_send.c - sending a commit, and learning what became of it.
+ * Usually one reply settles it. When the answer is lost the fence (fence.lua) is asked on the next connection:
+ * it either finds the commit's record, so it was done, or takes its place, so it never will be; then it is sent
+ * again under a new number. Only when Redis stays away is the outcome told as unknown.
+ */
+#include "base/clock.h"
+#include "redis_scripts.gen.h"
+#include "store/commit_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* How long past its deadline a commit with a lost answer waits to learn what became of it. */
+#define FENCE_GRACE_MS 1000
+#define ITEMS_FEW      8
+
+static void attempt(struct kdm_commit *commit);
+
+/* --- commit ids ---------------------------------------------------------------------------- */
+
+/* An id is a slot of the index and a number that grows over all of this node's commits. A slot is used again only
+ * when the outcome of its last commit is known, so the record of a lost one can't be overwritten, and their
+ * number is bounded by the commits on their way at one time. */
+static void take_slot(struct kdm_commit *commit)
+{
+    struct kdm_index *index = commit->sections[0].index;
+
+    if (index->slots.free_count > 0) {
+        commit->slot = index->slots.free[--index->slots.free_count];
+    } else {
+        commit->slot = index->slots.next++;
+        index->slots.free =
+            kdm_realloc(index->slots.free, index->slots.next * sizeof(*index->slots.free));
+    }
+    commit->number = ++commit->store->commit_number;
+    commit->field = kdm_arena_printf(&commit->arena, "k:" KDM_FMT ".%u", KDM_ARG(commit->store->node),
+                                     commit->slot);
+}
+
+static void give_slot(struct kdm_commit *commit)
+{
+    struct kdm_index *index = commit->sections[0].index;
+
+    index->slots.free[index->slots.free_count++] = commit->slot;
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static void end(struct kdm_commit *commit, const struct kdm_commit_result *result)
+{
+    struct kdm_store *store = commit->store;
+
+    if (commit->prev != NULL)
+        commit->prev->next = commit->next;
+    else
+        store->sent = commit->next;
+    if (commit->next != NULL)
+        commit->next->prev = commit->prev;
+    /* A slot whose outcome is unknown stays taken for ever: its record may still be written. */
+    if (result->outcome != KDM_COMMIT_UNKNOWN && commit->field.len > 0)
+        give_slot(commit);
+    if (commit->fn != NULL)
+        commit->fn(commit->ctx, result);
+    kdm_commit_destroy(commit);
+}
+
+static void refuse(struct kdm_commit *commit, enum kdm_err err)
+{
+    end(commit, &(struct kdm_commit_result){ .outcome = KDM_COMMIT_REFUSED, .err = err });
+}
+
+static void unknown(struct kdm_commit *commit)
+{
+    kdm_log_warn("store: the outcome of commit %llu could not be learned",
+                 (unsigned long long)commit->number);
+    end(commit, &(struct kdm_commit_result){ .outcome = KDM_COMMIT_UNKNOWN,
+                                             .err = KDM_ERR_SERVICES_STORAGE_COMMIT_UNKNOWN });
+}
+
+/* --- reading the script's answer -------------------------------------------------------------- */
+
+static void read_item(const redisReply *reply, struct kdm_commit_item *ret_item)
+{
+    ret_item->token = (uint32_t)reply->element[0]->integer;
+    ret_item->conflict = reply->element[1]->integer != 0;
+    ret_item->value = reply->elements > 2 ? kdm_reply_str(reply->element[2]) : KDM_STR_NONE;
+    ret_item->version = reply->elements > 3 ? reply->element[3]->integer : 0;
+}
+
+static struct kdm_commit_item *read_items(struct kdm_commit *commit, const redisReply *reply,
+                                          size_t *ret_count)
+{
+    size_t count = reply->elements - 2;
+    struct kdm_commit_item *items = kdm_arena_alloc(&commit->arena, (count + 1) * sizeof(*items));
+
+    for (size_t i = 0; i < count; i++)
+        read_item(reply->element[2 + i], &items[i]);
+    *ret_count = count;
+    return items;
+}
+
+static void committed(struct kdm_commit *commit, const uint64_t *numbers, const struct kdm_commit_item *items,
+                      size_t item_count)
+{
+    struct kdm_commit_sequence *sequences =
+        kdm_arena_alloc(&commit->arena, commit->section_count * sizeof(*sequences));
+
+    for (uint32_t i = 0; i < commit->section_count; i++) {
+        struct kdm_index *index = commit->sections[i].index;
+
+        sequences[i] = (struct kdm_commit_sequence){ .index = index, .sequence = numbers[i] };
+        index->entry_bytes = (uint32_t)((7 * (uint64_t)index->entry_bytes + commit->sections[i].bytes) / 8);
+    }
+    end(commit, &(struct kdm_commit_result){ .outcome = KDM_COMMITTED,
+                                             .items = items,
+                                             .item_count = item_count,
+                                             .sequences = sequences,
+                                             .sequence_count = commit->section_count });
+}
+
+/* What the failed fields of the meta hash say; collections that changed are forgotten. */
+static void conflict(struct kdm_commit *commit, const redisReply *reply)
+{
+    struct kdm_commit_result result = { .outcome = KDM_COMMIT_CONFLICT };
+    const redisReply *fields = reply->element[1];
+
+    for (size_t i = 0; i < fields->elements; i++) {
+        struct kdm_str field = kdm_reply_str(fields->element[i]);
+
+        if (kdm_str_starts(field, KDM_STR("w:"))) {
+            result.counter_changed = true;
+            continue;
+        }
+        result.catalogue_changed = true;
+        for (uint32_t s = 0; field.len > 2 && s < commit->section_count; s++)
+            kdm_store_forget(commit->store, commit->sections[s].index->name, kdm_str_from(field, 2));
+    }
+    result.items = read_items(commit, reply, &result.item_count);
+    end(commit, &result);
+}
+
+/* "<number> <sequence> <sequence>..": the sequences. */
+static void read_record(struct kdm_commit *commit, struct kdm_str record, uint64_t *ret_numbers)
+{
+    const char *at = memchr(record.ptr, ' ', record.len);
+
+    for (uint32_t i = 0; i < commit->section_count; i++) {
+        char *after = NULL;
+
+        ret_numbers[i] = at == NULL ? 0 : strtoull(at, &after, 10);
+        at = after;
+    }
+}
+
+/* --- a commit whose answer was lost and that was done ---------------------------------------------- */
+
+/* The feed's entry tells what the lost answer would have told of blind writes: for each document, in order,
+ * "<change><notify> <version> <collection> <id>" and, two places on, the value before (commit.lua). */
+static void on_entry(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+{
+    struct kdm_commit *commit = ctx;
+    struct kdm_commit_item *items;
+    uint64_t number;
+    size_t count = 0;
+    const redisReply *fields;
+
+    if (kdm_store_error_of(outcome, reply) != KDM_OK || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements == 0) {
+        unknown(commit);
+        return;
+    }
+    number = strtoull(reply->element[0]->element[0]->str, NULL, 10);
+    fields = reply->element[0]->element[1];
+    items = kdm_arena_alloc(&commit->arena, (fields->elements / 4 + 1) * sizeof(*items));
+    for (size_t f = 2; f + 3 < fields->elements; f += 4, count++) {
+        struct kdm_str head = kdm_reply_str(fields->element[f]);
+        struct kdm_str before = kdm_reply_str(fields->element[f + 3]);
+
+        items[count] = (struct kdm_commit_item){ .token = (uint32_t)count,
+                                                 .value = before.len > 0 ? before : KDM_STR_NONE,
+                                                 .version = strtoll(head.ptr + 2, NULL, 10) };
+    }
+    committed(commit, &number, items, count);
+}
+
+/* Blind writes are only made of one index, alone and in the order of their tokens (tx/commit.c), and with mode
+ * EACH what was left out can't be told from the feed: those are unknown. */
+static void ask_feed(struct kdm_commit *commit, uint64_t sequence)
+{
+    char id[32];
+    struct kdm_str args[] = { KDM_STR("XRANGE"), commit->sections[0].index->feed_key, KDM_STR_NONE,
+                              KDM_STR_NONE };
+    int len = snprintf(id, sizeof(id), "%llu-0", (unsigned long long)sequence);
+
+    args[2] = args[3] = (struct kdm_str){ id, (size_t)len };
+    kdm_redis_command(commit->store->redis, args, 4, commit->deadline_ms + FENCE_GRACE_MS, on_entry, commit);
+}
+
+static void done_before(struct kdm_commit *commit, struct kdm_str record)
+{
+    uint64_t *numbers = kdm_arena_alloc(&commit->arena, commit->section_count * sizeof(*numbers));
+
+    read_record(commit, record, numbers);
+    if (!commit->blind && commit->mode == KDM_COMMIT_ALL)
+        committed(commit, numbers, NULL, 0);
+    else if (commit->mode == KDM_COMMIT_ALL && commit->section_count == 1)
+        ask_feed(commit, numbers[0]);
+    else
+        unknown(commit);
+}
+
+static void on_fence(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+{
+    struct kdm_commit *commit = ctx;
+    struct kdm_str record;
+
+    if (kdm_store_error_of(outcome, reply) != KDM_OK) {
+        unknown(commit);
+        return;
+    }
+    record = kdm_reply_str(reply);
+    if (record.len > 0 && record.ptr[record.len - 1] != 'x') {
+        done_before(commit, record);
+        return;
+    }
+    give_slot(commit);
+    commit->field = KDM_STR_NONE;
+    if (commit->store->epoch != commit->epoch) {
+        /* What it was decided on was read from a memory that is gone. */
+        end(commit, &(struct kdm_commit_result){ .outcome = KDM_COMMIT_CONFLICT, .catalogue_changed = true });
+        return;
+    }
+    if (kdm_clock_monotonic_ms() >= commit->deadline_ms) {
+        refuse(commit, KDM_ERR_SERVICES_CACHE_NOT_CONNECTED);
+        return;
+    }
+    attempt(commit);
+}
+
+static void fence(struct kdm_commit *commit)
+{
+    int64_t now = kdm_clock_monotonic_ms();
+    int64_t until = (commit->deadline_ms > now ? commit->deadline_ms : now) + FENCE_GRACE_MS;
+    struct kdm_str args[] = { commit->sections[0].index->meta_key, commit->field,
+                              kdm_arena_printf(&commit->arena, "%llu", (unsigned long long)commit->number) };
+
+    kdm_redis_eval(commit->store->redis, &kdm_script_fence, args, 1, 3, until, on_fence, commit);
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+static void on_reply(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+{
+    struct kdm_commit *commit = ctx;
+    struct kdm_commit_item *items;
+    enum kdm_err err;
+    size_t count;
+    uint64_t number;
+
+    if (outcome == KDM_REDIS_LOST) {
+        fence(commit);
+        return;
+    }
+    err = kdm_store_error_of(outcome, reply);
+    if (err != KDM_OK) {
+        refuse(commit, err);
+        return;
+    }
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        number = (uint64_t)reply->integer;
+        committed(commit, &number, NULL, 0);
+        return;
+    }
+    switch (reply->element[0]->str[0]) {
+    case '-':
+        conflict(commit, reply);
+        return;
+    case '=':
+        done_before(commit, kdm_reply_str(reply->element[1]));
+        return;
+    default:
+        break;
+    }
+    {
+        uint64_t *numbers = kdm_arena_alloc(&commit->arena, commit->section_count * sizeof(*numbers));
+
+        for (uint32_t i = 0; i < commit->section_count; i++)
+            numbers[i] = (uint64_t)reply->element[1]->element[i]->integer;
+        items = read_items(commit, reply, &count);
+        committed(commit, numbers, items, count);
+    }
+}
+
+static struct kdm_str decimal(struct kdm_arena *arena, uint64_t value)
+{
+    char text[24], *stop = text + sizeof(text), *at = stop;
+
+    do {
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return kdm_arena_copy(arena, (struct kdm_str){ at, (size_t)(stop - at) });
+}
+
+/* How many entries of this size the feed may hold. */
+static uint64_t feed_entries(const struct kdm_store *store, const struct section *section)
+{
+    size_t bytes = section->index->entry_bytes;
+    uint64_t entries;
+
+    if (bytes < section->bytes / 4)
+        bytes = section->bytes / 4;
+    entries = store->feed_max_bytes / (bytes + 128);
+    return entries < 16 ? 16 : entries;
+}
+
+static void attempt(struct kdm_commit *commit)
+{
+    struct kdm_arena *arena = &commit->arena;
+    size_t key_count = 3 * (size_t)commit->section_count + commit->keys.count;
+    size_t count = key_count + 4;
+    struct kdm_str *args, *at;
+
+    take_slot(commit);
+    for (uint32_t s = 0; s < commit->section_count; s++)
+        count += 5 + commit->sections[s].checks.count + commit->sections[s].ops.count;
+    at = args = kdm_arena_alloc(arena, count * sizeof(*args));
+    for (uint32_t s = 0; s < commit->section_count; s++) {
+        *at++ = commit->sections[s].index->meta_key;
+        *at++ = commit->sections[s].index->catalogue_key;
+        *at++ = commit->sections[s].index->feed_key;
+    }
+    memcpy(at, commit->keys.items, commit->keys.count * sizeof(*at));
+    at += commit->keys.count;
+    *at++ = decimal(arena, commit->section_count);
+    *at++ = commit->field;
+    *at++ = decimal(arena, commit->number);
+    *at++ = commit->mode == KDM_COMMIT_EACH ? KDM_STR("e") : KDM_STR("a");
+    for (uint32_t s = 0; s < commit->section_count; s++) {
+        const struct section *section = &commit->sections[s];
+
+        *at++ = section->index->name;
+        *at++ = commit->envelope;
+        *at++ = decimal(arena, feed_entries(commit->store, section));
+        *at++ = decimal(arena, section->checks.count / 2);
+        if (section->checks.count > 0)
+            memcpy(at, section->checks.items, section->checks.count * sizeof(*at));
+        at += section->checks.count;
+        *at++ = decimal(arena, section->op_count);
+        for (size_t i = 0; i < section->ops.count; i++, at++) {
+            *at = section->ops.items[i];
+            if (at->ptr == KEY_REF)
+                *at = decimal(arena, 3 * (size_t)commit->section_count + at->len + 1);
+        }
+    }
+    KDM_ASSERT((size_t)(at - args) == count);
+    kdm_redis_eval(commit->store->redis, &kdm_script_commit, args, key_count, count, commit->deadline_ms,
+                   on_reply, commit);
+}
+
+void kdm_commit_send(struct kdm_commit *commit, int64_t deadline_ms, kdm_commit_fn *fn, void *ctx)
+{
+    struct kdm_store *store = commit->store;
+
+    KDM_ASSERT(commit->section_count > 0);
+    KDM_ASSERT(commit->write_count <= KDM_COMMIT_MAX_WRITES);
+    commit->fn = fn;
+    commit->ctx = ctx;
+    commit->deadline_ms = deadline_ms;
+    commit->epoch = store->epoch;
+    commit->prev = NULL;
+    commit->next = store->sent;
+    if (store->sent != NULL)
+        store->sent->prev = commit;
+    store->sent = commit;
+    attempt(commit);
+}
+
+void kdm_commit_forget(struct kdm_store *store, void *ctx)
+{
+    for (struct kdm_commit *commit = store->sent; commit != NULL; commit = commit->next) {
+        if (commit->ctx == ctx)
+            commit->fn = NULL;
+    }
+}
+
+void kdm_commits_fini(struct kdm_store *store)
+{
+    while (store->sent != NULL) {
+        store->sent->fn = NULL;
+        unknown(store->sent);
+    }
+    for (struct kdm_commit *commit = store->free_commits, *next; commit != NULL; commit = next) {
+        next = commit->next;
+        kdm_arena_fini(&commit->arena);
+        free(commit);
+    }
+    store->free_commits = NULL;
+}

@@ -1,0 +1,12 @@
+-- fence.lua - learns what became of a commit whose answer was lost, or makes sure that it never happens.
+-- A command may still lie in a dead connection's buffer, so "not recorded" alone would prove nothing: the
+-- fence takes the commit's record, and commit.lua finds it there and does nothing.
+-- KEYS[1]: meta of its first index.  ARGV: commit field, commit number.
+-- Returns the record: "<number> <sequence>.." when it was done, "<number> x" when it is fenced now.
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+if record and string.match(record, '^%d+') == ARGV[2] then
+    return record
+end
+record = ARGV[2] .. ' x'
+redis.call('HSET', KEYS[1], ARGV[1], record)
+return record

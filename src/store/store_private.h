@@ -1,0 +1,51 @@
+/* store_private.h - what the files of src/store share. */
+#ifndef KDM_STORE_STORE_PRIVATE_H
+#define KDM_STORE_STORE_PRIVATE_H
+
+#include "base/hash.h"
+#include "store/catalogue_private.h"
+#include "store/feed.h"
+#include "store/store.h"
+
+struct kdm_follower;
+
+struct kdm_store {
+    uv_loop_t *loop;
+    struct kdm_redis *redis;
+    struct kdm_random *random;
+    struct kdm_str node;
+    struct kdm_table *indexes;     /* name -> struct kdm_index; never shrinks: see commit ids in commit.c */
+    struct kdm_table *collections; /* "index\0name" -> struct kdm_collection */
+    uint64_t commit_number;        /* of the last commit this node sent */
+    uint64_t epoch;                /* grows when Redis may have gone backwards */
+    char run_id[64];
+    size_t feed_max_bytes;
+    int64_t feed_max_age_ms;
+    struct store_read *free_reads; /* pools: nothing is allocated in the steady state */
+    struct kdm_commit *free_commits;
+    struct kdm_commit *sent; /* commits on their way, doubly linked */
+    struct kdm_follower *follower;
+};
+
+/* The index entry, made when this process has none yet. Lent. */
+struct kdm_index *kdm_store_index(struct kdm_store *store, struct kdm_str name);
+
+/* Remembers a collection in place of what was known by its name. Takes the reference. */
+void kdm_store_remember(struct kdm_store *store, struct kdm_collection *collection);
+
+/* What an error reply, or no reply, means to a client. */
+enum kdm_err kdm_store_error_of(enum kdm_redis_outcome outcome, const redisReply *reply);
+
+/* Forgets all collections. */
+void kdm_store_forget_all(struct kdm_store *store);
+
+/* At the end: frees pooled commits and those whose outcome nobody waits for. */
+void kdm_commits_fini(struct kdm_store *store);
+
+/* feed.c */
+struct kdm_follower *kdm_follower_create(struct kdm_store *store, const char *redis_url);
+void kdm_follower_destroy(struct kdm_follower *follower);
+/* Redis may have gone backwards: every listener is told of a gap, positions are taken anew. */
+void kdm_follower_reset(struct kdm_follower *follower);
+
+#endif

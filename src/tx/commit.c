@@ -1,0 +1,503 @@
+/* commit.c - from what is staged to what is stored, and what a lost race means.
+ * Usually one commit of everything, or nothing. m* actions send each write by itself (KDM_COMMIT_EACH): what is
+ * done stays done, and only what was in conflict is decided again.
+ */
+#include "tx/tx_private.h"
+
+#define DEFAULT_TRIES 50
+/* Tokens that come back in a commit's items: a write's number, or this and a read's. */
+#define TOKEN_READ 0x40000000u
+
+/* --- what was written ----------------------------------------------------------------------- */
+
+static struct tx_done_write *find_done(struct kdm_tx *tx, const struct kdm_collection *collection,
+                                       struct kdm_str id)
+{
+    for (uint32_t i = tx->done_count; i > 0; i--) {
+        struct tx_done_write *done = tx->done[i - 1];
+
+        if (kdm_str_eq(done->id, id)
+            && (done->collection == collection || kdm_str_eq(done->collection->docs_key, collection->docs_key)))
+            return done;
+    }
+    return NULL;
+}
+
+const struct kdm_written *kdm_tx_written(struct kdm_tx *tx, const struct kdm_collection *collection,
+                                         struct kdm_str id)
+{
+    struct tx_done_write *done = find_done(tx, collection, id);
+
+    return done == NULL ? NULL : &done->written;
+}
+
+static void add_done(struct kdm_tx *tx, const struct tx_write *write, const struct kdm_written *written)
+{
+    struct tx_done_write *done = kdm_arena_zalloc(tx->arena, sizeof(*done));
+
+    done->collection = write->collection;
+    done->id = kdm_arena_copy(tx->arena, write->id);
+    done->written = *written;
+    if (tx->done_count == tx->done_cap) {
+        uint32_t cap = tx->done_cap == 0 ? 4 : 2 * tx->done_cap;
+        struct tx_done_write **list = kdm_arena_alloc(tx->arena, cap * sizeof(struct tx_done_write *));
+
+        if (tx->done_count > 0)
+            memcpy(list, tx->done, tx->done_count * sizeof(struct tx_done_write *));
+        tx->done = list;
+        tx->done_cap = cap;
+    }
+    tx->done[tx->done_count++] = done;
+}
+
+/* --- asking for a commit ---------------------------------------------------------------------- */
+
+static void clear_staged(struct kdm_tx *tx)
+{
+    tx->write_count = 0;
+    tx->catalogue_count = 0;
+}
+
+static enum read_state state_of(const struct tx_write *write)
+{
+    return write->read == NULL ? READ_WANTED : write->read->state;
+}
+
+bool kdm_tx_commit(struct kdm_tx *tx)
+{
+    if (tx->failure.err != KDM_OK)
+        return false;
+    if (tx->commit_at++ < tx->commits_done) {
+        clear_staged(tx);
+        return true;
+    }
+    for (uint32_t i = 0; i < tx->write_count; i++) {
+        struct tx_write *write = &tx->writes[i];
+
+        if (write->change == KDM_CHANGE_CREATE && state_of(write) == READ_PRESENT) {
+            kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_DOCUMENT_ALREADY_EXISTS, KDM_PROPS(write->id));
+            return false;
+        }
+    }
+    if (tx->write_count == 0 && tx->catalogue_count == 0) {
+        tx->commits_done++;
+        return true;
+    }
+    tx->commit_wanted = true;
+    tx->commit_each = false;
+    return false;
+}
+
+/* Notes those that can't be done, and tells whether any is left to be sent. */
+static bool each_left(struct kdm_tx *tx)
+{
+    bool left = false;
+
+    for (uint32_t i = 0; i < tx->write_count; i++) {
+        struct tx_write *write = &tx->writes[i];
+
+        if (find_done(tx, write->collection, write->id) != NULL)
+            continue;
+        if (write->change == KDM_CHANGE_CREATE && state_of(write) == READ_PRESENT)
+            add_done(tx, write, &(struct kdm_written){ .existed = true });
+        else if (write->change == KDM_CHANGE_DELETE && kdm_tx_known_absent(tx, write->collection, write->id))
+            add_done(tx, write, &(struct kdm_written){ .absent = true });
+        else
+            left = true;
+    }
+    return left;
+}
+
+bool kdm_tx_commit_each(struct kdm_tx *tx)
+{
+    if (tx->failure.err != KDM_OK)
+        return false;
+    if (tx->commit_at++ < tx->commits_done) {
+        clear_staged(tx);
+        return true;
+    }
+    KDM_ASSERT(tx->catalogue_count == 0 || tx->write_count == 0); /* those go by kdm_tx_commit() */
+    if (!each_left(tx)) {
+        tx->commits_done++;
+        clear_staged(tx);
+        return true;
+    }
+    tx->commit_wanted = tx->commit_each = true;
+    return false;
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+static void put_opt(struct kdm_buf *buf, struct kdm_str name, struct kdm_str value)
+{
+    if (kdm_str_none(value))
+        return;
+    kdm_json_put_name(buf, name);
+    kdm_json_put_str(buf, value);
+}
+
+/* Who did it, as notifications will tell (kuzzle-protocol.md 8.2). */
+static struct kdm_str envelope(struct kdm_tx *tx)
+{
+    const struct kdm_tx_origin *origin = &tx->start.origin;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, tx->arena, 256);
+    kdm_buf_char(&buf, '{');
+    put_opt(&buf, KDM_STR("requestId"), origin->request_id);
+    put_opt(&buf, KDM_STR("controller"), origin->controller);
+    put_opt(&buf, KDM_STR("action"), origin->action);
+    put_opt(&buf, KDM_STR("protocol"), kdm_str_of(origin->protocol));
+    put_opt(&buf, KDM_STR("user"), origin->kuid);
+    kdm_json_put_name(&buf, KDM_STR("timestamp"));
+    kdm_buf_int(&buf, origin->timestamp);
+    if (!kdm_str_none(origin->volatile_json)) {
+        kdm_json_put_name(&buf, KDM_STR("volatile"));
+        kdm_buf_put(&buf, origin->volatile_json);
+    }
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
+static void put_facts(struct kdm_tx *tx, struct kdm_commit *commit)
+{
+    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
+        if (!fact->checked || kdm_str_none(fact->key))
+            continue;
+        if (fact->kind == FACT_INDEX)
+            kdm_commit_check_index(commit, fact->key, fact->text);
+        else if (fact->kind == FACT_SCAN)
+            kdm_commit_check_counter(commit, fact->collection, kdm_tx_scan_counter(fact));
+        else if (fact->kind == FACT_COLLECTION && fact->collection == NULL)
+            kdm_commit_check_no_collection(commit, fact->key, fact->key2);
+        else if (fact->kind == FACT_COLLECTION)
+            kdm_commit_check_collection(commit, fact->collection);
+    }
+}
+
+static void put_reads(struct kdm_tx *tx, struct kdm_commit *commit)
+{
+    for (uint32_t i = 0; i < tx->read_count; i++) {
+        struct tx_read *read = tx->reads[i];
+
+        if (read->checked && read->state >= READ_ABSENT
+            && kdm_tx_write_find(tx, read->collection, read->doc.id) == NULL
+            && find_done(tx, read->collection, read->doc.id) == NULL)
+            kdm_commit_check_doc(commit, read->collection, read->doc.id,
+                                 read->state == READ_PRESENT ? read->doc.sequence : 0, TOKEN_READ | i);
+    }
+}
+
+static void put_write(struct kdm_tx *tx, struct kdm_commit *commit, uint32_t number)
+{
+    const struct tx_write *write = &tx->writes[number];
+    struct kdm_commit_write out = { .collection = write->collection,
+                                    .id = write->id,
+                                    .text = write->text,
+                                    .expect = write->expect,
+                                    .sequence = write->doc.sequence,
+                                    .change = write->change,
+                                    .silent = write->silent,
+                                    .changed = write->changed,
+                                    .token = number };
+
+    if (write->change != KDM_CHANGE_PUT && write->expect != KDM_EXPECT_PRESENT)
+        out.version = write->doc.version;
+    kdm_commit_put(commit, &out);
+}
+
+static void put_catalogue(struct kdm_tx *tx, struct kdm_commit *commit)
+{
+    struct kdm_str index = KDM_STR_NONE;
+
+    for (uint32_t i = 0; i < tx->catalogue_count; i++) {
+        const struct tx_catalogue_write *write = &tx->catalogue_writes[i];
+
+        if (write->kind != JOB)
+            index = write->index;
+        switch (write->kind) {
+        case CREATE_INDEX:
+            kdm_commit_create_index(commit, write->index);
+            break;
+        case DELETE_INDEX:
+            kdm_commit_delete_index(commit, write->index);
+            break;
+        case SET_COLLECTION:
+            kdm_commit_set_collection(commit, write->index, write->name, write->collection, write->text);
+            break;
+        case DELETE_COLLECTION:
+            kdm_commit_delete_collection(commit, write->collection);
+            break;
+        case TRUNCATE:
+            kdm_commit_truncate(commit, write->collection);
+            break;
+        case JOB:
+            if (tx->write_count > 0)
+                index = tx->writes[0].collection->index->name;
+            KDM_ASSERT(!kdm_str_none(index)); /* a job goes with the write that decided it */
+            kdm_commit_job(commit, index, write->name, write->text);
+            break;
+        }
+    }
+}
+
+static void on_committed(void *ctx, const struct kdm_commit_result *result);
+
+/* As many of the writes that are left as one commit takes. */
+static void put_each(struct kdm_tx *tx, struct kdm_commit *commit)
+{
+    size_t bytes = 0;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < tx->write_count && count < KDM_COMMIT_MAX_WRITES; i++) {
+        if (find_done(tx, tx->writes[i].collection, tx->writes[i].id) != NULL)
+            continue;
+        bytes += tx->writes[i].text.len;
+        if (count > 0 && bytes > KDM_COMMIT_MAX_BYTES)
+            break;
+        put_write(tx, commit, i);
+        count++;
+    }
+}
+
+static bool fits(struct kdm_tx *tx)
+{
+    size_t bytes = 0;
+    struct kdm_str props[2] = { KDM_STR("500"), KDM_STR("1048576") };
+
+    for (uint32_t i = 0; i < tx->write_count; i++)
+        bytes += tx->writes[i].text.len;
+    if (tx->write_count + tx->catalogue_count <= KDM_COMMIT_MAX_WRITES
+        && (tx->write_count <= 2 || bytes <= KDM_COMMIT_MAX_BYTES))
+        return true;
+    kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_COMMIT_TOO_LARGE, props, 2);
+    return false;
+}
+
+void kdm_tx_commit_send(struct kdm_tx *tx)
+{
+    struct kdm_commit *commit;
+
+    tx->commit_wanted = false;
+    if (tx->epoch != kdm_store_epoch(tx->engine->store)) {
+        kdm_tx_start_over(tx); /* run() runs it again */
+        return;
+    }
+    if (!tx->commit_each && !fits(tx))
+        return;
+    commit = kdm_commit_create(tx->engine->store, tx->commit_each ? KDM_COMMIT_EACH : KDM_COMMIT_ALL);
+    kdm_commit_envelope(commit, envelope(tx));
+    put_facts(tx, commit);
+    put_reads(tx, commit);
+    if (tx->commit_each) {
+        put_each(tx, commit);
+    } else {
+        for (uint32_t i = 0; i < tx->write_count; i++)
+            put_write(tx, commit, i);
+        put_catalogue(tx, commit);
+    }
+    tx->committing = true;
+    kdm_commit_send(commit, tx->start.deadline_ms, on_committed, kdm_tx_op_begin(tx, NULL));
+}
+
+uint64_t kdm_tx_staged_digest(struct kdm_tx *tx)
+{
+    uint64_t digest = tx->write_count * 31 + tx->catalogue_count;
+
+    for (uint32_t i = 0; i < tx->write_count; i++) {
+        const struct tx_write *write = &tx->writes[i];
+
+        digest = digest * 1000003 ^ kdm_hash(&tx->engine->seed, write->id);
+        digest = digest * 1000003 ^ kdm_hash(&tx->engine->seed, write->text);
+        digest = digest * 1000003 ^ (uint64_t)write->change;
+    }
+    for (uint32_t i = 0; i < tx->catalogue_count; i++)
+        digest = digest * 1000003 ^ kdm_hash(&tx->engine->seed, tx->catalogue_writes[i].text);
+    return digest;
+}
+
+/* --- the outcome ------------------------------------------------------------------------------- */
+
+static uint64_t sequence_of(const struct kdm_commit_result *result, const struct kdm_collection *collection)
+{
+    for (size_t i = 0; i < result->sequence_count; i++) {
+        if (result->sequences[i].index == collection->index)
+            return result->sequences[i].sequence;
+    }
+    return 0;
+}
+
+static const struct kdm_commit_item *item_of(const struct kdm_commit_result *result, uint32_t token)
+{
+    for (size_t i = 0; i < result->item_count; i++) {
+        if (result->items[i].token == token)
+            return &result->items[i];
+    }
+    return NULL;
+}
+
+/* A request made from a handler has changed a document that its parents have read: they go on with the new
+ * state, and what their handlers answered about the old one stands. */
+static void refresh_parents(struct kdm_tx *tx, const struct tx_write *write, uint64_t sequence, int64_t version)
+{
+    for (struct kdm_tx *up = tx->parent; up != NULL; up = up->parent) {
+        struct tx_read *read = kdm_tx_memory_find(up, write->collection, write->id);
+
+        if (read == NULL || read->state < READ_ABSENT)
+            continue;
+        kdm_tx_forget_kept(up);
+        if (kdm_str_none(write->text))
+            read->state = READ_ABSENT;
+        else
+            kdm_tx_memory_set(up, read, sequence, version, write->text);
+        for (struct tx_fact *fact = up->facts; fact != NULL; fact = fact->next)
+            fact->any_payload = fact->any_payload || fact->kind == FACT_PIPE;
+    }
+}
+
+static void note_written(struct kdm_tx *tx, const struct kdm_commit_result *result, uint32_t number)
+{
+    const struct tx_write *write = &tx->writes[number];
+    const struct kdm_commit_item *item = result->item_count == 0 ? NULL : item_of(result, number);
+    struct kdm_written written = { .version = write->doc.version };
+    struct kdm_stored stored;
+
+    if (item != NULL && item->conflict)
+        return;
+    if (item != NULL) {
+        written.version = item->version;
+        if (!kdm_str_none(item->value) && kdm_stored_parse(item->value, &stored))
+            written.previous = kdm_arena_copy(tx->arena, stored.text);
+    }
+    written.created = write->change == KDM_CHANGE_CREATE
+                      || (write->change == KDM_CHANGE_PUT && (item == NULL || kdm_str_none(item->value)));
+    add_done(tx, write, &written);
+    if (tx->parent != NULL)
+        refresh_parents(tx, write, sequence_of(result, write->collection), written.version);
+}
+
+/* Gives the place back, with the document as it is now for the next in line. */
+static void pass_on(struct kdm_tx *tx, const struct kdm_commit_result *result)
+{
+    for (uint32_t i = 0; i < tx->write_count; i++) {
+        const struct tx_write *write = &tx->writes[i];
+
+        if (!kdm_str_none(write->text) && kdm_tx_queue_holds(tx, write->collection, write->id)) {
+            struct tx_done_write *done = find_done(tx, write->collection, write->id);
+            struct kdm_stored stored = { .sequence = sequence_of(result, write->collection), .text = write->text };
+
+            if (done == NULL || done->written.existed)
+                continue;
+            stored.version = done->written.version;
+            kdm_tx_queue_leave(tx, &stored);
+            return;
+        }
+    }
+    kdm_tx_queue_leave(tx, NULL);
+}
+
+static struct tx_read *read_of_token(struct kdm_tx *tx, uint32_t token)
+{
+    struct tx_write *write;
+    struct tx_read *read;
+
+    if ((token & TOKEN_READ) != 0)
+        return tx->reads[token & ~TOKEN_READ];
+    write = &tx->writes[token];
+    read = kdm_tx_memory_find(tx, write->collection, write->id);
+    return read != NULL ? read : kdm_tx_memory_add(tx, write->collection, write->id);
+}
+
+static void mark_fresh(struct kdm_tx *tx, const struct kdm_collection *collection)
+{
+    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
+        if (fact->kind == FACT_COLLECTION && fact->collection == collection)
+            fact->fresh = true;
+    }
+}
+
+/* The race was lost. The script told what is stored now, so most of the time nothing needs to be fetched. */
+static void learn_conflicts(struct kdm_tx *tx, const struct kdm_commit_result *result)
+{
+    unsigned tries = (unsigned)tx->start.conflict_tries;
+
+    tx->conflicts++;
+    tx->engine->counts.conflicts++;
+    kdm_tx_forget_kept(tx);
+    if (tx->conflicts >= (tries > DEFAULT_TRIES ? tries : DEFAULT_TRIES)) {
+        struct kdm_str id = tx->write_count > 0 ? tx->writes[0].id : KDM_STR("");
+
+        kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_TOO_MANY_CHANGES, &id, 1);
+        return;
+    }
+    if (result->catalogue_changed) {
+        kdm_tx_start_over(tx);
+        return;
+    }
+    if (result->counter_changed)
+        kdm_tx_facts_drop(tx, false, true);
+    for (size_t i = 0; i < result->item_count; i++) {
+        struct tx_read *read;
+
+        if (!result->items[i].conflict)
+            continue;
+        read = read_of_token(tx, result->items[i].token);
+        mark_fresh(tx, read->collection);
+        kdm_tx_memory_learn(tx, read, result->items[i].value);
+    }
+}
+
+static void learn_committed(struct kdm_tx *tx, const struct kdm_commit_result *result)
+{
+    bool conflicts = false;
+    uint32_t sent = 0;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < result->item_count; i++)
+        conflicts = conflicts || result->items[i].conflict;
+    if (!tx->commit_each) {
+        for (uint32_t i = 0; i < tx->write_count; i++)
+            note_written(tx, result, i);
+        kdm_tx_jobs_start(tx);
+        tx->commits_done++;
+    } else {
+        /* The same walk as put_each(): those of this commit, none of a later one. */
+        uint32_t count = tx->write_count;
+
+        for (uint32_t i = 0; i < count && sent < KDM_COMMIT_MAX_WRITES; i++) {
+            if (find_done(tx, tx->writes[i].collection, tx->writes[i].id) != NULL)
+                continue;
+            bytes += tx->writes[i].text.len;
+            if (sent > 0 && bytes > KDM_COMMIT_MAX_BYTES)
+                break;
+            note_written(tx, result, i);
+            sent++;
+        }
+    }
+    pass_on(tx, result);
+    if (conflicts)
+        learn_conflicts(tx, result);
+}
+
+static void on_committed(void *ctx, const struct kdm_commit_result *result)
+{
+    struct tx_op *op = ctx;
+    struct kdm_tx *tx = kdm_tx_op_end(op);
+
+    if (tx == NULL)
+        return; /* the client has gone; what is stored is stored */
+    tx->committing = false;
+    switch (result->outcome) {
+    case KDM_COMMITTED:
+        learn_committed(tx, result);
+        break;
+    case KDM_COMMIT_CONFLICT:
+        learn_conflicts(tx, result);
+        break;
+    case KDM_COMMIT_REFUSED:
+    case KDM_COMMIT_UNKNOWN:
+        kdm_tx_fail(tx, result->err, NULL, 0);
+        break;
+    }
+    kdm_tx_settled(tx);
+}

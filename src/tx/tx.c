@@ -1,0 +1,470 @@
+/* tx.c - life of a transaction, and the runner that runs its function again and again.
+ * A run ends in one of three ways: done, failed, or waiting for what was asked for during it. Commits are sent
+ * here, after the run, so that in a debug build the run can be repeated and compared before anything leaves.
+ */
+#include "tx/tx_private.h"
+
+#include <stdlib.h>
+
+#define SWEEP_MS 50
+/* A function that waits for nothing it asked for would run for ever: our own bug. */
+#define RUNS_WITHOUT_WAIT 100000
+
+/* --- things on their way ------------------------------------------------------------------ */
+
+struct tx_op *kdm_tx_op_begin(struct kdm_tx *tx, void *target)
+{
+    struct tx_op *op = tx->engine->free_ops;
+
+    if (op == NULL)
+        op = kdm_malloc(sizeof(*op));
+    else
+        tx->engine->free_ops = op->next;
+    *op = (struct tx_op){ .engine = tx->engine, .tx = tx, .next = tx->ops, .target = target };
+    if (tx->ops != NULL)
+        tx->ops->prev = op;
+    tx->ops = op;
+    tx->waits++;
+    return op;
+}
+
+static void op_unlink(struct tx_op *op)
+{
+    if (op->prev != NULL)
+        op->prev->next = op->next;
+    else
+        op->tx->ops = op->next;
+    if (op->next != NULL)
+        op->next->prev = op->prev;
+}
+
+struct kdm_tx *kdm_tx_op_end(struct tx_op *op)
+{
+    struct kdm_tx *tx = op->tx;
+
+    if (tx != NULL)
+        op_unlink(op);
+    op->next = op->engine->free_ops;
+    op->engine->free_ops = op;
+    return tx;
+}
+
+/* --- ending ------------------------------------------------------------------------------- */
+
+static void cut_loose(struct kdm_tx *tx)
+{
+    while (tx->ops != NULL) {
+        struct tx_op *op = tx->ops;
+
+        op_unlink(op);
+        op->tx = NULL; /* whoever answers frees it */
+    }
+    tx->waits = 0;
+    kdm_tx_queue_leave(tx, NULL);
+    while (tx->children != NULL) {
+        struct kdm_tx *child = tx->children;
+
+        tx->children = child->sibling_next;
+        child->parent = NULL;
+        child->sibling_prev = child->sibling_next = NULL;
+    }
+    if (tx->parent != NULL) {
+        if (tx->sibling_prev != NULL)
+            tx->sibling_prev->sibling_next = tx->sibling_next;
+        else
+            tx->parent->children = tx->sibling_next;
+        if (tx->sibling_next != NULL)
+            tx->sibling_next->sibling_prev = tx->sibling_prev;
+        tx->parent = NULL;
+    }
+    kdm_tx_facts_fini(tx);
+}
+
+static void unlink_running(struct kdm_tx *tx)
+{
+    struct kdm_tx_engine *engine = tx->engine;
+
+    if (tx->prev != NULL)
+        tx->prev->next = tx->next;
+    else
+        engine->running = tx->next;
+    if (tx->next != NULL)
+        tx->next->prev = tx->prev;
+    engine->counts.running--;
+}
+
+static void end(struct kdm_tx *tx)
+{
+    tx->ended = true;
+    cut_loose(tx);
+    unlink_running(tx);
+    tx->start.done(tx, tx->start.ctx);
+}
+
+static void recycle(struct kdm_tx *tx)
+{
+    tx->next = tx->engine->free_txs;
+    tx->engine->free_txs = tx;
+}
+
+void kdm_tx_release(struct kdm_tx *tx)
+{
+    if (tx == NULL)
+        return;
+    if (!tx->ended) {
+        tx->ended = true;
+        cut_loose(tx);
+        unlink_running(tx);
+    }
+    if (tx->in_run)
+        tx->dropped = true; /* the runner is still on the stack: it recycles */
+    else
+        recycle(tx);
+}
+
+/* --- running ------------------------------------------------------------------------------ */
+
+static void begin_run(struct kdm_tx *tx)
+{
+    tx->write_count = 0;
+    tx->catalogue_count = 0;
+    tx->commit_at = 0;
+    tx->commit_wanted = false;
+    tx->result = KDM_STR_NONE;
+    tx->status = 200;
+    tx->job_state = KDM_STR_NONE;
+    tx->job_finished = false;
+}
+
+static enum kdm_outcome run_once(struct kdm_tx *tx)
+{
+    begin_run(tx);
+    tx->engine->counts.replays++;
+    return tx->start.fn(tx, tx->start.ctx);
+}
+
+#ifdef KDM_DEBUG_REPLAY
+/* Runs the function a second time over the same memory: what it stages and replies must not differ, or it has
+ * a side effect or reads something that is not the transaction's. */
+static void check_pure(struct kdm_tx *tx, enum kdm_outcome outcome)
+{
+    bool wanted = tx->commit_wanted;
+    uint64_t staged = kdm_tx_staged_digest(tx);
+    struct kdm_str result = tx->result;
+
+    if (tx->failure.err != KDM_OK || tx->waits > 0 || tx->wanted > 0)
+        return;
+    KDM_ASSERT(run_once(tx) == outcome);
+    KDM_ASSERT(tx->commit_wanted == wanted);
+    KDM_ASSERT(kdm_tx_staged_digest(tx) == staged);
+    KDM_ASSERT(kdm_str_eq(tx->result, result));
+}
+#else
+static void check_pure(struct kdm_tx *tx, enum kdm_outcome outcome)
+{
+    (void)tx;
+    (void)outcome;
+}
+#endif
+
+static void run(struct kdm_tx *tx)
+{
+    enum kdm_outcome outcome;
+    unsigned runs = 0;
+
+    tx->in_run = true;
+    for (;;) {
+        KDM_ASSERT(++runs < RUNS_WITHOUT_WAIT);
+        outcome = run_once(tx);
+        if (tx->ended)
+            break; /* a client left while its action ran */
+        if (tx->failure.err != KDM_OK || outcome == KDM_DONE) {
+            if (outcome == KDM_DONE)
+                check_pure(tx, outcome);
+            end(tx);
+            break;
+        }
+        if (tx->wanted > 0) {
+            kdm_tx_memory_send(tx);
+        } else if (tx->commit_wanted && tx->waits == 0) {
+            check_pure(tx, outcome);
+            kdm_tx_commit_send(tx);
+        }
+        if (tx->waits > 0)
+            break;
+    }
+    tx->in_run = false;
+    if (tx->dropped)
+        recycle(tx);
+}
+
+void kdm_tx_settled(struct kdm_tx *tx)
+{
+    tx->waits--;
+    if (tx->waits > 0 || tx->in_run || tx->ended)
+        return;
+    if (tx->failure.err != KDM_OK)
+        end(tx);
+    else
+        run(tx);
+}
+
+void kdm_tx_start_over(struct kdm_tx *tx)
+{
+    kdm_tx_memory_drop(tx);
+    kdm_tx_facts_drop(tx, true, true);
+    kdm_tx_forget_kept(tx);
+    tx->epoch = kdm_store_epoch(tx->engine->store);
+}
+
+struct kdm_tx *kdm_tx_run(struct kdm_tx_engine *engine, const struct kdm_tx_start *start)
+{
+    struct kdm_tx *tx = engine->free_txs;
+
+    if (tx == NULL)
+        tx = kdm_malloc(sizeof(*tx));
+    else
+        engine->free_txs = tx->next;
+    memset(tx, 0, sizeof(*tx));
+    tx->engine = engine;
+    tx->start = *start;
+    tx->arena = start->arena;
+    tx->serial = ++engine->serial;
+    tx->epoch = kdm_store_epoch(engine->store);
+    tx->now = start->origin.timestamp;
+    tx->facts_end = &tx->facts;
+    tx->status = 200;
+    tx->next = engine->running;
+    if (engine->running != NULL)
+        engine->running->prev = tx;
+    engine->running = tx;
+    engine->counts.running++;
+    engine->counts.started++;
+    if (start->parent != NULL) {
+        tx->parent = start->parent;
+        tx->sibling_next = start->parent->children;
+        if (tx->sibling_next != NULL)
+            tx->sibling_next->sibling_prev = tx;
+        start->parent->children = tx;
+    }
+    run(tx);
+    return tx;
+}
+
+/* --- engine ------------------------------------------------------------------------------- */
+
+/* Ends what has outlived its deadline. A commit that is on its way is waited for: it has the same deadline and
+ * tells its outcome soon after it. */
+static void sweep(uv_timer_t *timer)
+{
+    struct kdm_tx_engine *engine = timer->data;
+    int64_t now = kdm_clock_monotonic_ms();
+    struct kdm_tx *next;
+
+    for (struct kdm_tx *tx = engine->running; tx != NULL; tx = next) {
+        struct tx_fact *job = tx->facts;
+
+        next = tx->next;
+        while (job != NULL && !(job->kind == FACT_JOB && !job->done))
+            job = job->next;
+        if (job != NULL && now >= tx->start.deadline_ms - 10 * SWEEP_MS) {
+            job->done = true; /* it goes on by itself: facts.number stays 0, "not yet" */
+            kdm_tx_settled(tx);
+            return; /* the list may have changed; the rest has its turn in the next sweep */
+        }
+        if (now < tx->start.deadline_ms || tx->committing || tx->in_run)
+            continue;
+        if (kdm_store_ready(engine->store)) {
+            struct kdm_str ms = kdm_arena_printf(tx->arena, "%lld",
+                                                 (long long)(now - tx->start.deadline_ms));
+            kdm_tx_fail(tx, KDM_ERR_API_PROCESS_DEADLINE, &ms, 1);
+        } else {
+            kdm_tx_fail(tx, KDM_ERR_SERVICES_CACHE_NOT_CONNECTED, NULL, 0);
+        }
+        end(tx);
+        return;
+    }
+    kdm_bus_sweep(engine->bus, now);
+}
+
+struct kdm_tx_engine *kdm_tx_engine_create(uv_loop_t *loop, struct kdm_store *store, struct kdm_bus *bus,
+                                           void *context)
+{
+    struct kdm_tx_engine *engine = kdm_zalloc(sizeof(*engine));
+
+    engine->loop = loop;
+    engine->store = store;
+    engine->bus = bus;
+    engine->context = context;
+    kdm_random_fill(kdm_store_random(store), &engine->seed, sizeof(engine->seed));
+    engine->places = kdm_table_create(&engine->seed);
+    engine->jobs = kdm_table_create(&engine->seed);
+    uv_timer_init(loop, &engine->sweep);
+    uv_timer_init(loop, &engine->resume);
+    engine->sweep.data = engine->resume.data = engine;
+    uv_timer_start(&engine->sweep, sweep, SWEEP_MS, SWEEP_MS);
+    uv_unref((uv_handle_t *)&engine->sweep);
+    return engine;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct kdm_tx_engine *engine = handle->data;
+
+    if (handle == (uv_handle_t *)&engine->resume) /* closed last */
+        free(engine);
+}
+
+void kdm_tx_engine_destroy(struct kdm_tx_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    kdm_tx_jobs_fini(engine);
+    KDM_ASSERT(engine->running == NULL);
+    kdm_table_destroy(engine->places, NULL);
+    for (struct kdm_tx *tx = engine->free_txs, *next; tx != NULL; tx = next) {
+        next = tx->next;
+        free(tx);
+    }
+    for (struct tx_op *op = engine->free_ops, *next; op != NULL; op = next) {
+        next = op->next;
+        free(op);
+    }
+    uv_close((uv_handle_t *)&engine->sweep, on_timer_closed);
+    uv_close((uv_handle_t *)&engine->resume, on_timer_closed);
+}
+
+void kdm_tx_counts(const struct kdm_tx_engine *engine, struct kdm_tx_counts *ret_counts)
+{
+    *ret_counts = engine->counts;
+}
+
+struct kdm_tx *kdm_tx_of_call(struct kdm_tx_engine *engine, const struct kdm_event_call *call)
+{
+    uint64_t serial = (uint64_t)(uintptr_t)kdm_call_origin(call);
+
+    for (struct kdm_tx *tx = engine->running; tx != NULL; tx = tx->next) {
+        if (tx->serial == serial)
+            return tx;
+    }
+    return NULL;
+}
+
+/* --- what actions see --------------------------------------------------------------------------- */
+
+const struct kdm_tx_origin *kdm_tx_origin(const struct kdm_tx *tx)
+{
+    return &tx->start.origin;
+}
+
+struct kdm_arena *kdm_tx_arena(struct kdm_tx *tx)
+{
+    return tx->arena;
+}
+
+int64_t kdm_tx_now(const struct kdm_tx *tx)
+{
+    return tx->now;
+}
+
+void *kdm_tx_context(const struct kdm_tx *tx)
+{
+    return tx->engine->context;
+}
+
+/* Not drawn when it is asked for but derived from a secret of the transaction, so that a replay gets the same. */
+struct kdm_str kdm_tx_id(struct kdm_tx *tx, struct kdm_str name)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char *text = kdm_arena_alloc(tx->arena, KDM_DOC_ID_LEN);
+    uint64_t halves[2];
+
+    if (!tx->id_seeded) {
+        kdm_random_fill(kdm_store_random(tx->engine->store), tx->id_seed, sizeof(tx->id_seed));
+        tx->id_seeded = true;
+    }
+    halves[0] = kdm_hash(&(struct kdm_hash_seed){ tx->id_seed[0], tx->id_seed[1] }, name);
+    halves[1] = kdm_hash(&(struct kdm_hash_seed){ tx->id_seed[1] ^ halves[0], tx->id_seed[0] }, name);
+    for (int i = 0; i < KDM_DOC_ID_LEN; i++)
+        text[i] = digits[(halves[i / 10] >> (6 * (i % 10))) & 63];
+    text[0] = digits[(halves[0] & 63) % 62]; /* never '-' or '_' */
+    return (struct kdm_str){ text, KDM_DOC_ID_LEN };
+}
+
+enum kdm_outcome kdm_tx_fail(struct kdm_tx *tx, enum kdm_err err, const struct kdm_str *props, size_t count)
+{
+    if (tx->failure.err == KDM_OK)
+        kdm_failure_set(&tx->failure, tx->arena, err, props, count);
+    return KDM_WAIT;
+}
+
+enum kdm_outcome kdm_tx_fail_with(struct kdm_tx *tx, const struct kdm_failure *failure)
+{
+    if (tx->failure.err == KDM_OK)
+        tx->failure = *failure;
+    return KDM_WAIT;
+}
+
+const struct kdm_failure *kdm_tx_failure(const struct kdm_tx *tx)
+{
+    return &tx->failure;
+}
+
+enum kdm_outcome kdm_tx_reply(struct kdm_tx *tx, struct kdm_str result)
+{
+    tx->result = result;
+    return KDM_DONE;
+}
+
+void kdm_tx_set_status(struct kdm_tx *tx, int status)
+{
+    tx->status = status;
+}
+
+void kdm_tx_set_target(struct kdm_tx *tx, struct kdm_str index, struct kdm_str collection)
+{
+    tx->target_index = index;
+    tx->target_collection = collection;
+}
+
+struct kdm_str kdm_tx_result(const struct kdm_tx *tx)
+{
+    return tx->result;
+}
+
+int kdm_tx_status(const struct kdm_tx *tx)
+{
+    return tx->status;
+}
+
+struct kdm_str kdm_tx_target_index(const struct kdm_tx *tx)
+{
+    return tx->target_index;
+}
+
+struct kdm_str kdm_tx_target_collection(const struct kdm_tx *tx)
+{
+    return tx->target_collection;
+}
+
+void *kdm_tx_kept(struct kdm_tx *tx, const char *name)
+{
+    for (unsigned i = 0; i < tx->kept_count; i++) {
+        if (tx->kept[i].name == name)
+            return tx->kept[i].value;
+    }
+    return NULL;
+}
+
+void kdm_tx_keep(struct kdm_tx *tx, const char *name, void *value)
+{
+    if (tx->kept_count < sizeof(tx->kept) / sizeof(tx->kept[0])) {
+        tx->kept[tx->kept_count].name = name;
+        tx->kept[tx->kept_count++].value = value;
+    }
+}
+
+void kdm_tx_forget_kept(struct kdm_tx *tx)
+{
+    tx->kept_count = 0;
+}

@@ -1,0 +1,244 @@
+/* tx_private.h - what the files of src/tx share.
+ *   tx.c      life, the runner, failing and replying
+ *   memory.c  documents that were read
+ *   facts.c   everything else that was asked for: catalogue, scans, sizes
+ *   write.c   staging
+ *   commit.c  sending what is staged, and races
+ *   queue.c   writers of one document line up
+ *   pipe.c    events
+ *   job.c     work larger than one commit
+ *   info.c    _kuzzle_info
+ */
+#ifndef KDM_TX_TX_PRIVATE_H
+#define KDM_TX_TX_PRIVATE_H
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "tx/job.h"
+#include "tx/run.h"
+
+struct tx_job;
+
+struct kdm_tx_engine {
+    uv_loop_t *loop;
+    struct kdm_store *store;
+    struct kdm_bus *bus;
+    void *context;
+    struct kdm_hash_seed seed;
+    struct kdm_tx *running; /* doubly linked */
+    struct kdm_tx *free_txs;
+    struct tx_op *free_ops;
+    struct kdm_table *places; /* "docs key\0id" -> struct tx_place */
+    struct kdm_table *jobs;   /* id -> struct tx_job that runs here */
+    struct job_kind *job_kinds;
+    uv_timer_t sweep, resume;
+    uint64_t serial;
+    struct kdm_tx_counts counts;
+};
+
+/* One thing on its way. It outlives its transaction when that ends first: tx is NULL then. */
+struct tx_op {
+    struct kdm_tx_engine *engine;
+    struct kdm_tx *tx;
+    struct tx_op *prev, *next; /* in tx->ops; next also links the free ones */
+    void *target;              /* what the answer fills; in the tx's arena, so only when tx is not NULL */
+};
+
+struct tx_op *kdm_tx_op_begin(struct kdm_tx *tx, void *target);
+/* Frees it; returns its tx, NULL when that has ended. To be followed by kdm_tx_settled(). */
+struct kdm_tx *kdm_tx_op_end(struct tx_op *op);
+/* One wait is over: runs the transaction again when it was the last. */
+void kdm_tx_settled(struct kdm_tx *tx);
+
+/* --- documents ---------------------------------------------------------------------------- */
+
+enum read_state { READ_WANTED, READ_ASKED, READ_ABSENT, READ_PRESENT };
+
+struct tx_read {
+    struct kdm_collection *collection;
+    struct kdm_doc doc; /* id always; the rest when PRESENT */
+    enum read_state state;
+    bool checked;              /* the commit must find it unchanged */
+    struct tx_read *next_asked; /* others of the same command */
+    struct tx_read *next_same;  /* same bucket */
+    uint64_t hash;
+};
+
+/* --- facts --------------------------------------------------------------------------------- */
+
+enum fact_kind {
+    FACT_COLLECTION,
+    FACT_INDEX,
+    FACT_INDEX_LIST,
+    FACT_COLLECTION_LIST,
+    FACT_SCAN,
+    FACT_SIZE,
+    FACT_REDIS_INFO,
+    FACT_PIPE,
+    FACT_JOB,
+};
+
+struct tx_scan;
+
+struct tx_fact {
+    struct tx_fact *next;
+    enum fact_kind kind;
+    bool done;
+    bool fresh;   /* COLLECTION: asked of Redis by this transaction */
+    bool checked; /* the decision rests on it: the commit checks it */
+    bool index_exists;
+    bool after_commit;  /* PIPE: begun after a commit */
+    bool any_payload;   /* PIPE: a nested request changed what it was given; its answer stands */
+    struct kdm_str key; /* with kind: what was asked */
+    struct kdm_str key2;
+    struct kdm_collection *collection;    /* one reference */
+    struct kdm_collection **collections;  /* one reference each */
+    size_t collection_count;
+    struct kdm_str_list names;
+    struct kdm_str text;    /* INDEX: incarnation; PIPE: payload given; REDIS_INFO */
+    struct kdm_str answer;  /* PIPE: payload returned */
+    int64_t number, number2;
+    struct tx_scan *scan;
+    struct kdm_event_run *run;
+    int attempt;
+};
+
+/* --- writes -------------------------------------------------------------------------------- */
+
+struct tx_write {
+    struct kdm_collection *collection;
+    struct kdm_str id;
+    struct kdm_str text; /* none: delete */
+    struct kdm_str changed;
+    struct tx_read *read; /* the state it was decided on; NULL: blind */
+    enum kdm_expect expect;
+    enum kdm_change change;
+    bool silent;
+    struct kdm_doc doc; /* what later reads of this run see */
+};
+
+enum catalogue_write_kind { CREATE_INDEX, DELETE_INDEX, SET_COLLECTION, DELETE_COLLECTION, TRUNCATE, JOB };
+
+struct tx_catalogue_write {
+    enum catalogue_write_kind kind;
+    struct kdm_str index, name, text;
+    struct kdm_collection *collection;
+};
+
+struct tx_done_write {
+    struct tx_done_write *next_same;
+    struct kdm_collection *collection;
+    struct kdm_str id;
+    uint64_t hash;
+    struct kdm_written written;
+};
+
+/* Values by (collection, id): a few are searched, many are hashed. */
+#define TX_BUCKETS 64
+
+struct tx_place;
+
+struct kdm_tx {
+    struct kdm_tx_engine *engine;
+    struct kdm_tx *prev, *next; /* running; next also links the free ones */
+    struct kdm_tx_start start;
+    struct kdm_arena *arena;
+    uint64_t serial;
+    uint64_t epoch; /* the store's when it last began to read */
+    int64_t now;
+    uint64_t id_seed[2];
+    bool id_seeded;
+
+    struct kdm_tx *parent; /* NULL also when that has ended */
+    struct kdm_tx *children, *sibling_prev, *sibling_next;
+
+    struct tx_op *ops;
+    unsigned waits;
+    bool in_run, ended, dropped;
+    bool committing;
+
+    struct tx_read **reads;
+    uint32_t read_count, read_cap, wanted;
+    struct tx_read **read_buckets; /* NULL while there are few */
+    uint32_t bucket_count;
+    struct tx_fact *facts, **facts_end;
+    struct {
+        const char *name;
+        void *value;
+    } kept[4];
+    unsigned kept_count;
+
+    /* One run */
+    struct tx_write *writes;
+    uint32_t write_count, write_cap;
+    struct tx_catalogue_write *catalogue_writes;
+    uint32_t catalogue_count, catalogue_cap;
+    unsigned commit_at;
+    bool commit_wanted, commit_each;
+    struct kdm_str job_id, job_state; /* of the job whose chunk this is; state none: unchanged */
+    bool job_finished;
+
+    /* Over runs */
+    unsigned commits_done;
+    unsigned conflicts;
+    struct tx_done_write **done;
+    uint32_t done_count, done_cap;
+    struct tx_place *place;  /* held */
+    struct tx_place *queued; /* waited for */
+    struct kdm_tx *queue_next;
+    struct tx_read *queued_read;
+
+    struct kdm_failure failure;
+    struct kdm_str result;
+    int status;
+    struct kdm_str target_index, target_collection;
+};
+
+/* memory.c */
+struct tx_read *kdm_tx_memory_find(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id);
+struct tx_read *kdm_tx_memory_add(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id);
+/* Takes a stored value (none: absent) for what the document is now. */
+void kdm_tx_memory_learn(struct kdm_tx *tx, struct tx_read *read, struct kdm_str value);
+void kdm_tx_memory_set(struct kdm_tx *tx, struct tx_read *read, uint64_t sequence, int64_t version,
+                       struct kdm_str text);
+void kdm_tx_memory_drop(struct kdm_tx *tx);
+void kdm_tx_memory_send(struct kdm_tx *tx); /* asks for what is wanted */
+
+/* facts.c */
+struct tx_fact *kdm_tx_fact_find(struct kdm_tx *tx, enum fact_kind kind, struct kdm_str key, struct kdm_str key2);
+struct tx_fact *kdm_tx_fact_add(struct kdm_tx *tx, enum fact_kind kind, struct kdm_str key, struct kdm_str key2);
+void kdm_tx_facts_drop(struct kdm_tx *tx, bool catalogue, bool scans);
+void kdm_tx_facts_fini(struct kdm_tx *tx);
+/* The write counter that a SCAN fact rests on. */
+struct kdm_str kdm_tx_scan_counter(const struct tx_fact *fact);
+/* Makes sure that the collection is what this transaction thinks it is, before a document's absence is told. */
+void kdm_tx_verify_collection(struct kdm_tx *tx, struct kdm_collection *collection);
+bool kdm_tx_collection_fresh(struct kdm_tx *tx, const struct kdm_collection *collection);
+
+/* write.c */
+struct tx_write *kdm_tx_write_find(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id);
+void kdm_tx_catalogue_write(struct kdm_tx *tx, const struct tx_catalogue_write *write);
+
+/* commit.c */
+void kdm_tx_commit_send(struct kdm_tx *tx);
+uint64_t kdm_tx_staged_digest(struct kdm_tx *tx);
+
+/* queue.c */
+/* True: the tx may go on (it holds the place, or is not to wait). False: it waits. */
+bool kdm_tx_queue_enter(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id);
+/* Gives back what it holds or waits for. With `written` (the document as it committed it) the next in line gets it
+ * without a fetch. */
+void kdm_tx_queue_leave(struct kdm_tx *tx, const struct kdm_stored *written);
+bool kdm_tx_queue_holds(const struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id);
+
+/* tx.c */
+void kdm_tx_forget_kept(struct kdm_tx *tx);
+/* A lost race or another memory of Redis: everything that was read is asked for again. */
+void kdm_tx_start_over(struct kdm_tx *tx);
+
+/* job.c */
+void kdm_tx_jobs_start(struct kdm_tx *tx); /* those that the tx's commit stored */
+void kdm_tx_jobs_fini(struct kdm_tx_engine *engine);
+
+#endif

@@ -1,0 +1,145 @@
+/* write.c - staging: what an action would write if its commit finds all as it was read.
+ * What is staged lasts one run. A document that is staged twice keeps its first expectation and takes the later
+ * text.
+ */
+#include "tx/tx_private.h"
+
+struct tx_write *kdm_tx_write_find(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id)
+{
+    for (uint32_t i = tx->write_count; i > 0; i--) {
+        struct tx_write *write = &tx->writes[i - 1];
+
+        if (write->collection == collection && kdm_str_eq(write->id, id))
+            return write;
+    }
+    return NULL;
+}
+
+static struct tx_write *stage(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                              struct kdm_str text, unsigned flags)
+{
+    struct tx_write *write = kdm_tx_write_find(tx, collection, id);
+
+    if (write == NULL) {
+        if (tx->write_count == tx->write_cap) {
+            uint32_t cap = tx->write_cap == 0 ? 4 : 2 * tx->write_cap;
+            struct tx_write *writes = kdm_arena_alloc(tx->arena, cap * sizeof(*writes));
+
+            if (tx->write_count > 0)
+                memcpy(writes, tx->writes, tx->write_count * sizeof(*writes));
+            tx->writes = writes;
+            tx->write_cap = cap;
+        }
+        write = &tx->writes[tx->write_count++];
+        *write = (struct tx_write){ .collection = collection, .id = id };
+        write->read = kdm_tx_memory_find(tx, collection, id);
+    }
+    write->text = text;
+    write->silent = (flags & KDM_WRITE_SILENT) != 0;
+    write->doc = (struct kdm_doc){ .id = id, .text = text };
+    return write;
+}
+
+void kdm_tx_create(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                   struct kdm_str text, unsigned flags)
+{
+    struct tx_write *write = stage(tx, collection, id, text, flags);
+
+    write->expect = KDM_EXPECT_ABSENT;
+    write->change = KDM_CHANGE_CREATE;
+    write->doc.version = 1;
+}
+
+void kdm_tx_put(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                struct kdm_str text, unsigned flags)
+{
+    struct tx_write *write = stage(tx, collection, id, text, flags);
+
+    if (write->change != 0)
+        return; /* over something staged in this run: its expectation stands */
+    write->read = NULL;
+    write->expect = KDM_EXPECT_ANY;
+    write->change = KDM_CHANGE_PUT;
+}
+
+void kdm_tx_write(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_doc *doc,
+                  struct kdm_str text, enum kdm_change change, struct kdm_str changed, unsigned flags)
+{
+    struct kdm_doc read = *doc; /* doc may be that of a staged write, which stage() overwrites */
+    struct tx_write *write = stage(tx, collection, read.id, text, flags);
+
+    write->doc.version = read.version + 1;
+    write->changed = changed;
+    if (write->change != 0) {
+        write->doc.version = read.version; /* one commit, one version */
+        return;
+    }
+    write->expect = KDM_EXPECT_SEQUENCE;
+    write->change = change;
+    write->doc.sequence = read.sequence;
+}
+
+void kdm_tx_delete(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
+                   struct kdm_doc *doc, unsigned flags)
+{
+    uint64_t sequence = doc == NULL ? 0 : doc->sequence;
+    int64_t version = doc == NULL ? 0 : doc->version;
+    struct tx_write *write = stage(tx, collection, id, KDM_STR_NONE, flags);
+
+    write->change = KDM_CHANGE_DELETE;
+    write->expect = doc == NULL ? KDM_EXPECT_PRESENT : KDM_EXPECT_SEQUENCE;
+    write->doc.sequence = sequence;
+    write->doc.version = version;
+    if (doc == NULL)
+        write->read = NULL;
+}
+
+/* --- catalogue -------------------------------------------------------------------------------- */
+
+void kdm_tx_catalogue_write(struct kdm_tx *tx, const struct tx_catalogue_write *write)
+{
+    if (tx->catalogue_count == tx->catalogue_cap) {
+        uint32_t cap = tx->catalogue_cap == 0 ? 8 : 2 * tx->catalogue_cap;
+        struct tx_catalogue_write *writes = kdm_arena_alloc(tx->arena, cap * sizeof(*writes));
+
+        if (tx->catalogue_count > 0)
+            memcpy(writes, tx->catalogue_writes, tx->catalogue_count * sizeof(*writes));
+        tx->catalogue_writes = writes;
+        tx->catalogue_cap = cap;
+    }
+    tx->catalogue_writes[tx->catalogue_count++] = *write;
+}
+
+void kdm_tx_create_index(struct kdm_tx *tx, struct kdm_str index)
+{
+    kdm_tx_catalogue_write(tx, &(struct tx_catalogue_write){ .kind = CREATE_INDEX, .index = index });
+}
+
+void kdm_tx_delete_index(struct kdm_tx *tx, struct kdm_str index)
+{
+    kdm_tx_catalogue_write(tx, &(struct tx_catalogue_write){ .kind = DELETE_INDEX, .index = index });
+}
+
+void kdm_tx_set_collection(struct kdm_tx *tx, struct kdm_str index, struct kdm_str name,
+                           struct kdm_collection *old, struct kdm_str definition)
+{
+    kdm_tx_catalogue_write(tx, &(struct tx_catalogue_write){ .kind = SET_COLLECTION,
+                                                             .index = index,
+                                                             .name = name,
+                                                             .text = definition,
+                                                             .collection = old });
+}
+
+void kdm_tx_delete_collection(struct kdm_tx *tx, struct kdm_collection *collection)
+{
+    kdm_tx_catalogue_write(tx, &(struct tx_catalogue_write){ .kind = DELETE_COLLECTION,
+                                                             .index = collection->index->name,
+                                                             .collection = collection });
+}
+
+void kdm_tx_truncate(struct kdm_tx *tx, struct kdm_collection *collection)
+{
+    kdm_tx_catalogue_write(tx, &(struct tx_catalogue_write){ .kind = TRUNCATE,
+                                                             .index = collection->index->name,
+                                                             .collection = collection });
+}
