@@ -81,8 +81,8 @@ void kdm_commit_delete_collection(struct kdm_commit *commit, const struct kdm_co
 /* The same collection in a new, empty incarnation. */
 void kdm_commit_truncate(struct kdm_commit *commit, const struct kdm_collection *collection);
 
-/* A job record that is stored, replaced (json) or removed (json empty) with this commit; `index`: any that the
- * commit touches. */
+/* A job record that is stored, replaced (json) or removed (json empty) with this commit. `index`: whose sequence
+ * it counts in. */
 void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_str id, struct kdm_str json);
 
 /* How one document's check or write ended; told for conflicts, and for writes with version 0. */

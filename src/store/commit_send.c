@@ -4,6 +4,7 @@
  * again under a new number. Only when Redis stays away is the outcome told as unknown.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "redis_scripts.gen.h"
 #include "store/commit_private.h"
 

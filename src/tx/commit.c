@@ -208,13 +208,9 @@ static void put_write(struct kdm_tx *tx, struct kdm_commit *commit, uint32_t num
 
 static void put_catalogue(struct kdm_tx *tx, struct kdm_commit *commit)
 {
-    struct kdm_str index = KDM_STR_NONE;
-
     for (uint32_t i = 0; i < tx->catalogue_count; i++) {
         const struct tx_catalogue_write *write = &tx->catalogue_writes[i];
 
-        if (write->kind != JOB)
-            index = write->index;
         switch (write->kind) {
         case CREATE_INDEX:
             kdm_commit_create_index(commit, write->index);
@@ -232,10 +228,7 @@ static void put_catalogue(struct kdm_tx *tx, struct kdm_commit *commit)
             kdm_commit_truncate(commit, write->collection);
             break;
         case JOB:
-            if (tx->write_count > 0)
-                index = tx->writes[0].collection->index->name;
-            KDM_ASSERT(!kdm_str_none(index)); /* a job goes with the write that decided it */
-            kdm_commit_job(commit, index, write->name, write->text);
+            kdm_commit_job(commit, KDM_STR("%kdm"), write->name, write->text); /* no index of a client's */
             break;
         }
     }

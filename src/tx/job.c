@@ -167,6 +167,7 @@ static enum kdm_outcome chunk(struct kdm_tx *tx, void *ctx)
 {
     struct tx_job *job = ctx;
 
+    job->tx = tx;
     tx->job_id = job->id;
     return job->kind->fn(tx, kdm_json_parse(tx->arena, job->args), kdm_json_parse(tx->arena, job->state));
 }
