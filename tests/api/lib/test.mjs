@@ -1,0 +1,25 @@
+// test.mjs - node's own test() and friends, with the log of the running servers behind a failure.
+// Import them from here instead of node:test.
+
+import * as runner from 'node:test';
+import { endAll } from './process.mjs';
+import { logsOfRunning } from './server.mjs';
+
+export const { after, afterEach, before, beforeEach, describe } = runner;
+
+/** test(name, [options], fn), as in node:test. */
+export function test(name, ...rest) {
+  const fn = rest.pop();
+  return runner.test(name, ...rest, async (context) => {
+    try {
+      await fn(context);
+    } catch (error) {
+      const logs = logsOfRunning();
+      if (logs !== '') console.error(`after the failure of "${name}":\n${logs}`);
+      throw error;
+    }
+  });
+}
+
+// A server that is left over would keep this file's process, and so the whole run, from ending.
+runner.after(endAll);
