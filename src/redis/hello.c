@@ -6,6 +6,7 @@
 #include "redis/hello.h"
 
 #include "redis/queue.h"
+#include "redis/reply.h"
 #include <stdio.h>
 
 #define VERSION_NEEDED "6.2"
@@ -150,27 +151,6 @@ static enum kdm_redis_hello_state take_error(struct kdm_redis_hello *hello, stru
                     KDM_ARG(error));
 }
 
-/* The value of "name:value" in INFO's text; none when there is no such line. */
-static struct kdm_str info_field(struct kdm_str info, const char *name)
-{
-    size_t name_len = strlen(name);
-
-    while (info.len > 0) {
-        const char *newline = memchr(info.ptr, '\n', info.len);
-        size_t len = newline == NULL ? info.len : (size_t)(newline - info.ptr) + 1;
-        struct kdm_str line = { .ptr = info.ptr, .len = len };
-
-        info = kdm_str_from(info, len);
-        if (len <= name_len || memcmp(line.ptr, name, name_len) != 0 || line.ptr[name_len] != ':')
-            continue;
-        line = kdm_str_from(line, name_len + 1);
-        while (line.len > 0 && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r'))
-            line.len--;
-        return line;
-    }
-    return KDM_STR_NONE;
-}
-
 static bool version_suffices(struct kdm_str version)
 {
     char text[32];
@@ -183,9 +163,9 @@ static bool version_suffices(struct kdm_str version)
 /* Writes why this Redis can't be worked with to hello->error; false when it can. */
 static bool refuse(struct kdm_redis_hello *hello, struct kdm_str info)
 {
-    struct kdm_str version = info_field(info, "redis_version");
-    struct kdm_str mode = info_field(info, "redis_mode");
-    struct kdm_str policy = info_field(info, "maxmemory_policy");
+    struct kdm_str version = kdm_redis_info_field(info, "redis_version");
+    struct kdm_str mode = kdm_redis_info_field(info, "redis_mode");
+    struct kdm_str policy = kdm_redis_info_field(info, "maxmemory_policy");
 
     if (!version_suffices(version))
         end_with(hello, KDM_REDIS_HELLO_REFUSED,
@@ -208,8 +188,8 @@ static bool refuse(struct kdm_redis_hello *hello, struct kdm_str info)
 
 static enum kdm_redis_hello_state take_info(struct kdm_redis_hello *hello, struct kdm_str info)
 {
-    struct kdm_str run_id = info_field(info, "run_id");
-    struct kdm_str loading = info_field(info, "loading");
+    struct kdm_str run_id = kdm_redis_info_field(info, "run_id");
+    struct kdm_str loading = kdm_redis_info_field(info, "loading");
 
     if (refuse(hello, info))
         return KDM_REDIS_HELLO_REFUSED;

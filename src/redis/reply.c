@@ -1,4 +1,6 @@
-/* reply.c - the object functions that hiredis's parser calls for each node of a reply. */
+/* reply.c - the object functions that hiredis's parser calls for each node of a reply, and what
+ * there is to read in INFO.
+ */
 #include "redis/reply.h"
 
 /* More elements than this no command of ours asks for; it is a broken stream. */
@@ -81,4 +83,24 @@ redisReader *kdm_redis_reader_create(struct kdm_arena *arena)
     reader->privdata = arena;
     reader->maxbuf = BUFFER_KEPT;
     return reader;
+}
+
+struct kdm_str kdm_redis_info_field(struct kdm_str info, const char *name)
+{
+    size_t name_len = strlen(name);
+
+    while (info.len > 0) {
+        const char *newline = memchr(info.ptr, '\n', info.len);
+        size_t len = newline == NULL ? info.len : (size_t)(newline - info.ptr) + 1;
+        struct kdm_str line = { .ptr = info.ptr, .len = len };
+
+        info = kdm_str_from(info, len);
+        if (len <= name_len || memcmp(line.ptr, name, name_len) != 0 || line.ptr[name_len] != ':')
+            continue;
+        line = kdm_str_from(line, name_len + 1);
+        while (line.len > 0 && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r'))
+            line.len--;
+        return line;
+    }
+    return KDM_STR_NONE;
 }

@@ -12,4 +12,7 @@
  * freeReplyObject() them. Free with redisReaderFree(). */
 redisReader *kdm_redis_reader_create(struct kdm_arena *arena);
 
+/* The value of "name:value" in the text of INFO; none when there is no such line. Lent. */
+struct kdm_str kdm_redis_info_field(struct kdm_str info, const char *name);
+
 #endif
