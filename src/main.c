@@ -1,0 +1,349 @@
+/* main.c - kdmd: puts the parts together, runs the loop, takes them apart.
+ * The order of starting is the order in which things rest on each other; stopping goes the other way.
+ * Everything that can fail at the start ends it with one line and exit 1.
+ */
+#include "action/start.h"
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "net/net.h"
+#include "plugin/native.h"
+#include "plugin/requests.h"
+#include "redis/own.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define READY_WAIT_MS   10000 /* how long the start waits for a Redis that is given */
+#define DRAIN_WAIT_MS   3000  /* how long the stop waits for running requests */
+#define REDIS_STOP_MS   1500
+#define WATCH_MS        20
+
+struct server {
+    uv_loop_t loop;
+    struct kdm_config *config;
+    struct kdm_random random;
+    struct kdm_arena arena; /* texts that live as long as the server */
+    struct kdm_protocol protocol;
+    struct kdm_context context;
+    struct kdm_own_redis *own_redis;
+    struct kdm_store *store;
+    struct kdm_bus *bus;
+    struct kdm_tx_engine *engine;
+    struct kdm_api *api;
+    struct kdm_plugin_requests *plugin_requests;
+    struct kdm_native *plugins;
+    struct kdm_net *net;
+    uv_signal_t on_term, on_int;
+    uv_timer_t watch;
+    int64_t watch_until;
+    bool stopping, started, start_failed;
+};
+
+/* --- what actions know of the server ------------------------------------------------------------ */
+
+static struct kdm_str json_text(struct kdm_arena *arena, const json_t *tree)
+{
+    return tree == NULL ? KDM_STR("{}") : kdm_json_of_tree(arena, tree);
+}
+
+static void count_connections(void *ctx, struct kdm_stats_connections *ret_connections)
+{
+    struct server *server = ctx;
+    struct kdm_net_counts counts = { 0 };
+
+    if (server->net != NULL)
+        kdm_net_counts(server->net, &counts);
+    ret_connections->websocket = counts.websocket;
+    ret_connections->http = counts.http;
+}
+
+static void fill_context(struct server *server)
+{
+    const struct kdm_config *config = server->config;
+    struct kdm_arena *arena = &server->arena;
+
+    server->protocol = (struct kdm_protocol)KDM_PROTOCOL_GENERATED;
+    server->context = (struct kdm_context){
+        .version = KDM_STR(KDM_VERSION),
+        .node = kdm_friendly_id(&server->random, arena, "knode"),
+        .started_ms = kdm_clock_ms(),
+        .config_json = json_text(arena, config->tree),
+        .limits = { .documents_fetch = config->documents_fetch,
+                    .documents_write = config->documents_write,
+                    .scroll_ttl_ms = config->scroll_ttl_ms,
+                    .max_scroll_ms = config->max_scroll_ms },
+        .common_dynamic = kdm_str_of(config->common_dynamic),
+        .common_properties = json_text(arena, config->common_properties),
+        .device_manager = { .admin_index = kdm_str_of(config->dm_admin_index),
+                            .config_collection = kdm_str_of(config->dm_config_collection),
+                            .engine_collections = json_text(arena, config->dm_engine_collections),
+                            .admin_collections = json_text(arena, config->dm_admin_collections),
+                            .historizes_measures = config->dm_historizes_measures,
+                            .auto_update = config->dm_auto_update },
+        .protocol = &server->protocol,
+        .connections = count_connections,
+        .connections_ctx = server,
+    };
+}
+
+/* --- starting ------------------------------------------------------------------------------------ */
+
+static bool start_store(struct server *server, char **ret_error)
+{
+    const struct kdm_config *config = server->config;
+    struct kdm_store_options options = { .redis_url = config->redis_url,
+                                         .node = server->context.node,
+                                         .feed_max_bytes = (size_t)config->feed_max_bytes,
+                                         .feed_max_age_ms = config->feed_max_age_ms };
+
+    if (config->redis_url == NULL) {
+        server->own_redis =
+            kdm_own_redis_start(&server->loop, config->data_dir, config->durability, ret_error);
+        if (server->own_redis == NULL)
+            return false;
+        options.redis_url = kdm_own_redis_url(server->own_redis);
+    }
+    server->store = kdm_store_open(&server->loop, &options, &server->random, ret_error);
+    return server->store != NULL;
+}
+
+static bool store_ready(void *ctx)
+{
+    return kdm_store_ready(((struct server *)ctx)->store);
+}
+
+static void start_api(struct server *server)
+{
+    const struct kdm_config *config = server->config;
+    struct kdm_hash_seed seed;
+    struct kdm_api_options options = {
+        .protocol = &server->protocol,
+        .context = &server->context,
+        .node = server->context.node,
+        .max_in_flight = (size_t)config->requests_buffer,
+        .request_timeout_ms = config->request_timeout_ms,
+        .conflict_tries = (int)config->conflict_retries,
+        .allow_origin = config->allow_origin,
+        .allow_origin_regexp = config->allow_origin_regexp,
+        .strict_sdk_version = config->strict_sdk_version,
+        .cookie_authentication = config->cookie_authentication,
+        .stats = config->stats,
+        .stats_interval_ms = config->stats_interval_s * 1000,
+        .stats_ttl_ms = config->stats_ttl_s * 1000,
+        .ready = store_ready,
+        .ready_ctx = server,
+    };
+
+    kdm_random_fill(&server->random, &seed, sizeof(seed));
+    server->bus = kdm_bus_create(&seed);
+    server->engine = kdm_tx_engine_create(&server->loop, server->store, server->bus, &server->context);
+    server->context.store = server->store;
+    server->context.engine = server->engine;
+    server->api = kdm_api_create(&server->loop, server->engine, server->bus, &options);
+}
+
+static bool start_plugins(struct server *server, char **ret_error)
+{
+    struct kdm_plugin_services services;
+
+    server->plugin_requests = kdm_plugin_requests_create(server->api, server->engine, &services);
+    server->plugins = kdm_native_create(&server->loop, server->bus, &services);
+    server->context.plugins = server->plugins;
+    for (size_t i = 0; i < server->config->plugins.count; i++) {
+        if (!kdm_native_load(server->plugins, server->config->plugins.items[i],
+                             server->config->plugin_trees, ret_error))
+            return false;
+    }
+    return true;
+}
+
+static bool start_net(struct server *server, char **ret_error)
+{
+    const struct kdm_config *config = server->config;
+    struct kdm_net_options options = {
+        .host = config->host,
+        .port = (int)config->port,
+        .max_message = (size_t)config->max_request_size,
+        .max_queued = (size_t)config->max_queued_bytes,
+        .idle_timeout_ms = (int)config->idle_timeout_ms,
+        .rate_limit = (int)config->rate_limit,
+        .max_encoding_layers = (int)config->max_encoding_layers,
+        .max_connections = (size_t)config->max_connections,
+        .allow_compression = config->allow_compression,
+        .websocket_compression = config->websocket_compression,
+        .allow_origin = config->allow_origin,
+        .allow_headers = config->allow_headers,
+        .allow_methods = config->allow_methods,
+        .cookies = config->cookie_authentication,
+        .node = server->context.node,
+    };
+
+    server->net = kdm_net_open(&server->loop, server->api, &options, ret_error);
+    return server->net != NULL;
+}
+
+/* --- stopping ------------------------------------------------------------------------------------- */
+
+static void on_watch_drain(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    bool drained = kdm_api_running(server->api) == 0 && kdm_net_queued(server->net) == 0;
+
+    if (drained || kdm_clock_monotonic_ms() >= server->watch_until)
+        uv_stop(&server->loop);
+}
+
+static void stop(struct server *server)
+{
+    if (server->stopping)
+        return;
+    server->stopping = true;
+    kdm_log_info("stopping: %zu requests are still running", kdm_api_running(server->api));
+    kdm_net_stop_accepting(server->net);
+    kdm_api_drain(server->api);
+    server->watch_until = kdm_clock_monotonic_ms() + DRAIN_WAIT_MS;
+    uv_timer_start(&server->watch, on_watch_drain, 0, WATCH_MS);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    stop(handle->data);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+/* Lets closed handles have their last turn. */
+static void settle(struct server *server)
+{
+    for (int turn = 0; turn < 100 && uv_run(&server->loop, UV_RUN_NOWAIT) != 0; turn++)
+        ;
+}
+
+static void take_apart(struct server *server)
+{
+    if (server->plugins != NULL)
+        kdm_native_stop(server->plugins);
+    kdm_plugin_requests_stop(server->plugin_requests);
+    kdm_net_close(server->net);
+    kdm_api_destroy(server->api);
+    kdm_plugin_requests_destroy(server->plugin_requests);
+    kdm_native_destroy(server->plugins);
+    kdm_tx_engine_destroy(server->engine);
+    kdm_store_close(server->store);
+    kdm_bus_destroy(server->bus);
+    uv_close((uv_handle_t *)&server->on_term, on_closed);
+    uv_close((uv_handle_t *)&server->on_int, on_closed);
+    uv_close((uv_handle_t *)&server->watch, on_closed);
+    settle(server);
+    kdm_own_redis_stop(server->own_redis, REDIS_STOP_MS);
+    settle(server);
+    kdm_arena_fini(&server->arena);
+    kdm_config_destroy(server->config);
+    if (uv_loop_close(&server->loop) != 0)
+        kdm_log_debug("the loop still has handles at the end");
+}
+
+/* --- running -------------------------------------------------------------------------------------- */
+
+static void on_started(void *ctx, const char *error)
+{
+    struct server *server = ctx;
+
+    if (error != NULL) {
+        kdm_log_error("can't start: %s", error);
+        server->start_failed = true;
+        uv_stop(&server->loop);
+        return;
+    }
+    server->started = true;
+    uv_timer_stop(&server->watch);
+    kdm_jobs_resume(server->engine);
+    kdm_log_info("kdmd listening on http://%s:%d (ws and http)",
+                 server->config->host != NULL ? server->config->host : "0.0.0.0",
+                 kdm_net_port(server->net));
+}
+
+/* The start waits for Redis, then makes the collections that the server itself needs. */
+static void on_watch_start(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    const char *error = kdm_store_last_error(server->store);
+
+    if (kdm_store_ready(server->store)) {
+        uv_timer_stop(&server->watch);
+        kdm_actions_start(server->engine, &server->context, on_started, server);
+    } else if (kdm_clock_monotonic_ms() >= server->watch_until) {
+        kdm_log_error("can't start: Redis can't be used: %s", error != NULL ? error : "no answer");
+        server->start_failed = true;
+        uv_stop(&server->loop);
+    }
+}
+
+static void watch_signals(struct server *server)
+{
+    uv_signal_init(&server->loop, &server->on_term);
+    uv_signal_init(&server->loop, &server->on_int);
+    uv_timer_init(&server->loop, &server->watch);
+    server->on_term.data = server->on_int.data = server->watch.data = server;
+    uv_signal_start(&server->on_term, on_signal, SIGTERM);
+    uv_signal_start(&server->on_int, on_signal, SIGINT);
+}
+
+static bool start(struct server *server)
+{
+    char *error = NULL;
+
+    fill_context(server);
+    if (start_store(server, &error)) {
+        start_api(server);
+        if (start_plugins(server, &error) && start_net(server, &error))
+            return true;
+    }
+    kdm_log_error("can't start: %s", error != NULL ? error : "out of resources");
+    free(error);
+    return false;
+}
+
+static int run(struct server *server)
+{
+    server->watch_until =
+        kdm_clock_monotonic_ms() + (server->own_redis != NULL ? 10 * READY_WAIT_MS : READY_WAIT_MS / 2);
+    uv_timer_start(&server->watch, on_watch_start, 0, WATCH_MS);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    return server->start_failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct server server; /* large: the random buffer; only main() names it */
+    char *error = NULL;
+    int status = kdm_config_load(argc, argv, environ, &server.config, &error);
+    uint64_t seed[2];
+
+    if (status != 0) {
+        if (error != NULL)
+            fprintf(stderr, "kdmd: %s\n", error);
+        free(error);
+        return status < 0 ? 1 : 0;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    kdm_log_set_level(server.config->log_level);
+    for (size_t i = 0; i < server.config->note_count; i++)
+        kdm_log_write(server.config->notes[i].level, "%s", server.config->notes[i].text);
+    kdm_random_fill(&server.random, seed, sizeof(seed));
+    kdm_json_seed(seed[0], seed[1]);
+    kdm_arena_init(&server.arena, 65536);
+    uv_loop_init(&server.loop);
+    watch_signals(&server);
+    status = start(&server) ? run(&server) : 1;
+    take_apart(&server);
+    return status;
+}
