@@ -7,6 +7,8 @@
  * (metadata nothing        returns nothing                           {"nested":true}), then goes on
  *   garbage        returns what is no JSON      twice        ends its call twice
  *   forget         never ends its call          late N       ends it at once, and again after N ms
+ *   scrawl         fails with bytes that are no text          listen       listens to more, too
+ * late With "hook": "scope:name" it also asks the API for server:now whenever that event is told.
  */
 #include <kdm/plugin.h>
 #include <pthread.h>
@@ -17,6 +19,7 @@ struct awkward {
     struct kdm_host *host;
     char *path; /* of the order in the payload */
     char *standing_order;
+    char *nested_metadata; /* JSON text, or NULL */
     int nested; /* nested updates that run; they trigger the event too and are let pass */
 };
 
@@ -92,6 +95,23 @@ static void forget(struct job *job, const char *order)
     free(job);
 }
 
+static void scrawl(struct job *job, const char *order)
+{
+    (void)order;
+    kdm_host_fail(job->call, 400, NULL, "\xff\xfe");
+    free(job->payload);
+    free(job);
+}
+
+static void on_event(void *arg, struct kdm_event_call *call);
+
+static void listen_late(struct job *job, const char *order)
+{
+    (void)order;
+    kdm_host_pipe(job->self->host, "*", on_event);
+    go_on(job);
+}
+
 static void join_and_go_on(void *arg)
 {
     struct job *job = arg;
@@ -129,26 +149,36 @@ static void on_nested_reply(void *arg, const char *reply)
     go_on(job);
 }
 
-/* Sets the member to these characters; frees what was there. */
+/* Sets the member to this JSON text; frees what it was made from. */
+static char *with(char *json, const char *path, const char *value)
+{
+    char *changed = kdm_host_json_set(json, path, value);
+
+    free(json);
+    return changed;
+}
+
+/* The same with characters. */
 static char *with_text(char *json, const char *path, const char *text)
 {
     char *quoted = kdm_host_json_quote(text);
-    char *changed = kdm_host_json_set(json, path, quoted);
 
+    json = with(json, path, quoted);
     free(quoted);
-    free(json);
-    return changed;
+    return json;
 }
 
 static void nested(struct job *job, const char *order)
 {
     const char *engine = strchr(order, ' ');
     char *asset = kdm_host_json_get(job->payload, "asset._id");
-    char *request = strdup("{\"controller\":\"device-manager/assets\",\"action\":\"update\","
-                           "\"body\":{\"metadata\":{\"nested\":true}}}");
+    char *request = strdup("{\"controller\":\"device-manager/assets\",\"action\":\"update\"}");
 
     request = with_text(request, "engineId", engine == NULL ? "" : engine + 1);
     request = with_text(request, "_id", asset == NULL ? "" : asset);
+    request =
+        with(request, "body.metadata",
+             job->self->nested_metadata == NULL ? "{\"nested\":true}" : job->self->nested_metadata);
     job->self->nested++;
     kdm_host_request(job->self->host, job->call, request, on_nested_reply, job);
     free(request);
@@ -158,9 +188,10 @@ static void nested(struct job *job, const char *order)
 static const struct {
     const char *word;
     void (*run)(struct job *job, const char *order);
-} orders[] = { { "delay", delay },     { "refuse", refuse },    { "nothing", nothing },
-               { "garbage", garbage }, { "twice", twice },      { "late", late },
-               { "forget", forget },   { "thread", on_thread }, { "nested", nested } };
+} orders[] = { { "delay", delay },     { "refuse", refuse },     { "nothing", nothing },
+               { "garbage", garbage }, { "twice", twice },       { "late", late },
+               { "forget", forget },   { "thread", on_thread },  { "nested", nested },
+               { "scrawl", scrawl },   { "listen", listen_late } };
 
 /* Does as it is told; goes on when it does not understand. Takes the job. */
 static void obey(struct job *job, const char *order)
@@ -198,12 +229,25 @@ static void on_event(void *arg, struct kdm_event_call *call)
     free(order);
 }
 
+static void on_told(void *arg, struct kdm_event_call *call)
+{
+    struct awkward *self = arg;
+    char *request = strdup("{\"controller\":\"server\",\"action\":\"now\"}");
+
+    request = with_text(request, "volatile.event", kdm_host_event(call));
+    if (kdm_host_attempt(call) != 1)
+        request = with_text(request, "volatile.again", kdm_host_event_id(call));
+    kdm_host_request(self->host, call, request, NULL, NULL);
+    free(request);
+}
+
 static void unload(void *arg)
 {
     struct awkward *self = arg;
 
     free(self->path);
     free(self->standing_order);
+    free(self->nested_metadata);
     free(self);
 }
 
@@ -226,14 +270,19 @@ static int load(struct kdm_host *host, const char *config, void **ret_self)
 {
     struct awkward *self = calloc(1, sizeof(*self));
     char *event = kdm_host_json_get(config, "event");
+    char *hook = kdm_host_json_get(config, "hook");
 
     if (self == NULL)
         abort();
     self->host = host;
     self->path = order_path(config);
     self->standing_order = kdm_host_json_get(config, "do");
+    self->nested_metadata = kdm_host_json_get(config, "nested");
     kdm_host_pipe(host, event == NULL ? "device-manager:asset:update:before" : event, on_event);
+    if (hook != NULL)
+        kdm_host_hook(host, hook, on_told);
     free(event);
+    free(hook);
     *ret_self = self;
     return 0;
 }

@@ -365,6 +365,40 @@ START_TEST(garbage_is_a_500_that_names_the_reason)
 }
 END_TEST
 
+START_TEST(a_refusal_that_is_no_text_is_a_500)
+{
+    load_well("awkward");
+    ck_assert(order("scrawl"));
+    ck_assert(told.failed);
+    ck_assert_int_eq(told.status, 500);
+    ck_assert_ptr_nonnull(strstr(told.message, "not UTF-8"));
+}
+END_TEST
+
+START_TEST(listening_is_for_load_alone)
+{
+    load_well("awkward");
+    ck_assert(order("listen"));
+    ck_assert(!told.failed);
+}
+END_TEST
+
+START_TEST(a_hook_hears_of_events_and_may_ask_the_api)
+{
+    configure("awkward", "{\"hook\":\"document:after*\"}");
+    load_well("awkward");
+    ck_assert(trigger("document:afterDelete", "{}"));
+    ck_assert_int_eq(api.count, 1);
+    ck_assert_str_eq(api.request, "{\"controller\":\"server\",\"action\":\"now\","
+                                  "\"volatile\":{\"event\":\"document:afterDelete\"}}");
+    turn_loop(2);
+    kdm_bus_hook(bus, kdm_bus_event(bus, KDM_STR("document:afterGet")), KDM_STR("[]"), KDM_STR("e"),
+                 NULL);
+    ck_assert_int_eq(api.count, 2);
+    ck_assert_ptr_null(api.parent_origin);
+}
+END_TEST
+
 START_TEST(ending_a_call_twice_or_late_counts_once)
 {
     load_well("awkward");
@@ -409,12 +443,14 @@ END_TEST
 
 START_TEST(a_nested_request_knows_its_parent_and_does_not_nest_again)
 {
+    configure("awkward", "{\"nested\":{\"weight\":42}}");
     load_well("awkward");
     api.later = true;
     ck_assert(!order("nested tenant-a"));
     ck_assert_int_eq(api.count, 1);
     ck_assert_ptr_eq(api.parent_origin, &origin);
-    ck_assert_ptr_nonnull(strstr(api.request, "\"engineId\":\"tenant-a\",\"_id\":\"a1\""));
+    ck_assert_ptr_nonnull(strstr(api.request, "\"engineId\":\"tenant-a\",\"_id\":\"a1\","
+                                              "\"body\":{\"metadata\":{\"weight\":42}}"));
     ck_assert(order("nested tenant-a")); /* as the nested update would trigger it */
     ck_assert_int_eq(api.count, 1);
     ck_assert_int_eq(told.count, 1);
@@ -588,6 +624,9 @@ static TCase *running(void)
     tcase_add_test(tcase, a_refusal_carries_status_id_and_message);
     tcase_add_test(tcase, returning_nothing_changes_nothing);
     tcase_add_test(tcase, garbage_is_a_500_that_names_the_reason);
+    tcase_add_test(tcase, a_refusal_that_is_no_text_is_a_500);
+    tcase_add_test(tcase, listening_is_for_load_alone);
+    tcase_add_test(tcase, a_hook_hears_of_events_and_may_ask_the_api);
     tcase_add_test(tcase, ending_a_call_twice_or_late_counts_once);
     tcase_add_test(tcase, a_forgotten_call_ends_with_its_deadline);
     tcase_add_test(tcase, another_thread_comes_back_to_the_loop);
