@@ -22,12 +22,12 @@ enum kdm_durability { KDM_DURABILITY_ALWAYS, KDM_DURABILITY_EVERYSEC, KDM_DURABI
 struct kdm_own_redis *kdm_own_redis_start(uv_loop_t *loop, const char *data_dir,
                                           enum kdm_durability durability, char **ret_error);
 
-/* Its URL, unix:/path; lent. The path is short (in a private directory of /tmp or /run) when the
+/* Its URL, unix:/path; lent. The path is short (in a private directory of /tmp) when the
  * data directory's would be over 107 bytes. */
 const char *kdm_own_redis_url(const struct kdm_own_redis *own);
 
-/* Asks it to stop (SHUTDOWN, AOF synced), waits at most `timeout_ms`, kills it then; frees. Blocks:
- * only at the end. NULL is fine. */
+/* Asks it to stop (SHUTDOWN, AOF synced), waits at most `timeout_ms`, kills it then; frees once its
+ * handle is closed, so turn the loop once more. Blocks: only at the end. NULL is fine. */
 void kdm_own_redis_stop(struct kdm_own_redis *own, int timeout_ms);
 
 #endif

@@ -678,6 +678,8 @@ START_TEST(through_all_disturbances_outcomes_are_exact)
             kdm_redis_command(redis, incr, 2,
                               kdm_clock_monotonic_ms() + (next % 7 == 0 ? 5 : LONG_MS), on_told,
                               &told[next]);
+        if (turn % 60 == 28) /* time to be connected again */
+            turn_for(&loop, 120);
         if (turn % 60 == 29) /* takes bytes, answers nothing */
             kill(server.pid, SIGSTOP);
         uv_run(&loop, UV_RUN_NOWAIT);
