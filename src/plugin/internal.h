@@ -1,6 +1,6 @@
 /* internal.h - what the files of plugin/ share.
- * native.c: loading and unloading; host.c: registration and log; call.c: events; request.c:
- * requests; later.c: timers and posts; text.c: JSON at the border.
+ * native.c: loading and unloading; host.c: registration and log; call.c: events; ask.c: requests;
+ * later.c: timers and posts; text.c: JSON at the border.
  */
 #ifndef KDM_PLUGIN_INTERNAL_H
 #define KDM_PLUGIN_INTERNAL_H

@@ -1,14 +1,22 @@
-/* awkward.c - a plugin for tests, which does what plugins should not, and what they may but seldom
- * do. It listens to "device-manager:asset:update:before" and is told what to do by the text in the
- * update's metadata (member "awkward", which it takes out again) or, when there is none, by its
- * configuration: "plugins": { "awkward": { "do": "delay 100", "member": "awkward", "event":
- * "scope:name" } } delay N        goes on after N ms           thread       goes on from another
- * thread refuse         fails: 403 "awkward.refused" nested ENGINE updates the same asset first
- * (metadata nothing        returns nothing                           {"nested":true}), then goes on
- *   garbage        returns what is no JSON      twice        ends its call twice
- *   forget         never ends its call          late N       ends it at once, and again after N ms
- *   scrawl         fails with bytes that are no text          listen       listens to more, too
- * late With "hook": "scope:name" it also asks the API for server:now whenever that event is told.
+/* awkward.c - a plugin for tests: does what plugins should not, and what they may but seldom do.
+ * It listens to "device-manager:asset:update:before" and is told what to do by a text in the
+ * metadata (member "awkward", which it takes out again) or, without one, by its configuration:
+ *   "plugins": { "awkward": { "do": "delay 100", "member": "awkward", "event": "scope:name" } }
+ *
+ *   delay N        goes on after N ms
+ *   thread         goes on from another thread
+ *   refuse         fails: 403 "awkward.refused"
+ *   scrawl         fails with bytes that are no text
+ *   nothing        returns nothing
+ *   garbage        returns what is no JSON
+ *   twice          ends its call twice
+ *   late N         ends it at once, and again after N ms
+ *   forget         never ends its call
+ *   listen         listens to more, too late
+ *   nested ENGINE  updates the same asset first, with the configured "nested" as metadata
+ *                  ({"nested":true}), then goes on
+ *
+ * With "hook": "scope:name" it also asks the API for server:now whenever that event is told.
  */
 #include <kdm/plugin.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* request.c - a plugin's requests to the API.
+/* ask.c - a plugin's requests to the API, as the plugin sees them (requests.c: as the API does).
  * Each gets its reply exactly once and never from inside, so that a plugin need not be ready for it
  * before it has asked; and also when kdmd ends, so that what a plugin keeps for the reply can be
  * freed.
