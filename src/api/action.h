@@ -75,13 +75,31 @@ struct kdm_route {
 extern const struct kdm_route kdm_routes[];
 extern const size_t kdm_route_count;
 
+/* The tables above as one value, for kdm_api_create(): api/ itself names no table, since actions stand behind it
+ * in link order and tests bring tables of their own. */
+struct kdm_protocol {
+    const struct kdm_action *actions;
+    size_t action_count;
+    const struct kdm_action *(*find)(struct kdm_str controller, struct kdm_str action,
+                                     bool *ret_controller_known);
+    const struct kdm_route *routes;
+    size_t route_count;
+};
+
+/* What scripts/generate made: struct kdm_protocol protocol = KDM_PROTOCOL_GENERATED; */
+#define KDM_PROTOCOL_GENERATED                                                                     \
+    {                                                                                              \
+        .actions = kdm_actions, .action_count = kdm_action_count, .find = kdm_action_find,         \
+        .routes = kdm_routes, .route_count = kdm_route_count                                       \
+    }
+
 #define KDM_ARGS_MAX 24
 
 /* A request's checked arguments. values[i] belongs to action->args[i]; NONE when absent or null. */
 struct kdm_args {
     const struct kdm_action *action;
     struct kdm_arena *arena;
-    struct kdm_val envelope; /* the whole request */
+    struct kdm_val envelope; /* the whole request; over HTTP: path and query arguments, without the body */
     struct kdm_val body;     /* NONE: there is none */
     bool http;               /* plain HTTP request (not POST /_query) */
     struct kdm_val values[KDM_ARGS_MAX];
@@ -95,6 +113,7 @@ bool kdm_args_has(const struct kdm_args *args, enum kdm_arg id);
 struct kdm_str kdm_args_str(const struct kdm_args *args, enum kdm_arg id);
 bool kdm_args_bool(const struct kdm_args *args, enum kdm_arg id);
 int64_t kdm_args_int(const struct kdm_args *args, enum kdm_arg id, int64_t absent);
+double kdm_args_double(const struct kdm_args *args, enum kdm_arg id, double absent);
 /* A STRINGS argument, in the arena. */
 struct kdm_str_list kdm_args_strings(const struct kdm_args *args, enum kdm_arg id);
 

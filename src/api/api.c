@@ -1,0 +1,190 @@
+/* api.c - what all requests share, and the doors they come in by. */
+#include "api/api.h"
+#include "api/envelope.h"
+#include "api/request.h"
+#include <stdlib.h>
+
+#define MAX_IN_FLIGHT  50000u
+#define TIMEOUT_MS     60000
+#define CONFLICT_TRIES 20
+
+/* --- create and destroy ------------------------------------------------------------------- */
+
+static int find_retry_argument(const struct kdm_action *action)
+{
+    for (size_t i = 0; i < action->arg_count; i++) {
+        if (strcmp(action->args[i].name, "retryOnConflict") == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static void prepare_rows(struct kdm_api *api)
+{
+    const struct kdm_protocol *protocol = api->options.protocol;
+
+    api->rows = kdm_arena_zalloc(&api->arena, (protocol->action_count + 1) * sizeof(*api->rows));
+    for (size_t i = 0; i < protocol->action_count; i++) {
+        const struct kdm_action *action = &protocol->actions[i];
+        struct kdm_buf buf;
+
+        KDM_ASSERT(action->number == i);
+        kdm_buf_init(&buf, &api->arena, 96);
+        kdm_reply_names(&buf, kdm_str_of(action->controller), kdm_str_of(action->action));
+        api->rows[i].names = kdm_buf_str(&buf);
+        api->rows[i].retry_argument = find_retry_argument(action);
+    }
+}
+
+static void take_options(struct kdm_api *api, const struct kdm_api_options *options)
+{
+    struct kdm_buf node;
+
+    api->options = *options;
+    if (api->options.max_in_flight == 0)
+        api->options.max_in_flight = MAX_IN_FLIGHT;
+    if (api->options.request_timeout_ms == 0)
+        api->options.request_timeout_ms = TIMEOUT_MS;
+    if (api->options.conflict_tries == 0)
+        api->options.conflict_tries = CONFLICT_TRIES;
+    kdm_buf_init(&node, &api->arena, options->node.len + 8);
+    kdm_json_put_str(&node, options->node);
+    api->node_json = kdm_buf_str(&node);
+}
+
+static struct kdm_stats *start_stats(uv_loop_t *loop, const struct kdm_api_options *options)
+{
+    struct kdm_stats_options stats = {
+        .enabled = options->stats,
+        .interval_ms = options->stats_interval_ms,
+        .ttl_ms = options->stats_ttl_ms,
+    };
+
+    if (options->context != NULL) {
+        stats.connections = options->context->connections;
+        stats.ctx = options->context->connections_ctx;
+    }
+    return kdm_stats_create(loop, &stats);
+}
+
+struct kdm_api *kdm_api_create(uv_loop_t *loop, struct kdm_tx_engine *engine, struct kdm_bus *bus,
+                               const struct kdm_api_options *options)
+{
+    struct kdm_api *api = kdm_zalloc(sizeof(*api));
+
+    api->loop = loop;
+    api->engine = engine;
+    api->bus = bus;
+    kdm_arena_init(&api->arena, 16384);
+    take_options(api, options);
+    prepare_rows(api);
+    api->events = kdm_events_create(bus, options->protocol);
+    api->router = kdm_router_create(options->protocol->routes, options->protocol->route_count);
+    api->origins = kdm_origins_create(options->allow_origin, options->allow_origin_regexp);
+    api->stats = start_stats(loop, options);
+    if (options->context != NULL) {
+        options->context->api = api;
+        options->context->stats = api->stats;
+    }
+    return api;
+}
+
+static void free_pool(struct kdm_api *api)
+{
+    while (api->pool != NULL) {
+        struct kdm_request *request = api->pool;
+
+        api->pool = request->next;
+        kdm_arena_fini(&request->arena);
+        free(request);
+    }
+}
+
+void kdm_api_destroy(struct kdm_api *api)
+{
+    if (api == NULL)
+        return;
+    KDM_ASSERT(api->in_flight == 0);
+    free_pool(api);
+    kdm_stats_destroy(api->stats);
+    kdm_origins_destroy(api->origins);
+    kdm_router_destroy(api->router);
+    kdm_events_destroy(api->events);
+    kdm_buf_fini(&api->reply);
+    kdm_arena_fini(&api->arena);
+    free(api);
+}
+
+/* --- doors -------------------------------------------------------------------------------- */
+
+/* The keep-alive of browsers, which can't send a WebSocket ping. */
+static bool is_ping(struct kdm_str text)
+{
+    return kdm_str_eq(text, KDM_STR("{\"p\":1}"));
+}
+
+static struct kdm_request *start_message(struct kdm_api *api, struct kdm_peer *peer,
+                                         struct kdm_str text)
+{
+    struct kdm_request *request = kdm_request_start(api, peer, false);
+
+    /* Copied before it is scanned: the request may outlive the frame, and the scan points into the
+     * text. */
+    request->text = kdm_arena_copy(&request->arena, text);
+    return request;
+}
+
+void kdm_api_message(struct kdm_api *api, struct kdm_peer *peer, struct kdm_str text)
+{
+    if (text.len == 0)
+        return;
+    if (is_ping(text))
+        peer->ops->send(peer, KDM_STR("{\"p\":2}"));
+    else
+        kdm_request_run(start_message(api, peer, text));
+}
+
+void kdm_api_message_nested(struct kdm_api *api, struct kdm_peer *peer, struct kdm_str text,
+                            struct kdm_tx *parent)
+{
+    struct kdm_request *request = start_message(api, peer, text);
+
+    request->nested = true;
+    request->parent = parent;
+    kdm_request_run(request);
+}
+
+void kdm_api_http(struct kdm_api *api, struct kdm_peer *peer,
+                  const struct kdm_http_request *request)
+{
+    struct kdm_request *started = kdm_request_start(api, peer, true);
+
+    started->http_request = request;
+    kdm_request_run(started);
+}
+
+void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer)
+{
+    (void)api;
+    while (peer->requests != NULL)
+        kdm_request_cancel(peer->requests);
+}
+
+/* --- running and ending ------------------------------------------------------------------- */
+
+void kdm_api_drain(struct kdm_api *api)
+{
+    api->draining = true;
+}
+
+size_t kdm_api_running(const struct kdm_api *api)
+{
+    return api->in_flight;
+}
+
+bool kdm_api_ready(const struct kdm_api *api)
+{
+    if (api->draining || api->in_flight > api->options.max_in_flight)
+        return false;
+    return api->options.ready == NULL || api->options.ready(api->options.ready_ctx);
+}

@@ -1,0 +1,347 @@
+/* steps.c - the way of every request, from its text to its reply.
+ * The order is the wire's (reference kuzzle-protocol.md 6): who has no rights is told so before it
+ * is told whether the action exists.
+ */
+#include "api/args.h"
+#include "api/request.h"
+#include "api/sdk.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+static enum kdm_step_result fail(struct kdm_request *request, enum kdm_err err,
+                                 const struct kdm_str *props, size_t count)
+{
+    kdm_failure_set(&request->failure, &request->arena, err, props, count);
+    return KDM_STEP_DONE;
+}
+
+/* --- decode ------------------------------------------------------------------------------- */
+
+/* An id of our own for a request that has none. */
+static void make_request_id(struct kdm_request *request)
+{
+    char *text = kdm_arena_alloc(&request->arena, KDM_UUID_LEN + 2);
+
+    text[0] = text[KDM_UUID_LEN + 1] = '"';
+    kdm_uuid(&request->api->random, text + 1);
+    request->ask.request_id = (struct kdm_str){ .ptr = text + 1, .len = KDM_UUID_LEN };
+    request->ask.request_id_json = (struct kdm_str){ .ptr = text, .len = KDM_UUID_LEN + 2 };
+}
+
+/* What an envelope echoes although nothing could be decoded. */
+static void take_http_id(struct kdm_request *request)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &request->arena, 64);
+    kdm_json_put_str(&buf, request->http.payload.request_id);
+    request->ask.request_id = request->http.payload.request_id;
+    request->ask.request_id_json = kdm_buf_str(&buf);
+}
+
+static enum kdm_step_result decode_http(struct kdm_request *request)
+{
+    struct kdm_api *api = request->api;
+    struct kdm_http_ask *http = &request->http;
+    bool decoded = kdm_http_decode(
+        &request->arena, api->router, api->options.protocol->actions, request->http_request,
+        (struct kdm_str){ .ptr = request->peer->id, .len = KDM_UUID_LEN }, http, &request->failure);
+
+    request->http_request = NULL; /* lent for the call that started us */
+    if (!decoded || http->kind == KDM_HTTP_HEALTH || http->kind == KDM_HTTP_READY) {
+        take_http_id(request);
+        if (decoded && http->kind == KDM_HTTP_READY && !kdm_api_ready(api))
+            request->status = 503;
+        return KDM_STEP_DONE;
+    }
+    return kdm_decode(&request->arena, &http->payload, &request->ask, &request->failure)
+               ? KDM_STEP_NEXT
+               : KDM_STEP_DONE;
+}
+
+static enum kdm_step_result decode_message(struct kdm_request *request)
+{
+    struct kdm_payload payload = { 0 };
+    struct kdm_json_error error;
+
+    if (!kdm_json_scan(&request->arena, request->text, &request->doc, &error)) {
+        make_request_id(request);
+        return fail(
+            request, KDM_ERR_NETWORK_WEBSOCKET_UNEXPECTED_ERROR,
+            KDM_PROPS(kdm_arena_printf(&request->arena, "%s at byte %zu", error.reason, error.at)));
+    }
+    payload.root = kdm_json_root(&request->doc);
+    request->named = kdm_decode(&request->arena, &payload, &request->ask, &request->failure);
+    if (!kdm_str_none(request->ask.request_id))
+        request->named = true;
+    else
+        make_request_id(request);
+    return request->failure.err == KDM_OK ? KDM_STEP_NEXT : KDM_STEP_DONE;
+}
+
+/* A value that is a string is echoed as it was written. */
+static struct kdm_str echo(struct kdm_val val)
+{
+    return kdm_val_type(val) == KDM_JSON_STRING ? kdm_val_text(val) : KDM_STR_NONE;
+}
+
+static enum kdm_step_result decode(struct kdm_request *request)
+{
+    enum kdm_step_result result = request->is_http ? decode_http(request) : decode_message(request);
+
+    request->index = echo(request->ask.index);
+    request->collection = echo(request->ask.collection);
+    request->timestamp = request->ask.timestamp != 0 ? request->ask.timestamp : kdm_clock_ms();
+    return result;
+}
+
+/* --- may it be done? ---------------------------------------------------------------------- */
+
+static enum kdm_step_result check_origin(struct kdm_request *request)
+{
+    if (kdm_origins_allow(request->api->origins, request->peer->origin))
+        return KDM_STEP_NEXT;
+    return fail(request, KDM_ERR_API_PROCESS_UNAUTHORIZED_ORIGIN, KDM_PROPS(request->peer->origin));
+}
+
+static void note_overload(struct kdm_api *api, bool overloaded)
+{
+    if (api->overloaded == overloaded)
+        return;
+    api->overloaded = overloaded;
+    if (overloaded)
+        kdm_log_warn("overloaded: %zu requests are running, new ones are refused", api->in_flight);
+    else
+        kdm_log_info("no longer overloaded");
+}
+
+/* What runs already may wait for a nested request, so that one is always let in. */
+static enum kdm_step_result admit(struct kdm_request *request)
+{
+    struct kdm_api *api = request->api;
+    bool overloaded = api->in_flight > api->options.max_in_flight;
+
+    note_overload(api, overloaded);
+    if (request->nested)
+        return KDM_STEP_NEXT;
+    if (api->draining)
+        return fail(request, KDM_ERR_API_PROCESS_SHUTTING_DOWN, NULL, 0);
+    if (overloaded)
+        return fail(request, KDM_ERR_API_PROCESS_OVERLOADED, NULL, 0);
+    return KDM_STEP_NEXT;
+}
+
+static enum kdm_step_result authenticate(struct kdm_request *request)
+{
+    const struct kdm_credentials credentials = {
+        .jwt = request->ask.jwt,
+        .cookie = request->peer->cookie,
+        .cookie_auth = request->ask.cookie_auth,
+        .cookies_enabled = request->api->options.cookie_authentication,
+        .controller = request->ask.controller,
+        .action = request->ask.action,
+    };
+
+    return kdm_auth_authenticate(&credentials, &request->arena, &request->user, &request->failure)
+               ? KDM_STEP_NEXT
+               : KDM_STEP_DONE;
+}
+
+static enum kdm_step_result authorise(struct kdm_request *request)
+{
+    const struct kdm_ask *ask = &request->ask;
+
+    if (kdm_auth_authorise(&request->user, ask->controller, ask->action, &request->arena,
+                           &request->failure))
+        return KDM_STEP_NEXT;
+    kdm_events_hook(request, request->api->events->unauthorized);
+    return KDM_STEP_DONE;
+}
+
+static enum kdm_step_result find_action(struct kdm_request *request)
+{
+    const struct kdm_ask *ask = &request->ask;
+    bool controller_known = false;
+
+    request->action =
+        request->api->options.protocol->find(ask->controller, ask->action, &controller_known);
+    if (request->action == NULL && !controller_known)
+        return fail(request, KDM_ERR_API_PROCESS_CONTROLLER_NOT_FOUND, KDM_PROPS(ask->controller));
+    if (request->action == NULL)
+        return fail(request, KDM_ERR_API_PROCESS_ACTION_NOT_FOUND,
+                    KDM_PROPS(ask->controller, ask->action));
+    if (request->action->run == NULL)
+        return fail(request, KDM_ERR_API_PROCESS_NOT_IMPLEMENTED,
+                    KDM_PROPS(ask->controller, ask->action));
+    if ((request->action->flags & KDM_ACTION_HTTP_ONLY) && !request->is_http)
+        return fail(
+            request, KDM_ERR_API_ASSERT_UNSUPPORTED_PROTOCOL,
+            KDM_PROPS(kdm_str_of(request->peer->protocol),
+                      kdm_arena_printf(&request->arena, "%s:%s", request->action->controller,
+                                       request->action->action)));
+    return KDM_STEP_NEXT;
+}
+
+static enum kdm_step_result check_sdk(struct kdm_request *request)
+{
+    if (!request->api->options.strict_sdk_version
+        || kdm_sdk_check(&request->arena, request->ask.volatile_data, &request->failure))
+        return KDM_STEP_NEXT;
+    return KDM_STEP_DONE;
+}
+
+static enum kdm_step_result check_arguments(struct kdm_request *request)
+{
+    request->args.action = request->action;
+    request->args.arena = &request->arena;
+    request->args.http = request->is_http && request->http.kind == KDM_HTTP_ACTION;
+    return kdm_args_check(&request->args, &request->ask, &request->failure) ? KDM_STEP_NEXT
+                                                                            : KDM_STEP_DONE;
+}
+
+/* --- the action and those who listen ------------------------------------------------------ */
+
+static struct kdm_action_events *events_of(struct kdm_request *request)
+{
+    return &request->api->events->actions[request->action->number];
+}
+
+static enum kdm_step_result authorised_pipes(struct kdm_request *request)
+{
+    return kdm_events_pipe(request, request->api->events->authorized);
+}
+
+static enum kdm_step_result before_pipes(struct kdm_request *request)
+{
+    return kdm_events_pipe(request, events_of(request)->before);
+}
+
+static enum kdm_outcome run_action(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_request *request = ctx;
+
+    return request->action->run(tx, &request->args);
+}
+
+static struct kdm_str quoted(struct kdm_arena *arena, struct kdm_str s)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, s.len + 8);
+    kdm_json_put_str(&buf, s);
+    return kdm_buf_str(&buf);
+}
+
+/* An action that works on another collection than the request names says so in its reply. */
+static void take_target(struct kdm_request *request, const struct kdm_tx *tx)
+{
+    struct kdm_str index = kdm_tx_target_index(tx), collection = kdm_tx_target_collection(tx);
+
+    if (!kdm_str_none(index))
+        request->index = quoted(&request->arena, index);
+    if (!kdm_str_none(collection))
+        request->collection = quoted(&request->arena, collection);
+}
+
+static void on_acted(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_request *request = ctx;
+    const struct kdm_failure *failure = kdm_tx_failure(tx);
+
+    request->tx = tx;
+    request->acted = true;
+    request->result = kdm_tx_result(tx);
+    request->status = kdm_tx_status(tx);
+    take_target(request, tx);
+    if (failure->err == KDM_OK) {
+        kdm_request_resume(request, KDM_STEP_NEXT);
+        return;
+    }
+    request->failure = *failure;
+    if (failure->status == 500)
+        kdm_log_error("%s:%s failed: %s", request->action->controller, request->action->action,
+                      kdm_err_row(failure->err)->name);
+    kdm_request_resume(request, KDM_STEP_DONE);
+}
+
+/* A client may ask for more tries than we make by ourselves, never for fewer. */
+static int conflict_tries(const struct kdm_request *request)
+{
+    int ours = request->api->options.conflict_tries;
+    int at = request->api->rows[request->action->number].retry_argument;
+    int64_t asked;
+
+    if (at < 0 || kdm_val_none(request->args.values[at]))
+        return ours;
+    asked = kdm_args_int(&request->args, request->action->args[at].id, 0);
+    return asked <= ours ? ours : asked < 1000 ? (int)asked : 1000;
+}
+
+static enum kdm_step_result act(struct kdm_request *request)
+{
+    const struct kdm_ask *ask = &request->ask;
+    const struct kdm_tx_start start = {
+        .arena = &request->arena,
+        .origin = {
+            .kuid = request->user.id,
+            .request_id = ask->request_id,
+            .controller = ask->controller,
+            .action = ask->action,
+            .volatile_json = kdm_val_text(ask->volatile_data),
+            .protocol = request->peer->protocol,
+            .timestamp = request->timestamp,
+        },
+        .deadline_ms = request->deadline_ms,
+        .conflict_tries = conflict_tries(request),
+        .parent = request->parent,
+        .fn = run_action,
+        .done = on_acted,
+        .ctx = request,
+    };
+
+    request->woken = KDM_STEP_WAIT;
+    request->tx = kdm_tx_run(request->api->engine, &start);
+    return (enum kdm_step_result)request->woken;
+}
+
+static enum kdm_step_result after_pipes(struct kdm_request *request)
+{
+    return kdm_events_pipe(request, events_of(request)->after);
+}
+
+/* --- closing ------------------------------------------------------------------------------ */
+
+static enum kdm_step_result conclude(struct kdm_request *request)
+{
+    struct kdm_events *events = request->api->events;
+
+    if (request->failure.err == KDM_OK)
+        return request->action == NULL ? KDM_STEP_NEXT : kdm_events_pipe(request, events->success);
+    if (request->action != NULL)
+        kdm_events_hook(request, events_of(request)->error);
+    kdm_events_hook(request, events->error);
+    return KDM_STEP_NEXT;
+}
+
+static enum kdm_step_result reply(struct kdm_request *request)
+{
+    kdm_request_reply(request);
+    return KDM_STEP_NEXT;
+}
+
+#define STEP(fn)                                                                                   \
+    {                                                                                              \
+#fn, fn, false                                                                             \
+    }
+#define CLOSING_STEP(fn)                                                                           \
+    {                                                                                              \
+#fn, fn, true                                                                              \
+    }
+
+const struct kdm_step kdm_request_steps[] = {
+    STEP(decode),           STEP(check_origin),  STEP(admit),     STEP(authenticate),
+    STEP(authorise),        STEP(find_action),   STEP(check_sdk), STEP(check_arguments),
+    STEP(authorised_pipes), STEP(before_pipes),  STEP(act),       STEP(after_pipes),
+    CLOSING_STEP(conclude), CLOSING_STEP(reply),
+};
+const size_t kdm_request_step_count = sizeof(kdm_request_steps) / sizeof(kdm_request_steps[0]);
