@@ -12,10 +12,10 @@
 
 /* An object or array that is not closed yet. */
 struct level {
-    uint64_t seen;   /* one bit a name, chosen by its hash: two names on one bit may be equal */
-    uint32_t node;   /* its node */
-    uint32_t count;  /* members or elements so far */
-    uint32_t spaces; /* scan.spaces when it opened */
+    uint64_t seen[4]; /* one bit a name, chosen by its hash: two names on one bit may be equal */
+    uint32_t node;    /* its node */
+    uint32_t count;   /* members or elements so far */
+    uint32_t spaces;  /* scan.spaces when it opened */
     bool object;
     bool doubt; /* two names fell on one bit of `seen` */
 };
@@ -369,7 +369,7 @@ static inline enum due scan_name(struct scan *s)
     const char *end;
     uint8_t flags;
     uint32_t hash;
-    uint64_t bit;
+    uint64_t *seen, bit;
 
     if (*s->at != '"')
         return refuse(s, s->at, "a member name is missing");
@@ -378,9 +378,10 @@ static inline enum due scan_name(struct scan *s)
         return REFUSED;
     inner = (struct kdm_str){ .ptr = s->at + 1, .len = (size_t)(end - s->at) - 2 };
     hash = flags == 0 ? kdm_json_name_hash(inner) : hash_escaped(s, inner);
+    seen = &level->seen[hash >> 6 & 3];
     bit = UINT64_C(1) << (hash & 63);
-    level->doubt |= (level->seen & bit) != 0;
-    level->seen |= bit;
+    level->doubt |= (*seen & bit) != 0;
+    *seen |= bit;
     level->count++;
     if (!add_node(s, KDM_JSON_STRING, flags, end, hash))
         return refuse(s, s->at, "too many values");
