@@ -152,6 +152,8 @@ static bool start_plugins(struct server *server, char **ret_error)
 
     server->plugin_requests = kdm_plugin_requests_create(server->api, server->engine, &services);
     server->plugins = kdm_native_create(&server->loop, server->bus, &services);
+    if (server->plugins == NULL)
+        return false;
     server->context.plugins = server->plugins;
     for (size_t i = 0; i < server->config->plugins.count; i++) {
         if (!kdm_native_load(server->plugins, server->config->plugins.items[i],
@@ -235,10 +237,10 @@ static void take_apart(struct server *server)
     kdm_net_close(server->net);
     kdm_api_destroy(server->api);
     kdm_plugin_requests_destroy(server->plugin_requests);
-    kdm_native_destroy(server->plugins);
     kdm_tx_engine_destroy(server->engine);
     kdm_store_close(server->store);
     kdm_bus_destroy(server->bus);
+    kdm_native_destroy(server->plugins); /* the bus knew its listeners until now */
     uv_close((uv_handle_t *)&server->on_term, on_closed);
     uv_close((uv_handle_t *)&server->on_int, on_closed);
     uv_close((uv_handle_t *)&server->watch, on_closed);

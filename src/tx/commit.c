@@ -4,7 +4,8 @@
  */
 #include "tx/tx_private.h"
 
-#define DEFAULT_TRIES 50
+/* The deadline is what really ends it: each lost race is one that another request has won. */
+#define DEFAULT_TRIES 1000
 /* Tokens that come back in a commit's items: a write's number, or this and a read's. */
 #define TOKEN_READ 0x40000000u
 

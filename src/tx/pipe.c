@@ -43,7 +43,8 @@ static void on_done(void *ctx, const struct kdm_event_result *result)
 static void start(struct kdm_tx *tx, struct tx_fact *fact, struct kdm_str payload)
 {
     struct kdm_event_run *run;
-    struct kdm_str id = kdm_tx_id(tx, fact->key);
+    struct kdm_str id =
+        kdm_tx_id(tx, kdm_arena_printf(tx->arena, KDM_FMT " " KDM_FMT, KDM_ARG(fact->key), KDM_ARG(fact->key2)));
 
     fact->done = fact->any_payload = false;
     fact->text = kdm_arena_copy(tx->arena, payload);

@@ -302,6 +302,7 @@ struct kdm_tx_engine *kdm_tx_engine_create(uv_loop_t *loop, struct kdm_store *st
     uv_timer_init(loop, &engine->sweep);
     uv_timer_init(loop, &engine->resume);
     engine->sweep.data = engine->resume.data = engine;
+    engine->open_timers = 2;
     uv_timer_start(&engine->sweep, sweep, SWEEP_MS, SWEEP_MS);
     uv_unref((uv_handle_t *)&engine->sweep);
     return engine;
@@ -311,7 +312,7 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct kdm_tx_engine *engine = handle->data;
 
-    if (handle == (uv_handle_t *)&engine->resume) /* closed last */
+    if (--engine->open_timers == 0)
         free(engine);
 }
 

@@ -33,6 +33,7 @@ struct kdm_tx_engine {
     struct kdm_table *jobs;   /* id -> struct tx_job that runs here */
     struct job_kind *job_kinds;
     uv_timer_t sweep, resume;
+    int open_timers;
     uint64_t serial;
     struct kdm_tx_counts counts;
 };
