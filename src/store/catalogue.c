@@ -50,7 +50,7 @@ static void tag_of(struct kdm_str name, char ret_tag[KDM_INDEX_TAG_LEN])
     ret_tag[KDM_INDEX_TAG_LEN - 1] = '}';
 }
 
-struct kdm_index *kdm_index_create(struct kdm_str name)
+struct kdm_index *kdm_catalogue_index(struct kdm_str name)
 {
     struct kdm_index *index = kdm_zalloc(sizeof(*index));
     struct kdm_str tag;
@@ -100,7 +100,7 @@ struct kdm_str kdm_docs_key(const struct kdm_index *index, struct kdm_str incarn
     return join(prefix, KDM_STR("d:"), incarnation);
 }
 
-struct kdm_collection *kdm_collection_create(struct kdm_index *index, struct kdm_str name,
+struct kdm_collection *kdm_catalogue_collection(struct kdm_index *index, struct kdm_str name,
                                              struct kdm_str check, struct kdm_str definition)
 {
     struct kdm_arena arena;

@@ -48,7 +48,7 @@ static struct kdm_collection **collections_of(struct lookup *lookup, const redis
             found[count++] = known;
             continue;
         }
-        collection = kdm_collection_create(kdm_store_index(lookup->store, lookup->index), name,
+        collection = kdm_catalogue_collection(kdm_store_index(lookup->store, lookup->index), name,
                                            kdm_reply_str(reply->element[i + 1]),
                                            kdm_reply_str(reply->element[i + 2]));
         if (collection == NULL) {
@@ -94,7 +94,7 @@ static void send_lookup(struct lookup *lookup, int64_t deadline_ms)
 
     /* A name that nobody knows yet may be one that does not exist: it leaves no entry behind. */
     if (index == NULL)
-        index = made = kdm_index_create(lookup->index);
+        index = made = kdm_catalogue_index(lookup->index);
     args[0] = index->meta_key;
     args[1] = index->catalogue_key;
     args[2] = lookup->name;

@@ -327,7 +327,7 @@ struct kdm_index *kdm_store_index(struct kdm_store *store, struct kdm_str name)
     struct kdm_index *index = kdm_table_get(store->indexes, name);
 
     if (index == NULL) {
-        index = kdm_index_create(name);
+        index = kdm_catalogue_index(name);
         kdm_table_put(store->indexes, name, index);
     }
     return index;
