@@ -331,7 +331,8 @@ static void attempt(struct kdm_commit *commit)
         *at++ = commit->sections[s].index->catalogue_key;
         *at++ = commit->sections[s].index->feed_key;
     }
-    memcpy(at, commit->keys.items, commit->keys.count * sizeof(*at));
+    if (commit->keys.count > 0)
+        memcpy(at, commit->keys.items, commit->keys.count * sizeof(*at));
     at += commit->keys.count;
     *at++ = decimal(arena, commit->section_count);
     *at++ = commit->field;

@@ -251,7 +251,8 @@ struct kdm_store *kdm_store_open(uv_loop_t *loop, const struct kdm_store_options
                                  struct kdm_random *random, char **ret_error)
 {
     static const struct kdm_redis_script *const scripts[] = { &kdm_script_commit, &kdm_script_fence,
-                                                              &kdm_script_lookup, &kdm_script_size };
+                                                              &kdm_script_lookup, &kdm_script_size,
+                                                              &kdm_script_tidy };
     struct kdm_store *store = kdm_zalloc(sizeof(*store));
     struct kdm_redis_events events = { .ctx = store, .on_ready = on_ready, .on_lost = on_lost };
     struct kdm_hash_seed seed;
@@ -271,6 +272,7 @@ struct kdm_store *kdm_store_open(uv_loop_t *loop, const struct kdm_store_options
         kdm_store_close(store);
         return NULL;
     }
+    store->janitor = kdm_janitor_create(store);
     return store;
 }
 
@@ -288,7 +290,9 @@ void kdm_store_close(struct kdm_store *store)
 {
     if (store == NULL)
         return;
+    kdm_janitor_stop(store->janitor);
     kdm_redis_close(store->redis); /* settles what is on its way */
+    kdm_janitor_destroy(store->janitor);
     kdm_follower_destroy(store->follower);
     kdm_commits_fini(store);
     for (struct store_read *read = store->free_reads, *next; read != NULL; read = next) {

@@ -3,11 +3,13 @@
  *   kdm:indexes          hash   index name -> its incarnation
  *   kdm:{tag}:m          hash   "q": sequence of the last commit; "i": the index exists, its incarnation;
  *                               "c:<coll>": "<incarnation> <mapping version>"; "w:<coll>": sequence of the
- *                               collection's last write; "k:<node>.<slot>": commit ids
+ *                               collection's last write; "k:<node>.<slot>": commit ids;
+ *                               "ta", "tb": where the feed stood some time ago (tidy.lua)
  *   kdm:{tag}:k          hash   <coll> -> definition JSON
  *   kdm:{tag}:d:<inc>    hash   document id -> "<sequence> <version> <JSON>"
  *   kdm:{tag}:f          stream change feed; an entry's id is "<sequence>-0"
  *   kdm:jobs             hash   job id -> record
+ *   kdm:nodes            sorted set   node id -> when it was last heard of (ms)
  * No call blocks; each answers later, exactly once, also when Redis goes away. Loop thread only.
  */
 #ifndef KDM_STORE_STORE_H

@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 struct kdm_follower;
+struct kdm_janitor;
 
 struct kdm_store {
     uv_loop_t *loop;
@@ -25,6 +26,7 @@ struct kdm_store {
     struct kdm_commit *free_commits;
     struct kdm_commit *sent; /* commits on their way, doubly linked */
     struct kdm_follower *follower;
+    struct kdm_janitor *janitor;
 };
 
 /* The index entry, made when this process has none yet. Lent. */
@@ -41,6 +43,11 @@ void kdm_store_forget_all(struct kdm_store *store);
 
 /* At the end: frees pooled commits and those whose outcome nobody waits for. */
 void kdm_commits_fini(struct kdm_store *store);
+
+/* janitor.c. Stop before the connection is closed, destroy after. NULL is fine for both. */
+struct kdm_janitor *kdm_janitor_create(struct kdm_store *store);
+void kdm_janitor_stop(struct kdm_janitor *janitor);
+void kdm_janitor_destroy(struct kdm_janitor *janitor);
 
 /* feed.c */
 struct kdm_follower *kdm_follower_create(struct kdm_store *store, const char *redis_url);
