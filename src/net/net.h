@@ -1,7 +1,8 @@
 /* net.h - the edge: one port for WebSocket and HTTP, on libwebsockets over our uv loop.
- * Own listening sockets, really bound to the address asked for, handed to lws one accepted connection
- * at a time (design section 8). Everything from outside is bounded here: message size, what is buffered
- * for a client that does not read, headers, body, idle time, UTF-8. Loop thread only.
+ * Own listening sockets, really bound to the address asked for, handed to lws one accepted
+ * connection at a time (design section 8). Everything from outside is bounded here: message size,
+ * what is buffered for a client that does not read, headers, body, idle time, UTF-8. Loop thread
+ * only.
  */
 #ifndef KDM_NET_NET_H
 #define KDM_NET_NET_H
@@ -12,26 +13,28 @@
 struct kdm_net;
 
 struct kdm_net_options {
-    const char *host;             /* address or name to bind; NULL: all, both families */
-    int port;                     /* 0: any free one, see kdm_net_port() */
-    size_t max_message;           /* bytes, server.maxRequestSize; a longer message closes with 1009, HTTP 413 */
-    size_t max_queued;            /* bytes waiting for a client that does not read; beyond it 1013 (default 8 MiB) */
-    int idle_timeout_ms;          /* no data from the client; WebSocket 60000 */
-    int rate_limit;               /* messages a second and connection, 0: none */
-    int max_encoding_layers;      /* http.maxEncodingLayers, 3 */
+    const char *host; /* address or name to bind; NULL: all, both families */
+    int port;         /* 0: any free one, see kdm_net_port() */
+    size_t
+        max_message; /* bytes, server.maxRequestSize; a longer message closes with 1009, HTTP 413 */
+    size_t max_queued;   /* bytes waiting for a client that does not read; beyond it 1013 (default 8
+                            MiB) */
+    int idle_timeout_ms; /* no data from the client; WebSocket 60000 */
+    int rate_limit;      /* messages a second and connection, 0: none */
+    int max_encoding_layers; /* http.maxEncodingLayers, 3 */
     size_t max_connections;
-    bool allow_compression;       /* http.allowCompression: HTTP replies, gzip or deflate as asked */
-    bool websocket_compression;   /* permessage-deflate, default off */
-    const char *allow_origin;     /* http.accessControlAllowOrigin, default "*" */
+    bool allow_compression;     /* http.allowCompression: HTTP replies, gzip or deflate as asked */
+    bool websocket_compression; /* permessage-deflate, default off */
+    const char *allow_origin;   /* http.accessControlAllowOrigin, default "*" */
     const char *allow_headers, *allow_methods; /* NULL: kuzzle-protocol.md 5.5 */
-    bool cookies;                 /* Access-Control-Allow-Credentials */
-    struct kdm_str node;          /* X-Kuzzle-Node */
+    bool cookies;                              /* Access-Control-Allow-Credentials */
+    struct kdm_str node;                       /* X-Kuzzle-Node */
 };
 
-/* Binds and listens. NULL with one line in *ret_error (free() it) when the port is busy or the address
- * can't be bound. `api` gets every message; both must outlive it. */
-struct kdm_net *kdm_net_open(uv_loop_t *loop, struct kdm_api *api, const struct kdm_net_options *options,
-                             char **ret_error);
+/* Binds and listens. NULL with one line in *ret_error (free() it) when the port is busy or the
+ * address can't be bound. `api` gets every message; both must outlive it. */
+struct kdm_net *kdm_net_open(uv_loop_t *loop, struct kdm_api *api,
+                             const struct kdm_net_options *options, char **ret_error);
 
 int kdm_net_port(const struct kdm_net *net);
 

@@ -1,0 +1,335 @@
+/* net.c - opens and closes the edge, and takes the callbacks of lws.
+ * lws runs on our loop and is given each accepted socket; it listens on none itself. It must tell
+ * us about HTTP and WebSocket through one function, because a client that asks for no subprotocol
+ * is bound to the first protocol, which plain HTTP has too.
+ */
+#include "net/conn.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/listen.h"
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* lws reads the socket in pieces of this size into one buffer that all connections share. It also
+ * allocates as much for each WebSocket, but writes only control frames there, so those pages stay
+ * untouched and cost nothing: see the figures in net.h. */
+#define RX_SIZE (64u << 10)
+
+/* One send() may take this much; lws would cut it into pieces of RX_SIZE, a loop turn each. */
+#define TX_SIZE (1u << 20)
+
+/* Of one request: beyond it lws hangs up, so it is four times what head.c answers with a 431. */
+#define HEADER_DATA 65535u
+
+/* Requests whose headers are being received at one time; more of them wait. */
+#define HEADER_POOL 1024u
+
+#define HEADERS_S   10 /* all headers must be there by then, however slowly they drip in */
+#define KEEPALIVE_S 60
+
+/* See give_back(). */
+#define BURST    (8u << 20)
+#define QUIET_MS 400
+
+#define DEFAULT_MAX_MESSAGE (1u << 20)
+#define DEFAULT_MAX_QUEUED  (8u << 20)
+
+static const lws_retry_bo_t no_pings_of_its_own; /* all zero: lws neither pings nor hangs up */
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
+{
+    struct kdm_conn *conn = user;
+
+    (void)wsi;
+    if (conn == NULL) /* vhost events, and connections that never came to be */
+        return 0;
+    switch ((int)reason) {
+    case LWS_CALLBACK_RECEIVE:
+        return kdm_ws_receive(conn, in, len);
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return kdm_ws_writeable(conn);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return kdm_ws_upgrade(conn, in);
+    case LWS_CALLBACK_ESTABLISHED:
+        return kdm_ws_open(conn);
+    case LWS_CALLBACK_HTTP:
+        return kdm_http_head(conn);
+    case LWS_CALLBACK_HTTP_BODY:
+        return kdm_http_body(conn, in, len);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return kdm_http_body_end(conn);
+    case LWS_CALLBACK_RAW_RX:
+        return kdm_http_stray(conn, in, len);
+    case LWS_CALLBACK_CLOSED:
+    case LWS_CALLBACK_CLOSED_HTTP:
+    case LWS_CALLBACK_RAW_CLOSE:
+        kdm_conn_closed(conn);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        kdm_conn_free(conn);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* --- once a loop turn ------------------------------------------------------------------ */
+
+/* lws would first try for some seconds to send what it still keeps; on a dead socket it does not.
+ */
+static void end(struct kdm_conn *conn)
+{
+    if (lws_partial_buffered(conn->wsi))
+        shutdown(lws_get_socket_fd(conn->wsi), SHUT_RDWR);
+    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}
+
+static void flush_one(struct kdm_conn *conn)
+{
+    if ((conn->close_code != 0 || conn->doomed) && !conn->told) {
+        conn->told = true;
+        kdm_api_gone(conn->net->api, &conn->peer);
+    }
+    if (conn->wsi == NULL)
+        return;
+    if (!conn->doomed) {
+        if (conn->kind == KDM_CONN_WEBSOCKET)
+            kdm_ws_flush(conn);
+        else
+            kdm_http_flush(conn);
+    }
+    if (conn->doomed)
+        end(conn);
+}
+
+/* Runs before the loop polls: everything that was said in this turn leaves now. */
+static void on_flush(uv_prepare_t *prepare)
+{
+    struct kdm_net *net = prepare->data;
+
+    while (net->dirty != NULL) {
+        struct kdm_conn *conn = net->dirty;
+
+        net->dirty = conn->next_dirty;
+        conn->dirty = false;
+        flush_one(conn);
+    }
+    uv_idle_stop(&net->wake);
+}
+
+static void on_due(struct kdm_wheel_entry *entry)
+{
+    kdm_conn_expired((struct kdm_conn *)((char *)entry - offsetof(struct kdm_conn, due)));
+}
+
+/* After a burst of large messages the heap has many holes that only the system could use. Asked for
+ * once it is quiet again: while large messages come, the next ones need the same memory. */
+static void give_back(struct kdm_net *net)
+{
+    if (net->big_freed < BURST || (int64_t)uv_now(net->loop) - net->big_freed_at < QUIET_MS)
+        return;
+    net->big_freed = 0;
+    malloc_trim(0);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct kdm_net *net = timer->data;
+
+    give_back(net);
+
+    kdm_wheel_turn(&net->wheel, (int64_t)uv_now(net->loop), on_due);
+}
+
+static void start_handles(struct kdm_net *net)
+{
+    uv_prepare_init(net->loop, &net->flush);
+    uv_idle_init(net->loop, &net->wake);
+    uv_timer_init(net->loop, &net->tick);
+    net->flush.data = net->wake.data = net->tick.data = net;
+    net->handles = 3;
+    kdm_wheel_init(&net->wheel, (int64_t)uv_now(net->loop));
+    uv_prepare_start(&net->flush, on_flush);
+    uv_timer_start(&net->tick, on_tick, KDM_WHEEL_TICK_MS, KDM_WHEEL_TICK_MS);
+}
+
+/* --- opening --------------------------------------------------------------------------- */
+
+static void on_lws_log(int level, const char *line)
+{
+    (void)level;
+    /* What lws calls an error is nearly always a client's doing. */
+    kdm_log_debug("lws: %.*s", (int)strcspn(line, "\n"), line);
+}
+
+static const char *copy_text(struct kdm_net *net, const char *text)
+{
+    return kdm_arena_copy(&net->arena, kdm_str_of(text)).ptr;
+}
+
+static void copy_options(struct kdm_net *net, const struct kdm_net_options *options)
+{
+    struct kdm_net_options *own = &net->options;
+
+    *own = *options;
+    own->host = NULL;
+    own->allow_origin = copy_text(net, options->allow_origin == NULL ? "*" : options->allow_origin);
+    own->allow_headers = copy_text(net, options->allow_headers);
+    own->allow_methods = copy_text(net, options->allow_methods);
+    own->node = kdm_arena_copy(&net->arena, options->node);
+    if (own->max_message == 0)
+        own->max_message = DEFAULT_MAX_MESSAGE;
+    if (own->max_queued == 0)
+        own->max_queued = DEFAULT_MAX_QUEUED;
+    if (own->idle_timeout_ms <= 0)
+        own->idle_timeout_ms = 60000;
+    if (own->max_encoding_layers <= 0)
+        own->max_encoding_layers = 3;
+    if (own->max_connections == 0)
+        own->max_connections = SIZE_MAX;
+}
+
+/* lws copies the table, but not the names: see name_subprotocol() in ws.c. */
+static bool start_lws(struct kdm_net *net)
+{
+    static const struct lws_extension deflate[] = {
+        { "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate" },
+        { NULL, NULL, NULL },
+    };
+    const struct lws_protocols protocols[] = {
+        { .name = "kdm",
+          .callback = on_event,
+          .rx_buffer_size = RX_SIZE,
+          .tx_packet_size = TX_SIZE },
+        { .name = net->subprotocol,
+          .callback = on_event,
+          .rx_buffer_size = RX_SIZE,
+          .tx_packet_size = TX_SIZE },
+        { .name = NULL },
+    };
+    void *loops[] = { net->loop };
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = protocols,
+        .extensions = net->options.websocket_compression ? deflate : NULL,
+        .foreign_loops = loops,
+        .pt_serv_buf_size = RX_SIZE + LWS_PRE,
+        .max_http_header_data2 = HEADER_DATA,
+        .max_http_header_pool2 = HEADER_POOL,
+        .timeout_secs_ah_idle = HEADERS_S,
+        .keepalive_timeout = KEEPALIVE_S,
+        .retry_and_idle_policy = &no_pings_of_its_own,
+        /* The fallback gives us requests whose verb lws does not know, instead of hanging up. */
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME
+                   | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG
+                   | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+    };
+
+    lws_set_log_level(LLL_ERR, on_lws_log);
+    (void)snprintf(net->subprotocol, sizeof(net->subprotocol), "kdm-any");
+    net->context = lws_create_context(&info);
+    if (net->context == NULL)
+        return false;
+    net->vhost = lws_create_vhost(net->context, &info);
+    return net->vhost != NULL;
+}
+
+static void on_accepted(void *ctx, int fd)
+{
+    kdm_conn_accept(ctx, fd);
+}
+
+struct kdm_net *kdm_net_open(uv_loop_t *loop, struct kdm_api *api,
+                             const struct kdm_net_options *options, char **ret_error)
+{
+    struct kdm_net *net = kdm_zalloc(sizeof(*net));
+
+    net->loop = loop;
+    net->api = api;
+    kdm_arena_init(&net->arena, 1024);
+    copy_options(net, options);
+    start_handles(net);
+    net->listeners =
+        kdm_listeners_open(loop, options->host, options->port, on_accepted, net, ret_error);
+    if (net->listeners == NULL)
+        goto fail;
+    net->port = kdm_listeners_port(net->listeners);
+    if (start_lws(net))
+        return net;
+    *ret_error = strdup("can't start libwebsockets");
+fail:
+    kdm_net_close(net);
+    return NULL;
+}
+
+int kdm_net_port(const struct kdm_net *net)
+{
+    return net->port;
+}
+
+size_t kdm_net_queued(const struct kdm_net *net)
+{
+    return net->queued;
+}
+
+void kdm_net_counts(const struct kdm_net *net, struct kdm_net_counts *ret_counts)
+{
+    *ret_counts = net->counts;
+}
+
+/* --- closing --------------------------------------------------------------------------- */
+
+void kdm_net_stop_accepting(struct kdm_net *net)
+{
+    kdm_listeners_close(net->listeners);
+    net->listeners = NULL;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct kdm_net *net = handle->data;
+
+    if (--net->handles > 0)
+        return;
+    while (net->spares > 0)
+        kdm_buf_fini(&net->spare[--net->spares]);
+    kdm_arena_fini(&net->arena);
+    free(net);
+}
+
+/* lws closes its sockets and then its own handles through the loop, and does not say when it is
+ * through with the latter; it takes two turns. Only then may the context be freed, by the second
+ * call. */
+static void on_closing_tick(uv_timer_t *timer)
+{
+    struct kdm_net *net = timer->data;
+
+    if (net->connections > 0 || ++net->quiet_ticks < 8)
+        return;
+    if (net->context != NULL)
+        lws_context_destroy(net->context);
+    uv_close((uv_handle_t *)&net->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&net->wake, on_handle_closed);
+    uv_close((uv_handle_t *)&net->flush, on_handle_closed);
+}
+
+void kdm_net_close(struct kdm_net *net)
+{
+    if (net == NULL)
+        return;
+    kdm_net_stop_accepting(net);
+    net->closing = true;
+    for (struct kdm_conn *conn = net->all; conn != NULL; conn = conn->next) {
+        if (conn->wsi != NULL && conn->kind == KDM_CONN_WEBSOCKET)
+            kdm_ws_goodbye(conn);
+    }
+    uv_prepare_stop(&net->flush);
+    uv_idle_stop(&net->wake);
+    uv_timer_start(&net->tick, on_closing_tick, 0, 1);
+    if (net->context != NULL)
+        lws_context_destroy(net->context);
+}
