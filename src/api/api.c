@@ -117,12 +117,6 @@ void kdm_api_destroy(struct kdm_api *api)
 
 /* --- doors -------------------------------------------------------------------------------- */
 
-/* The keep-alive of browsers, which can't send a WebSocket ping. */
-static bool is_ping(struct kdm_str text)
-{
-    return kdm_str_eq(text, KDM_STR("{\"p\":1}"));
-}
-
 static struct kdm_request *start_message(struct kdm_api *api, struct kdm_peer *peer,
                                          struct kdm_str text)
 {
@@ -136,11 +130,7 @@ static struct kdm_request *start_message(struct kdm_api *api, struct kdm_peer *p
 
 void kdm_api_message(struct kdm_api *api, struct kdm_peer *peer, struct kdm_str text)
 {
-    if (text.len == 0)
-        return;
-    if (is_ping(text))
-        peer->ops->send(peer, KDM_STR("{\"p\":2}"));
-    else
+    if (text.len > 0)
         kdm_request_run(start_message(api, peer, text));
 }
 
@@ -184,7 +174,7 @@ size_t kdm_api_running(const struct kdm_api *api)
 
 bool kdm_api_ready(const struct kdm_api *api)
 {
-    if (api->draining || api->in_flight > api->options.max_in_flight)
+    if (api->draining || api->in_flight >= api->options.max_in_flight)
         return false;
     return api->options.ready == NULL || api->options.ready(api->options.ready_ctx);
 }

@@ -112,14 +112,6 @@ static bool take_volatile(struct decoder *decoder)
     return true;
 }
 
-static bool content_is(struct kdm_str content_type, const char *type)
-{
-    size_t len = strlen(type);
-
-    return content_type.len >= len && strncasecmp(content_type.ptr, type, len) == 0
-           && (content_type.len == len || strchr("; ", content_type.ptr[len]) != NULL);
-}
-
 /* The values of one name: a string, or an array of strings when it came more than once. */
 static void put_values(struct kdm_buf *buf, struct kdm_query *query, size_t first)
 {
@@ -160,55 +152,23 @@ static bool refuse_text(struct decoder *decoder, const char *reason)
     return refuse(decoder, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR, kdm_str_of(reason));
 }
 
-static bool take_form(struct decoder *decoder)
-{
-    struct kdm_query form;
-    struct kdm_json_error error;
-    struct kdm_json *doc;
-    struct kdm_buf buf;
-
-    if (!kdm_query_parse(decoder->arena, decoder->request->body, &form))
-        return refuse_text(decoder, "too many form fields");
-    kdm_buf_init(&buf, decoder->arena, decoder->request->body.len + 64);
-    kdm_buf_char(&buf, '{');
-    put_pairs(&buf, &form);
-    kdm_buf_char(&buf, '}');
-    doc = scan(decoder->arena, kdm_buf_str(&buf), &error);
-    if (doc == NULL)
-        return refuse_text(decoder, error.reason);
-    decoder->ask->payload.body = kdm_json_root(doc);
-    return true;
-}
-
-static bool take_json(struct decoder *decoder)
-{
-    struct kdm_str body = kdm_arena_copy(decoder->arena, decoder->request->body);
-    struct kdm_json *doc = scan(decoder->arena, body, NULL);
-
-    if (doc == NULL)
-        return refuse(decoder, KDM_ERR_NETWORK_HTTP_BODY_PARSE_FAILED,
-                      excerpt(decoder->arena, body, EXCERPT_LEN));
-    decoder->ask->payload.body = kdm_json_root(doc);
-    return true;
-}
-
-/* Its errors are answered bare: they are found before there is a request (reference
+/* Its error is answered bare: it is found before there is a request (reference
  * kuzzle-protocol.md 5.1). */
 static bool take_body(struct decoder *decoder)
 {
-    struct kdm_str type = decoder->request->content_type;
-    bool taken;
+    struct kdm_str body = kdm_arena_copy(decoder->arena, decoder->request->body);
+    struct kdm_json *doc;
 
-    if (decoder->request->body.len == 0)
+    if (body.len == 0)
         return true;
-    if (content_is(type, "application/x-www-form-urlencoded"))
-        taken = take_form(decoder);
-    else if (content_is(type, "multipart/form-data"))
-        taken = refuse(decoder, KDM_ERR_NETWORK_HTTP_UNSUPPORTED_CONTENT, type);
-    else
-        taken = take_json(decoder);
-    decoder->ask->bare = !taken;
-    return taken;
+    doc = scan(decoder->arena, body, NULL);
+    if (doc == NULL) {
+        decoder->ask->bare = true;
+        return refuse(decoder, KDM_ERR_NETWORK_HTTP_BODY_PARSE_FAILED,
+                      excerpt(decoder->arena, body, EXCERPT_LEN));
+    }
+    decoder->ask->payload.body = kdm_json_root(doc);
+    return true;
 }
 
 /* --- the payload ---------------------------------------------------------------------------- */
@@ -300,13 +260,12 @@ static bool take_query_payload(struct decoder *decoder)
 static bool special(struct decoder *decoder)
 {
     struct kdm_str verb = decoder->request->verb, path = decoder->request->path;
-    bool get = kdm_str_eq(verb, KDM_STR("GET"));
+    bool get = kdm_str_eq(verb, KDM_STR("GET")), head = kdm_str_eq(verb, KDM_STR("HEAD"));
 
     if (get && kdm_str_eq(path, KDM_STR("/_ready")))
         decoder->ask->kind = KDM_HTTP_READY;
     else if ((get && kdm_str_eq(path, KDM_STR("/_healthcheck")))
-             || kdm_str_eq(verb, KDM_STR("OPTIONS"))
-             || (decoder->ask->head && kdm_str_eq(path, KDM_STR("/"))))
+             || (head && kdm_str_eq(path, KDM_STR("/"))))
         decoder->ask->kind = KDM_HTTP_HEALTH;
     else
         return false;
@@ -341,7 +300,6 @@ bool kdm_http_decode(struct kdm_arena *arena, const struct kdm_router *router,
 
     memset(ret_ask, 0, sizeof(*ret_ask));
     ret_ask->payload.request_id = request_id(arena, request->request_id, connection_id);
-    ret_ask->head = kdm_str_eq(request->verb, KDM_STR("HEAD"));
     if (special(&decoder))
         return true;
     if (!kdm_query_parse(arena, request->query, &decoder.query))

@@ -13,7 +13,7 @@
 enum kdm_http_kind {
     KDM_HTTP_ACTION, /* a route's action */
     KDM_HTTP_QUERY,  /* POST /_query: typed as strictly as a WebSocket message */
-    KDM_HTTP_HEALTH, /* GET /_healthcheck, HEAD /, OPTIONS: 200 */
+    KDM_HTTP_HEALTH, /* GET /_healthcheck, HEAD /: 200 */
     KDM_HTTP_READY,  /* GET /_ready */
 };
 
@@ -21,7 +21,6 @@ struct kdm_http_ask {
     enum kdm_http_kind kind;
     struct kdm_payload payload; /* payload.request_id is always there */
     bool pretty;
-    bool head; /* the reply has no body */
     bool bare; /* a failure is answered with the error object alone */
 };
 

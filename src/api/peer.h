@@ -30,7 +30,7 @@ struct kdm_http_response {
 struct kdm_peer_ops {
     /* WebSocket: queues one text message (copied); many of one loop turn leave in one write. */
     void (*send)(struct kdm_peer *peer, struct kdm_str text);
-    /* HTTP: the one reply of this peer (copied). net/ adds Content-Length, Connection, Content-Encoding,
+    /* HTTP: the one reply of this peer (copied), also to HEAD, whose body net/ keeps back. net/ adds Content-Length, Connection, Content-Encoding,
      * X-Kuzzle-Node and the Access-Control headers. After it the peer is still net's to end. */
     void (*respond)(struct kdm_peer *peer, const struct kdm_http_response *response);
 };
@@ -50,10 +50,11 @@ struct kdm_http_request {
     struct kdm_str path;  /* "/index/collection/id", percent-decoded as lws hands it out */
     struct kdm_str query; /* "a=1&b", raw: still percent-encoded; empty when absent */
     struct kdm_str content_type, authorization, volatile_json, request_id;
-    struct kdm_str body; /* empty: none */
+    struct kdm_str body; /* JSON, whatever content_type says: net/ turns forms into it; empty: none */
 };
 
-/* A WebSocket message. `text` is lent and may be changed or gone after the call. */
+/* A WebSocket message, pings excepted. `text` is lent and may be changed or gone after the call. An empty one is
+ * ignored. */
 void kdm_api_message(struct kdm_api *api, struct kdm_peer *peer, struct kdm_str text);
 
 /* An HTTP request on a fresh HTTP peer. Exactly one respond() follows, now or later, unless the peer goes. */

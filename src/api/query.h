@@ -1,4 +1,4 @@
-/* query.h - query strings and urlencoded forms taken apart. Pure functions over an arena, any
+/* query.h - query strings taken apart. Pure functions over an arena, any
  * thread. */
 #ifndef KDM_API_QUERY_H
 #define KDM_API_QUERY_H

@@ -106,10 +106,8 @@ static void respond(struct kdm_request *request, struct kdm_buf *buf)
         .request_id = request->ask.request_id,
     };
 
-    if (!request->http.head) {
-        write_body(request, buf);
-        response.body = pretty(request, kdm_buf_str(buf));
-    }
+    write_body(request, buf);
+    response.body = pretty(request, kdm_buf_str(buf));
     request->peer->ops->respond(request->peer, &response);
 }
 

@@ -39,6 +39,17 @@ static void take_http_id(struct kdm_request *request)
     request->ask.request_id_json = kdm_buf_str(&buf);
 }
 
+/* The request that asks does not count itself. */
+static bool ready_for_others(struct kdm_api *api)
+{
+    bool ready;
+
+    api->in_flight--;
+    ready = kdm_api_ready(api);
+    api->in_flight++;
+    return ready;
+}
+
 static enum kdm_step_result decode_http(struct kdm_request *request)
 {
     struct kdm_api *api = request->api;
@@ -50,7 +61,7 @@ static enum kdm_step_result decode_http(struct kdm_request *request)
     request->http_request = NULL; /* lent for the call that started us */
     if (!decoded || http->kind == KDM_HTTP_HEALTH || http->kind == KDM_HTTP_READY) {
         take_http_id(request);
-        if (decoded && http->kind == KDM_HTTP_READY && !kdm_api_ready(api))
+        if (decoded && http->kind == KDM_HTTP_READY && !ready_for_others(api))
             request->status = 503;
         return KDM_STEP_DONE;
     }

@@ -57,7 +57,7 @@ START_TEST(too_many_requests_at_once_are_refused)
 {
     for (int i = 0; i < 3; i++)
         tell(&peer, "{\"controller\":\"test\",\"action\":\"wait\"}");
-    ck_assert(kdm_api_ready(api));
+    ck_assert(!kdm_api_ready(api));
     ck_assert_int_eq(peer.count, 0);
     tell(&peer, "{\"controller\":\"server\",\"action\":\"now\",\"requestId\":\"r\"}");
     assert_error("api.process.overloaded", "503");
@@ -71,8 +71,19 @@ START_TEST(too_many_requests_at_once_are_refused)
 }
 END_TEST
 
-START_TEST(readiness_follows_the_record)
+START_TEST(readiness_follows_load_and_the_record)
 {
+    struct test_peer probe = new_peer("http");
+    struct kdm_http_request request = { .verb = KDM_STR("GET"), .path = KDM_STR("/_ready") };
+
+    tell(&peer, "{\"controller\":\"test\",\"action\":\"wait\"}");
+    tell(&peer, "{\"controller\":\"test\",\"action\":\"wait\"}");
+    kdm_api_http(api, &probe.peer, &request);
+    ck_assert_int_eq(probe.status, 200);
+    tell(&peer, "{\"controller\":\"test\",\"action\":\"wait\"}");
+    kdm_api_http(api, &probe.peer, &request);
+    ck_assert_int_eq(probe.status, 503);
+    wake(txs.waiting);
     ck_assert(kdm_api_ready(api));
     redis_there = false;
     ck_assert(!kdm_api_ready(api));
@@ -124,7 +135,7 @@ int main(void)
     const TTest *const tests[] = {
         requests_of_a_foreign_origin_are_refused,
         too_many_requests_at_once_are_refused,
-        readiness_follows_the_record,
+        readiness_follows_load_and_the_record,
         requests_are_counted_by_how_they_end,
         options_reach_the_transaction,
         cookies_are_not_looked_at_when_they_are_off,

@@ -101,7 +101,7 @@ START_TEST(names_with_quotes_stay_names)
 }
 END_TEST
 
-START_TEST(the_body_is_json_a_form_or_nothing)
+START_TEST(the_body_is_json_or_nothing)
 {
     post("/i/_echo", "{\"a\":[1]}");
     assert_text(member(&peer, "result.body"), "{\"a\":[1]}");
@@ -109,11 +109,12 @@ START_TEST(the_body_is_json_a_form_or_nothing)
     assert_text(member(&peer, "result.body"), "null");
     post("/i/_echo", "null");
     assert_text(member(&peer, "result.body"), "null");
-    ask_with((struct kdm_http_request){ .body = KDM_STR("a=1&b=x+y&a=2"),
-                                        .content_type = KDM_STR(
-                                            "application/x-www-form-urlencoded; charset=utf-8") },
-             "POST", "/i/_echo", "");
-    assert_text(member(&peer, "result.body"), "{\"a\":[\"1\",\"2\"],\"b\":\"x y\"}");
+    /* net/ made it of a form. */
+    ask_with(
+        (struct kdm_http_request){ .body = KDM_STR("{\"a\":\"1\"}"),
+                                   .content_type = KDM_STR("application/x-www-form-urlencoded") },
+        "POST", "/i/_echo", "");
+    assert_text(member(&peer, "result.body"), "{\"a\":\"1\"}");
 }
 END_TEST
 
@@ -230,9 +231,6 @@ START_TEST(health_needs_no_action)
     ck_assert_int_eq(peer.status, 200);
     ask("HEAD", "/", "");
     ck_assert_int_eq(peer.status, 200);
-    ck_assert_str_eq(peer.text, "");
-    ask("OPTIONS", "/any/where", "");
-    ck_assert_int_eq(peer.status, 200);
     kdm_api_drain(api);
     ask("GET", "/_ready", "");
     ck_assert_int_eq(peer.status, 503);
@@ -242,14 +240,13 @@ START_TEST(health_needs_no_action)
 }
 END_TEST
 
-START_TEST(head_has_no_body)
+START_TEST(head_is_answered_like_get_and_the_edge_keeps_the_body_back)
 {
     ask("HEAD", "/_now", "");
     ck_assert_int_eq(peer.status, 200);
-    ck_assert_str_eq(peer.text, "");
+    assert_text(member(&peer, "result"), "{\"now\":1}");
     ask("HEAD", "/nowhere", "");
     ck_assert_int_eq(peer.status, 404);
-    ck_assert_str_eq(peer.text, "");
 }
 END_TEST
 
@@ -340,7 +337,7 @@ int main(void)
         arguments_come_from_path_and_query_and_the_path_wins,
         the_query_string_can_not_choose_the_action_or_forge_the_envelope,
         names_with_quotes_stay_names,
-        the_body_is_json_a_form_or_nothing,
+        the_body_is_json_or_nothing,
         a_body_can_not_break_out,
         a_broken_body_is_a_bare_error_with_its_beginning,
         no_route_and_no_verb_are_told_in_an_envelope,
@@ -349,7 +346,7 @@ int main(void)
         volatile_data_come_by_header,
         a_whole_payload_may_be_posted,
         health_needs_no_action,
-        head_has_no_body,
+        head_is_answered_like_get_and_the_edge_keeps_the_body_back,
         raw_results_are_the_whole_body,
         a_reply_can_be_pretty,
         a_search_body_may_come_as_an_argument_of_get,
