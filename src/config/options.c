@@ -71,7 +71,7 @@ const struct kdm_option kdm_options[] = {
     { "kdm.logLevel", .type = KDM_OPTION_ENUM, .words = levels, .initial = "\"info\"",
       FIELD(log_level), .group = "Running", .flag = "--log-level", .env = "KDM_LOG_LEVEL",
       .arg = "debug|info|warn|error", .help = "least level that is logged" },
-    { "kdm.requestTimeout", DURATION(1), .initial = "5000", FIELD(request_timeout_ms),
+    { "kdm.requestTimeout", DURATION(1), .initial = "10000", FIELD(request_timeout_ms),
       .flag = "--request-timeout", .env = "KDM_REQUEST_TIMEOUT", .arg = "MS",
       .help = "deadline of one request" },
     { "kdm.plugins", .type = KDM_OPTION_STRINGS, .initial = "[]", FIELD(plugins),

@@ -25,6 +25,7 @@ static void attempt(struct kdm_commit *commit);
 static void take_slot(struct kdm_commit *commit)
 {
     struct kdm_index *index = commit->sections[0].index;
+    struct kdm_buf field;
 
     if (index->slots.free_count > 0) {
         commit->slot = index->slots.free[--index->slots.free_count];
@@ -34,8 +35,12 @@ static void take_slot(struct kdm_commit *commit)
             kdm_realloc(index->slots.free, index->slots.next * sizeof(*index->slots.free));
     }
     commit->number = ++commit->store->commit_number;
-    commit->field = kdm_arena_printf(&commit->arena, "k:" KDM_FMT ".%u", KDM_ARG(commit->store->node),
-                                     commit->slot);
+    kdm_buf_init(&field, &commit->arena, commit->store->node.len + 16);
+    kdm_buf_lit(&field, "k:");
+    kdm_buf_put(&field, commit->store->node);
+    kdm_buf_char(&field, '.');
+    kdm_buf_int(&field, commit->slot);
+    commit->field = kdm_buf_str(&field);
 }
 
 static void give_slot(struct kdm_commit *commit)
