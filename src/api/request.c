@@ -4,6 +4,7 @@
  * goes on when the step returns, so the stack never grows with the number of steps).
  */
 #include "api/request.h"
+#include "base/log.h"
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -104,8 +105,18 @@ static void end(struct kdm_request *request)
     to_pool(api, request);
 }
 
+/* What clients sent is left out: it may hold anything. */
+static void log_failure(const struct kdm_request *request)
+{
+    if (request->failure.err != KDM_OK)
+        kdm_log_debug("a request failed in step %s: %s", kdm_request_steps[request->step].name,
+                      kdm_err_row(request->failure.err)->name);
+}
+
 static void advance(struct kdm_request *request, enum kdm_step_result result)
 {
+    if (result == KDM_STEP_DONE)
+        log_failure(request);
     request->step++;
     if (result == KDM_STEP_DONE) {
         while (request->step < kdm_request_step_count && !kdm_request_steps[request->step].closing)

@@ -86,9 +86,8 @@ struct kdm_api {
 
 /* What is worked out once for each action. */
 struct kdm_api_row {
-    struct kdm_str names;              /* of its replies: kdm_reply_names() */
-    struct kdm_str controller, action; /* as requests name it */
-    int retry_argument;                /* where retryOnConflict stands in its row; -1: nowhere */
+    struct kdm_str names; /* of its replies: kdm_reply_names() */
+    int retry_argument;   /* where retryOnConflict stands in its row; -1: nowhere */
 };
 
 #endif
