@@ -231,7 +231,7 @@ struct kdm_tx *kdm_tx_run(struct kdm_tx_engine *engine, const struct kdm_tx_star
     tx->arena = start->arena;
     tx->serial = ++engine->serial;
     tx->epoch = kdm_store_epoch(engine->store);
-    tx->now = start->origin.timestamp;
+    tx->now = kdm_clock_ms(); /* not the origin's timestamp: that one is the client's to choose */
     tx->facts_end = &tx->facts;
     tx->status = 200;
     tx->next = engine->running;

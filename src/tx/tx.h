@@ -29,7 +29,7 @@ struct kdm_tx_origin {
     struct kdm_str controller, action; /* of the request */
     struct kdm_str volatile_json; /* JSON text, or none */
     const char *protocol;         /* "websocket", "http", "funnel" */
-    int64_t timestamp;            /* ms; notifications' timestamp and _kuzzle_info's dates */
+    int64_t timestamp;            /* ms; of notifications; a client may give its own */
 };
 
 const struct kdm_tx_origin *kdm_tx_origin(const struct kdm_tx *tx);
