@@ -37,6 +37,10 @@
 #define LINGER_MS                                                                                  \
     1000 /* between our end and the socket's, so that a reply is not cut off by a reset */
 
+/* lws repeats the end of a body once a turn while it has more input and our answer has not left;
+ * more often than this it has lost itself (see is_own_head). */
+#define ENDS_MAX 1000
+
 #define ALLOW_METHODS "GET,POST,PUT,PATCH,DELETE,OPTIONS,HEAD"
 #define ALLOW_HEADERS                                                                              \
     "Content-Type, Access-Control-Allow-Headers, Authorization, X-Requested-With, "                \
@@ -69,7 +73,10 @@ struct kdm_exchange {
     uint8_t stage;         /* enum stage */
     bool head_only;        /* HEAD */
     bool known;            /* the API has this peer */
-    bool last;             /* close the connection after it */
+    int ends;              /* how often lws has said that the body is complete */
+    bool body_ended;
+    bool gave_up; /* answered without it: the rest is read and thrown away for a while */
+    bool last;    /* close the connection after it */
 };
 
 static void respond(struct kdm_peer *peer, const struct kdm_http_response *response);
@@ -237,6 +244,8 @@ static void refuse(struct kdm_exchange *exchange, enum kdm_err err, struct kdm_s
     struct kdm_failure failure;
     struct kdm_buf text;
 
+    if (!exchange->body_ended && exchange->length > 0)
+        exchange->last = true; /* what follows its body could not be told from it for sure */
     kdm_failure_set(&failure, &exchange->arena, err, &prop, kdm_str_none(prop) ? 0 : 1);
     if (status != 0)
         failure.status = (uint16_t)status;
@@ -540,6 +549,23 @@ static void ask_api(struct kdm_exchange *exchange)
         kdm_conn_pause(conn, true);
 }
 
+/* Sends what the socket takes; false when the connection is broken. */
+static bool send_some(struct kdm_conn *conn)
+{
+    while (conn->sent < conn->out.len) {
+        ssize_t n = send(lws_get_socket_fd(conn->wsi), conn->out.ptr + conn->sent,
+                         conn->out.len - conn->sent, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK;
+        conn->sent += (size_t)n;
+        conn->net->queued -= (size_t)n;
+    }
+    return true;
+}
+
 /* --- callbacks of lws ------------------------------------------------------------------ */
 
 static struct kdm_exchange *begin(struct kdm_conn *conn)
@@ -593,17 +619,31 @@ int kdm_http_head(struct kdm_conn *conn)
     return 0;
 }
 
-/* lws 4.1 reads the head of a pipelined request from its own buffer and then takes the same bytes
- * for the start of the body. Nothing else begins like a request line, so it can be told; such a
- * client is sent away rather than misunderstood. */
+/* lws 4.1 reads the head of a pipelined request from its own buffer, then takes the same bytes for
+ * the start of the body, and then, with the body complete and bytes left over, tells us of that end
+ * again and again, for ever, until it is told to close. Nothing else begins like a request line, so
+ * the first can be told; such a client is sent away rather than misunderstood. */
 static bool is_own_head(const struct kdm_exchange *exchange, struct kdm_str bytes)
 {
     struct kdm_str verb = exchange->request.verb;
+    size_t len =
+        bytes.len < verb.len ? bytes.len : verb.len; /* a body can be shorter than the verb */
 
-    while (bytes.len > 0 && (bytes.ptr[0] == '\r' || bytes.ptr[0] == '\n'))
-        bytes = kdm_str_from(bytes, 1);
-    return kdm_str_starts(bytes, verb) && bytes.len > verb.len + 1 && bytes.ptr[verb.len] == ' '
-           && (bytes.ptr[verb.len + 1] == '/' || bytes.ptr[verb.len + 1] == 'h');
+    return memcmp(bytes.ptr, verb.ptr, len) == 0
+           && (bytes.len <= verb.len || bytes.ptr[verb.len] == ' ');
+}
+
+static int refuse_pipelined(struct kdm_exchange *exchange)
+{
+    struct kdm_conn *conn = exchange->conn;
+
+    if (exchange->stage == STAGE_BODY) {
+        exchange->last = true;
+        refuse(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR,
+               KDM_STR("a request with a body can't be pipelined"), 0);
+    }
+    send_some(conn); /* now: lws closes when this callback returns */
+    return -1;
 }
 
 int kdm_http_body(struct kdm_conn *conn, const char *bytes, size_t len)
@@ -613,11 +653,8 @@ int kdm_http_body(struct kdm_conn *conn, const char *bytes, size_t len)
 
     if (exchange == NULL || len == 0)
         return 0;
-    if (exchange->got == 0 && exchange->stage == STAGE_BODY && is_own_head(exchange, chunk)) {
-        exchange->last = true;
-        refuse(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR,
-               KDM_STR("a request with a body can't be pipelined"), 0);
-    }
+    if (exchange->got == 0 && is_own_head(exchange, chunk))
+        return refuse_pipelined(exchange);
     exchange->got += len;
     if (exchange->stage == STAGE_BODY && exchange->got <= exchange->length)
         kdm_buf_put(&exchange->body, chunk);
@@ -628,8 +665,12 @@ int kdm_http_body_end(struct kdm_conn *conn)
 {
     struct kdm_exchange *exchange = conn->exchange;
 
-    /* lws says so too when there never was a body, and when it finds more input behind it. */
-    if (exchange == NULL || exchange->length == 0 || exchange->got < exchange->length)
+    if (exchange == NULL || ++exchange->ends > ENDS_MAX)
+        return -1;
+    if (exchange->body_ended)
+        return 0;
+    exchange->body_ended = true;
+    if (exchange->length == 0) /* asked already: lws says so of an empty body too */
         return 0;
     if (exchange->stage == STAGE_BODY)
         ask_api(exchange);
@@ -733,13 +774,14 @@ static void complete(struct kdm_conn *conn)
 {
     struct kdm_exchange *exchange = conn->exchange;
 
+    if (exchange->last && exchange->length > 0 && !exchange->body_ended && !exchange->gave_up) {
+        exchange->gave_up = true; /* many clients read a reply only when they have sent all */
+        kdm_conn_due(conn, DISCARD_MS);
+        return;
+    }
     if (exchange->last) {
         kdm_http_gone(conn);
         linger(conn);
-        return;
-    }
-    if (exchange->got < exchange->length) { /* the rest of a refused body: read and thrown away */
-        kdm_conn_due(conn, DISCARD_MS);
         return;
     }
     kdm_http_gone(conn);
@@ -750,23 +792,6 @@ static void complete(struct kdm_conn *conn)
     }
     lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0); /* ours costs less: see wheel.h */
     kdm_conn_due(conn, conn->net->options.idle_timeout_ms);
-}
-
-/* Sends what the socket takes; false when the connection is broken. */
-static bool send_some(struct kdm_conn *conn)
-{
-    while (conn->sent < conn->out.len) {
-        ssize_t n = send(lws_get_socket_fd(conn->wsi), conn->out.ptr + conn->sent,
-                         conn->out.len - conn->sent, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK;
-        conn->sent += (size_t)n;
-        conn->net->queued -= (size_t)n;
-    }
-    return true;
 }
 
 void kdm_http_flush(struct kdm_conn *conn)

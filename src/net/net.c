@@ -332,4 +332,6 @@ void kdm_net_close(struct kdm_net *net)
     uv_timer_start(&net->tick, on_closing_tick, 0, 1);
     if (net->context != NULL)
         lws_context_destroy(net->context);
+    for (struct kdm_conn *conn = net->all; conn != NULL; conn = conn->next)
+        kdm_conn_closed(conn);
 }

@@ -51,7 +51,9 @@ struct kdm_net_counts {
 };
 void kdm_net_counts(const struct kdm_net *net, struct kdm_net_counts *ret_counts);
 
-/* Closes all connections (WebSocket 1001) and frees. NULL is fine. */
+/* Closes all connections (WebSocket 1001); the API hears of each peer's end before this returns,
+ * and nothing after it. Frees when the loop has closed its handles: let it run on. Not to be called
+ * from within a call of the API. NULL is fine. */
 void kdm_net_close(struct kdm_net *net);
 
 #endif
