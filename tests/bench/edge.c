@@ -116,7 +116,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct edge_session **slot = user;
 
     if (reason == LWS_CALLBACK_RECEIVE) {
-        edge.fn(*slot, in, len);
+        if (lws_remaining_packet_payload(wsi) == 0)
+            edge.fn(*slot, in, len);
     } else if (reason == LWS_CALLBACK_ESTABLISHED) {
         established(wsi, slot);
     } else if (reason == LWS_CALLBACK_CLOSED) {

@@ -13,7 +13,7 @@
 /* One connection. What answers later holds a reference until it has. */
 struct edge_session;
 
-/* A whole text message; lent. */
+/* A text message; lent. Of one that came in several reads, only the last piece. */
 typedef void edge_fn(struct edge_session *session, const char *text, size_t len);
 
 /* Listens on 127.0.0.1:`port` (0: any free one), prints the port, serves until it is killed. */

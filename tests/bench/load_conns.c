@@ -191,7 +191,8 @@ static void answered(struct load *load, struct load_conn *conn, const struct wir
         load->reply_bytes += reply->len;
         histogram_add(&load->latencies, now_ns - conn->slots[place].sent_ns);
     }
-    ask(load, conn, now_ns);
+    if (!load->plan.once)
+        ask(load, conn, now_ns);
 }
 
 /* Keeps the beginning of a reply until the rest has come. */

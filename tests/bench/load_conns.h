@@ -15,6 +15,7 @@ struct load_plan {
     bool http;          /* messages are paths, asked for with GET */
     const char *expect; /* what each reply must hold; NULL: anything */
     uint64_t count;     /* of requests; 0: no end */
+    bool once;          /* a reply is not followed by the next request */
 };
 
 struct load_conn;

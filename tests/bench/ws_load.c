@@ -176,7 +176,7 @@ static void hold(struct bench *bench)
     struct load *load = &bench->load;
     uint64_t end = load_now_ns() + HOLD_MAX_S * (uint64_t)1000000000;
 
-    load->plan.count = (uint64_t)load->plan.conns;
+    load->plan.once = true;
     for (int i = 0; i < load->plan.conns && load_now_ns() < end; i++) {
         load_ask(load, i, 1);
         load_run(load, 5, load->sent);
