@@ -25,6 +25,7 @@ struct item {
     struct kdm_str reason;  /* unless ACCEPTED */
     int status;
     enum fate fate;
+    bool superseded; /* a later item of the same id builds on it: that one is stored */
 };
 
 /* What is decided; kept over replays until a race is lost. */
@@ -172,18 +173,25 @@ static bool read_documents(struct multi *multi, const struct decision *decision)
     return true;
 }
 
-/* What the item will find: what an earlier item of the same id leaves, else what is stored. NONE:
- * nothing. */
-static struct kdm_val present_document(struct multi *multi, const struct decision *decision,
+static struct item *earlier_of_same_id(const struct decision *decision, const struct item *item)
+{
+    for (size_t i = (size_t)(item - decision->items); i > 0; i--) {
+        struct item *earlier = &decision->items[i - 1];
+
+        if (earlier->fate == ACCEPTED && kdm_str_eq(earlier->id, item->id))
+            return earlier;
+    }
+    return NULL;
+}
+
+/* What the item will find: what an earlier item leaves, else what is stored. NONE: nothing. */
+static struct kdm_val present_document(struct multi *multi, const struct item *earlier,
                                        const struct item *item)
 {
     struct kdm_doc *doc = NULL;
 
-    for (const struct item *before = item; before > decision->items;) {
-        before--;
-        if (before->fate == ACCEPTED && kdm_str_eq(before->id, item->id))
-            return kdm_json_parse(kdm_tx_arena(multi->tx), before->text);
-    }
+    if (earlier != NULL)
+        return kdm_json_parse(kdm_tx_arena(multi->tx), earlier->text);
     if (!kdm_tx_read_unchecked(multi->tx, multi->collection, item->id, &doc) || doc == NULL)
         return KDM_VAL_NONE;
     return kdm_doc_source(multi->tx, doc);
@@ -213,12 +221,13 @@ static void decide_item(struct multi *multi, const struct decision *decision, st
 {
     struct kdm_arena *arena = kdm_tx_arena(multi->tx);
     const struct kind *kind = multi->kind;
+    struct item *earlier = earlier_of_same_id(decision, item);
     struct kdm_val old = KDM_VAL_NONE;
     struct kdm_failure failure;
     struct kdm_str additions;
 
     if (kind->reads)
-        old = present_document(multi, decision, item);
+        old = present_document(multi, earlier, item);
     if (kind->needs_document && kdm_val_none(old)) {
         refuse(item, MISPLACED, 404, KDM_STR("Document not found."));
         return;
@@ -231,6 +240,8 @@ static void decide_item(struct multi *multi, const struct decision *decision, st
         refuse(item, REFUSED, failure.status, failure.message);
     else if (!kdm_str_none(additions))
         grow_mapping(multi, item, additions);
+    if (earlier != NULL && item->fate == ACCEPTED)
+        earlier->superseded = true;
 }
 
 static void decide_items(struct multi *multi, struct decision *decision)
@@ -293,7 +304,7 @@ static void stage_item(struct multi *multi, const struct item *item)
 static bool store_items(struct multi *multi, struct decision *decision)
 {
     for (size_t i = 0; i < decision->count; i++) {
-        if (decision->items[i].fate == ACCEPTED)
+        if (decision->items[i].fate == ACCEPTED && !decision->items[i].superseded)
             stage_item(multi, &decision->items[i]);
     }
     return kdm_tx_commit_each(multi->tx);
