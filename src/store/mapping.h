@@ -139,6 +139,9 @@ const struct kdm_field *kdm_field_child(const struct kdm_field *object, struct k
 /* "integer"; what mappings call the type. */
 const char *kdm_field_type_name(enum kdm_field_type type);
 
+/* The analyzer called `name` ("default" is standard); false: there is none. */
+bool kdm_analyzer_find(struct kdm_str name, enum kdm_analyzer *ret_analyzer);
+
 /* --- checking documents ------------------------------------------------------------------- */
 
 /* For the texts of failures. */

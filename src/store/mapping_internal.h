@@ -37,7 +37,6 @@ struct kdm_param_row {
 const struct kdm_type_row *kdm_type_find(struct kdm_str name);
 const struct kdm_param_row *kdm_param_find(struct kdm_str name);
 
-bool kdm_analyzer_find(struct kdm_str name, enum kdm_analyzer *ret_analyzer);
 /* "true", "false", "strict" or a boolean. */
 bool kdm_dynamic_find(struct kdm_val value, enum kdm_dynamic *ret_dynamic);
 const char *kdm_dynamic_name(enum kdm_dynamic dynamic);

@@ -1,0 +1,166 @@
+/* analysis.c - see analysis.h. One pass; a token is lowered into the arena only when it has to be.
+ */
+#include "search/analysis.h"
+#include "store/unicode.h"
+
+#define MAX_TOKEN 255 /* characters; what is longer is cut into several, as Lucene does */
+
+enum char_class { OTHER, LETTER, DIGIT, JOINER, IDEOGRAPH };
+
+struct tokenizer {
+    struct kdm_arena *arena;
+    struct kdm_tokens tokens;
+    size_t room;
+};
+
+static void add_token(struct tokenizer *tokenizer, struct kdm_str token)
+{
+    struct kdm_tokens *tokens = &tokenizer->tokens;
+
+    if (tokens->count == tokenizer->room) {
+        size_t room = tokenizer->room == 0 ? 16 : 2 * tokenizer->room;
+        struct kdm_str *items = kdm_arena_alloc(tokenizer->arena, room * sizeof(*items));
+
+        if (tokens->count > 0)
+            memcpy(items, tokens->items, tokens->count * sizeof(*items));
+        tokens->items = items;
+        tokenizer->room = room;
+    }
+    tokens->items[tokens->count++] = token;
+}
+
+struct kdm_str kdm_lower_case(struct kdm_arena *arena, struct kdm_str text)
+{
+    struct kdm_str rest = text;
+    struct kdm_buf buf;
+    bool lower = true;
+
+    while (rest.len > 0 && lower) {
+        uint32_t point = kdm_utf8_next(&rest);
+
+        lower = kdm_unicode_lower(point) == point;
+    }
+    if (lower)
+        return text;
+    kdm_buf_init(&buf, arena, text.len + 8);
+    while (text.len > 0) {
+        uint32_t point = kdm_unicode_lower(kdm_utf8_next(&text));
+
+        buf.len += kdm_utf8_put(kdm_buf_room(&buf, 4), point);
+    }
+    return kdm_buf_str(&buf);
+}
+
+static enum char_class class_of(uint32_t point)
+{
+    if (kdm_unicode_digit(point))
+        return DIGIT;
+    if (point == '_')
+        return JOINER;
+    if (kdm_unicode_ideograph(point))
+        return IDEOGRAPH;
+    return kdm_unicode_letter(point) ? LETTER : OTHER;
+}
+
+static enum char_class class_ahead(struct kdm_str rest)
+{
+    return rest.len == 0 ? OTHER : class_of(kdm_utf8_next(&rest));
+}
+
+/* Does `point` join what stands on its two sides into one word? */
+static bool joins(uint32_t point, enum char_class before, enum char_class after)
+{
+    bool letters = before == LETTER && after == LETTER, digits = before == DIGIT && after == DIGIT;
+
+    switch (point) {
+    case '.':
+    case '\'':
+    case 0x2019:
+        return letters || digits;
+    case ':':
+    case 0xb7:
+        return letters;
+    case ',':
+    case ';':
+        return digits;
+    default:
+        return false;
+    }
+}
+
+static void split_standard(struct tokenizer *tokenizer, struct kdm_str text)
+{
+    const char *start = NULL;
+    enum char_class before = OTHER;
+    size_t length = 0;
+
+    while (text.len > 0) {
+        const char *here = text.ptr;
+        uint32_t point = kdm_utf8_next(&text);
+        enum char_class class = class_of(point);
+        bool inside = class != OTHER && class != IDEOGRAPH;
+
+        if (start != NULL && class == OTHER && joins(point, before, class_ahead(text))) {
+            length++;
+            continue;
+        }
+        if (start != NULL && (!inside || length >= MAX_TOKEN)) {
+            add_token(tokenizer, (struct kdm_str){ start, (size_t)(here - start) });
+            start = NULL;
+        }
+        if (class == IDEOGRAPH)
+            add_token(tokenizer, (struct kdm_str){ here, (size_t)(text.ptr - here) });
+        else if (inside && start == NULL) {
+            start = here;
+            length = 0;
+        }
+        length++;
+        before = class;
+    }
+    if (start != NULL)
+        add_token(tokenizer, (struct kdm_str){ start, (size_t)(text.ptr - start) });
+}
+
+/* Runs of characters that are inside: letters for simple, no blanks for whitespace. */
+static void split_runs(struct tokenizer *tokenizer, struct kdm_str text, bool letters)
+{
+    const char *start = NULL;
+
+    while (text.len > 0) {
+        const char *here = text.ptr;
+        uint32_t point = kdm_utf8_next(&text);
+        bool inside = letters ? kdm_unicode_letter(point) : !kdm_unicode_space(point);
+
+        if (inside && start == NULL)
+            start = here;
+        if (!inside && start != NULL) {
+            add_token(tokenizer, (struct kdm_str){ start, (size_t)(here - start) });
+            start = NULL;
+        }
+    }
+    if (start != NULL)
+        add_token(tokenizer, (struct kdm_str){ start, (size_t)(text.ptr - start) });
+}
+
+struct kdm_tokens kdm_analyze(struct kdm_arena *arena, enum kdm_analyzer analyzer,
+                              struct kdm_str text)
+{
+    struct tokenizer tokenizer = { .arena = arena };
+
+    switch (analyzer) {
+    case KDM_ANALYZER_KEYWORD:
+        add_token(&tokenizer, text);
+        return tokenizer.tokens;
+    case KDM_ANALYZER_WHITESPACE:
+        split_runs(&tokenizer, text, false);
+        return tokenizer.tokens;
+    case KDM_ANALYZER_SIMPLE:
+        split_runs(&tokenizer, text, true);
+        break;
+    default:
+        split_standard(&tokenizer, text);
+    }
+    for (size_t i = 0; i < tokenizer.tokens.count; i++)
+        tokenizer.tokens.items[i] = kdm_lower_case(arena, tokenizer.tokens.items[i]);
+    return tokenizer.tokens;
+}

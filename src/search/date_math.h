@@ -1,0 +1,12 @@
+/* date_math.h - "now-1d/d", "2020-01-01||+1M/M" and plain dates, as range queries write them. Pure.
+ */
+#ifndef KDM_SEARCH_DATE_MATH_H
+#define KDM_SEARCH_DATE_MATH_H
+
+#include "store/mapping_value.h"
+
+/* `round_up`: to the last millisecond of what is rounded to or left out. false: not a date. */
+bool kdm_date_math(const struct kdm_date_format *format, struct kdm_str text, int64_t now_ms,
+                   bool round_up, int64_t *ret_ms);
+
+#endif

@@ -1,0 +1,378 @@
+/* evaluate.c - does one document match? By walking the document, with no index.
+ * This is what the plain scan runs and what the projection is compared with, so it is written to be
+ * obviously right rather than fast.
+ */
+#include "search/geometry.h"
+#include "search/koncorde.h"
+#include "search/values.h"
+#include <stdlib.h>
+
+struct evaluation {
+    struct kdm_arena *scratch;
+    const struct kdm_query_document *document;
+    const struct kdm_field *nested; /* the level we are on; NULL: the document's own */
+    struct kdm_val scope;           /* the document, or one object of `nested` */
+    const struct kdm_query **too_costly;
+};
+
+static bool matches(struct evaluation *evaluation, const struct kdm_query *query, float *score);
+
+/* --- keys
+ * -------------------------------------------------------------------------------------------- */
+
+struct key_test {
+    struct evaluation *evaluation;
+    const struct kdm_query *query;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+    return kdm_key_cmp(a, b);
+}
+
+static struct kdm_str folded(const struct key_test *test, struct kdm_str text)
+{
+    return test->query->fold ? kdm_lower_case(test->evaluation->scratch, text) : text;
+}
+
+static bool is_one_of(void *ctx, const struct kdm_key *key)
+{
+    const struct key_test *test = ctx;
+    struct kdm_key folded_key = *key;
+
+    if (test->query->key_count == 0)
+        return false;
+    if (key->is_text)
+        folded_key.text = folded(test, key->text);
+    return bsearch(&folded_key, test->query->keys, test->query->key_count, sizeof(folded_key),
+                   compare_keys)
+           != NULL;
+}
+
+static bool in_range(const struct kdm_query *query, const struct kdm_key *key)
+{
+    int low = query->has_low ? kdm_key_cmp(key, &query->keys[0]) : 1;
+    int high = query->has_high ? kdm_key_cmp(key, &query->keys[1]) : -1;
+
+    return (query->open_low ? low > 0 : low >= 0) && (query->open_high ? high < 0 : high <= 0);
+}
+
+static bool is_in_range(void *ctx, const struct kdm_key *key)
+{
+    return in_range(((const struct key_test *)ctx)->query, key);
+}
+
+static bool has_prefix(void *ctx, const struct kdm_key *key)
+{
+    const struct key_test *test = ctx;
+
+    return kdm_str_starts(folded(test, key->text), test->query->text);
+}
+
+static bool is_like(void *ctx, const struct kdm_key *key)
+{
+    const struct key_test *test = ctx;
+
+    return kdm_wildcard_match(test->query->text, folded(test, key->text));
+}
+
+static bool fits_regexp(void *ctx, const struct kdm_key *key)
+{
+    const struct key_test *test = ctx;
+    enum kdm_regexp_result result = kdm_regexp_match(test->query->regexp, key->text);
+
+    if (result == KDM_REGEXP_TOO_COSTLY)
+        *test->evaluation->too_costly = test->query;
+    return result == KDM_REGEXP_YES;
+}
+
+static bool any_key(struct evaluation *evaluation, const struct kdm_query *query, kdm_key_fn *fn)
+{
+    struct key_test test = { evaluation, query };
+
+    return kdm_field_keys(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
+                          evaluation->document->id, fn, &test);
+}
+
+/* --- exists
+ * -------------------------------------------------------------------------------------------- */
+
+struct exist_test {
+    struct kdm_arena *scratch;
+    const struct kdm_field *field;
+};
+
+static bool is_there(void *ctx, struct kdm_val value)
+{
+    const struct exist_test *test = ctx;
+    struct kdm_point point;
+    struct kdm_key key;
+
+    switch ((enum kdm_field_type)test->field->type) {
+    case KDM_FIELD_GEO_POINT:
+        return kdm_geo_point(test->scratch, value, &point)
+               || (kdm_val_null(value) && !kdm_str_none(test->field->null_value));
+    case KDM_FIELD_GEO_SHAPE:
+    case KDM_FIELD_BINARY:
+    case KDM_FIELD_FLATTENED:
+        return !kdm_val_null(value);
+    default:
+        return kdm_field_key(test->field, test->scratch, value, &key) == KDM_KEY_OK;
+    }
+}
+
+static bool exists(struct evaluation *evaluation, const struct kdm_field *field)
+{
+    struct exist_test test = { evaluation->scratch, field };
+
+    if (field == &kdm_query_id)
+        return evaluation->nested == NULL;
+    if (field->type > KDM_FIELD_ALIAS)
+        return kdm_field_values(evaluation->scratch, field, evaluation->nested, evaluation->scope,
+                                is_there, &test);
+    if (!field->enabled)
+        return false;
+    for (uint32_t i = 0; i < field->child_count; i++)
+        if (exists(evaluation, field->children[i]))
+            return true;
+    return false;
+}
+
+/* --- words
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Which words were seen; a field's values count together. */
+struct word_test {
+    struct evaluation *evaluation;
+    const struct kdm_query *query;
+    bool *seen;
+};
+
+static bool collect_words(void *ctx, const struct kdm_key *key)
+{
+    struct word_test *test = ctx;
+
+    for (size_t i = 0; i < test->query->tokens.count; i++)
+        if (kdm_str_eq(test->query->tokens.items[i], key->text))
+            test->seen[i] = true;
+    return false;
+}
+
+static size_t words_found(struct evaluation *evaluation, const struct kdm_query *query)
+{
+    struct word_test test = { evaluation, query,
+                              kdm_arena_zalloc(evaluation->scratch, query->tokens.count + 1) };
+    size_t found = 0;
+
+    kdm_field_keys(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
+                   evaluation->document->id, collect_words, &test);
+    for (size_t i = 0; i < query->tokens.count; i++)
+        found += test.seen[i];
+    return found;
+}
+
+static bool phrase_at(const struct kdm_query *query, const struct kdm_tokens *text, size_t at)
+{
+    for (size_t i = 0; i < query->tokens.count; i++) {
+        struct kdm_str word = text->items[at + i], wanted = query->tokens.items[i];
+        bool prefix = query->last_is_prefix && i + 1 == query->tokens.count;
+
+        if (prefix ? !kdm_str_starts(word, wanted) : !kdm_str_eq(word, wanted))
+            return false;
+    }
+    return true;
+}
+
+/* A phrase lies within one value. */
+static bool has_phrase(void *ctx, struct kdm_val value)
+{
+    const struct key_test *test = ctx;
+    const struct kdm_query *query = test->query;
+    struct kdm_str text = kdm_scalar_text(test->evaluation->scratch, value);
+    struct kdm_tokens tokens;
+
+    if (kdm_str_none(text))
+        return false;
+    tokens =
+        kdm_analyze(test->evaluation->scratch, (enum kdm_analyzer)query->field->analyzer, text);
+    for (size_t at = 0; at + query->tokens.count <= tokens.count; at++)
+        if (phrase_at(query, &tokens, at))
+            return true;
+    return false;
+}
+
+/* --- places
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static bool is_place(void *ctx, struct kdm_val value)
+{
+    const struct key_test *test = ctx;
+    const struct kdm_query *query = test->query;
+    struct kdm_point point;
+    double metres;
+
+    if (!kdm_geo_point(test->evaluation->scratch, value, &point))
+        return false;
+    switch (query->kind) {
+    case KDM_QUERY_GEO_DISTANCE:
+        metres = kdm_geo_sphere(point, query->points[0]);
+        return metres >= query->near && metres <= query->far;
+    case KDM_QUERY_GEO_BOX:
+        return kdm_geo_in_box(point, query->points[0], query->points[1]);
+    default:
+        return kdm_geo_in_polygon(point, query->points, query->point_count);
+    }
+}
+
+static bool any_value(struct evaluation *evaluation, const struct kdm_query *query,
+                      kdm_value_fn *fn)
+{
+    struct key_test test = { evaluation, query };
+
+    return kdm_field_values(evaluation->scratch, query->field, evaluation->nested,
+                            evaluation->scope, fn, &test);
+}
+
+/* --- what holds other queries
+ * -------------------------------------------------------------------------------- */
+
+static bool all_of(struct evaluation *evaluation, const struct kdm_query_list *list, float *score)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!matches(evaluation, list->items[i], score))
+            return false;
+    return true;
+}
+
+static bool matches_bool(struct evaluation *evaluation, const struct kdm_query *query, float *score)
+{
+    float ignored = 0, sum = 0;
+    size_t found = 0;
+
+    if (!all_of(evaluation, &query->must, &sum) || !all_of(evaluation, &query->filter, &ignored))
+        return false;
+    for (size_t i = 0; i < query->must_not.count; i++)
+        if (matches(evaluation, query->must_not.items[i], &ignored))
+            return false;
+    /* All of them are asked even when enough matched: each adds to the score. */
+    for (size_t i = 0; i < query->should.count; i++)
+        found += matches(evaluation, query->should.items[i], &sum);
+    *score += sum * query->boost;
+    return found >= query->minimum;
+}
+
+struct nested_test {
+    struct evaluation *evaluation;
+    const struct kdm_query *query;
+    float best;
+    bool found;
+};
+
+static bool matches_object(void *ctx, struct kdm_val value)
+{
+    struct nested_test *test = ctx;
+    struct evaluation inside = *test->evaluation;
+    float score = 0;
+
+    inside.nested = test->query->field;
+    inside.scope = value;
+    if (kdm_val_type(value) != KDM_JSON_OBJECT || !matches(&inside, test->query->child, &score))
+        return false;
+    test->found = true;
+    if (score > test->best)
+        test->best = score;
+    return false;
+}
+
+static bool matches_nested(struct evaluation *evaluation, const struct kdm_query *query,
+                           float *score)
+{
+    struct nested_test test = { .evaluation = evaluation, .query = query };
+
+    kdm_field_values(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
+                     matches_object, &test);
+    *score += test.best * query->boost;
+    return test.found;
+}
+
+/* --- the switch
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static bool scored(bool matched, const struct kdm_query *query, float *score)
+{
+    if (matched)
+        *score += query->boost;
+    return matched;
+}
+
+static bool matches_words(struct evaluation *evaluation, const struct kdm_query *query,
+                          float *score)
+{
+    size_t found = words_found(evaluation, query);
+
+    if (found < query->minimum || found == 0)
+        return false;
+    *score += query->boost * (float)found;
+    return true;
+}
+
+static bool matches(struct evaluation *evaluation, const struct kdm_query *query, float *score)
+{
+    float ignored = 0;
+
+    switch ((enum kdm_query_kind)query->kind) {
+    case KDM_QUERY_ALL:
+        return scored(true, query, score);
+    case KDM_QUERY_NONE:
+        return false;
+    case KDM_QUERY_BOOL:
+        return matches_bool(evaluation, query, score);
+    case KDM_QUERY_CONSTANT:
+        return scored(matches(evaluation, query->child, &ignored), query, score);
+    case KDM_QUERY_NESTED:
+        return matches_nested(evaluation, query, score);
+    case KDM_QUERY_TERMS:
+        return scored(any_key(evaluation, query, is_one_of), query, score);
+    case KDM_QUERY_RANGE:
+        return scored(any_key(evaluation, query, is_in_range), query, score);
+    case KDM_QUERY_EXISTS:
+        return scored(exists(evaluation, query->field), query, score);
+    case KDM_QUERY_PREFIX:
+        return scored(any_key(evaluation, query, has_prefix), query, score);
+    case KDM_QUERY_WILDCARD:
+        return scored(any_key(evaluation, query, is_like), query, score);
+    case KDM_QUERY_REGEXP:
+        return scored(any_key(evaluation, query, fits_regexp), query, score);
+    case KDM_QUERY_MATCH:
+        return matches_words(evaluation, query, score);
+    case KDM_QUERY_PHRASE:
+        return scored(any_value(evaluation, query, has_phrase), query, score);
+    case KDM_QUERY_GEO_DISTANCE:
+    case KDM_QUERY_GEO_BOX:
+    case KDM_QUERY_GEO_POLYGON:
+        return scored(any_value(evaluation, query, is_place), query, score);
+    default:
+        return scored(kdm_koncorde_match(query, evaluation->scratch, evaluation->document,
+                                         evaluation->too_costly),
+                      query, score);
+    }
+}
+
+bool kdm_query_match(const struct kdm_query *query, struct kdm_arena *scratch,
+                     const struct kdm_query_document *document, float *ret_score,
+                     const struct kdm_query **too_costly)
+{
+    struct evaluation evaluation = { .scratch = scratch,
+                                     .document = document,
+                                     .scope = document->source,
+                                     .too_costly = too_costly };
+    float score = 0;
+    bool matched = matches(&evaluation, query, &score);
+
+    if (matched && ret_score != NULL)
+        *ret_score = score;
+    return matched;
+}

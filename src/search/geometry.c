@@ -1,0 +1,76 @@
+/* geometry.c - see geometry.h. */
+#include "search/geometry.h"
+#include <math.h>
+
+#define RADIANS(degrees) ((degrees) * (M_PI / 180))
+#define SPHERE           6371008.7714
+#define AXIS             6378137.0
+#define FLATTENING       (1 / 298.257223563)
+
+static double half_angle(struct kdm_point a, struct kdm_point b)
+{
+    double lat = sin(RADIANS(b.lat - a.lat) / 2), lon = sin(RADIANS(b.lon - a.lon) / 2);
+    double h = lat * lat + cos(RADIANS(a.lat)) * cos(RADIANS(b.lat)) * lon * lon;
+
+    return asin(sqrt(fmin(1, h)));
+}
+
+double kdm_geo_sphere(struct kdm_point a, struct kdm_point b)
+{
+    return 2 * SPHERE * half_angle(a, b);
+}
+
+double kdm_geo_ellipsoid(struct kdm_point a, struct kdm_point b)
+{
+    double f = RADIANS((a.lat + b.lat) / 2), g = RADIANS((a.lat - b.lat) / 2);
+    double l = RADIANS((a.lon - b.lon) / 2);
+    double sin2_g = sin(g) * sin(g), cos2_g = cos(g) * cos(g);
+    double sin2_f = sin(f) * sin(f), cos2_f = cos(f) * cos(f);
+    double sin2_l = sin(l) * sin(l), cos2_l = cos(l) * cos(l);
+    double s = sin2_g * cos2_l + cos2_f * sin2_l, c = cos2_g * cos2_l + sin2_f * sin2_l;
+    double omega, r;
+
+    if (s <= 0)
+        return 0;
+    if (c <= 0) /* opposite ends of the globe: half a meridian */
+        return 20003931.4586;
+    omega = atan(sqrt(s / c));
+    r = sqrt(s * c) / omega;
+    return 2 * omega * AXIS
+           * (1 + FLATTENING * (3 * r - 1) / (2 * c) * sin2_f * cos2_g
+              - FLATTENING * (3 * r + 1) / (2 * s) * cos2_f * sin2_g);
+}
+
+bool kdm_geo_in_box(struct kdm_point point, struct kdm_point top_left,
+                    struct kdm_point bottom_right)
+{
+    if (point.lat > top_left.lat || point.lat < bottom_right.lat)
+        return false;
+    if (top_left.lon <= bottom_right.lon)
+        return point.lon >= top_left.lon && point.lon <= bottom_right.lon;
+    return point.lon >= top_left.lon || point.lon <= bottom_right.lon;
+}
+
+static bool on_edge(struct kdm_point p, struct kdm_point a, struct kdm_point b)
+{
+    double cross = (b.lon - a.lon) * (p.lat - a.lat) - (b.lat - a.lat) * (p.lon - a.lon);
+
+    return fabs(cross) < 1e-12 && p.lon >= fmin(a.lon, b.lon) && p.lon <= fmax(a.lon, b.lon)
+           && p.lat >= fmin(a.lat, b.lat) && p.lat <= fmax(a.lat, b.lat);
+}
+
+bool kdm_geo_in_polygon(struct kdm_point point, const struct kdm_point *points, size_t count)
+{
+    bool inside = false;
+
+    for (size_t i = 0, j = count - 1; i < count; j = i++) {
+        struct kdm_point a = points[i], b = points[j];
+
+        if (on_edge(point, a, b))
+            return true;
+        if ((a.lat > point.lat) != (b.lat > point.lat)
+            && point.lon < (b.lon - a.lon) * (point.lat - a.lat) / (b.lat - a.lat) + a.lon)
+            inside = !inside;
+    }
+    return inside;
+}

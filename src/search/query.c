@@ -1,0 +1,295 @@
+/* query.c - building the tree: nodes, failures, fields and typed values. */
+#include "search/date_math.h"
+#include "search/parse.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct kdm_field kdm_query_id = {
+    .name = { "_id", 3 },
+    .path = { "_id", 3 },
+    .type = KDM_FIELD_KEYWORD,
+    .enabled = true,
+    .indexed = true,
+    .doc_values = true,
+    .ignore_above = UINT32_MAX,
+};
+
+/* --- nodes ---------------------------------------------------------------------------------- */
+
+struct kdm_query *kdm_query_new(struct kdm_query_parser *parser, enum kdm_query_kind kind)
+{
+    struct kdm_query *query = kdm_arena_zalloc(parser->arena, sizeof(*query));
+
+    query->kind = (uint8_t)kind;
+    query->boost = 1;
+    return query;
+}
+
+/* Lists double when their count is a power of two. */
+void kdm_query_add(struct kdm_query_parser *parser, struct kdm_query_list *list,
+                   struct kdm_query *query)
+{
+    if ((list->count & (list->count - 1)) == 0) {
+        size_t room = list->count == 0 ? 1 : 2 * list->count;
+        struct kdm_query **items = kdm_arena_alloc(parser->arena, room * sizeof(*items));
+
+        if (list->count > 0)
+            memcpy(items, list->items, list->count * sizeof(*items));
+        list->items = items;
+    }
+    list->items[list->count++] = query;
+}
+
+struct kdm_query *kdm_query_not(struct kdm_query_parser *parser, struct kdm_query *child)
+{
+    struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_BOOL);
+
+    kdm_query_add(parser, &query->must_not, child);
+    return query;
+}
+
+const char *kdm_query_shown(struct kdm_query_parser *parser, struct kdm_str text)
+{
+    if (text.len > 100) {
+        text.len = 100;
+        while (text.len > 0 && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80)
+            text.len--;
+    }
+    return kdm_str_none(text) ? "" : kdm_arena_copy(parser->arena, text).ptr;
+}
+
+struct kdm_query *kdm_query_fail(struct kdm_query_parser *parser, struct kdm_str clause,
+                                 const char *format, ...)
+{
+    struct kdm_buf buf;
+    char text[600];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    kdm_buf_init(&buf, parser->arena, 256);
+    kdm_buf_lit(&buf, "failed to create query: [");
+    kdm_buf_put(&buf, clause);
+    kdm_buf_lit(&buf, "] ");
+    if (len > 0)
+        kdm_buf_put(&buf, kdm_str_of(text));
+    kdm_failure_set(parser->failure, parser->arena, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+                    KDM_PROPS(kdm_buf_str(&buf)));
+    return NULL;
+}
+
+bool kdm_query_count(struct kdm_query_parser *parser, struct kdm_str clause)
+{
+    if (++parser->clauses <= KDM_QUERY_MAX_CLAUSES)
+        return true;
+    kdm_query_fail(parser, clause, "a query can't have more than %d clauses",
+                   KDM_QUERY_MAX_CLAUSES);
+    return false;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return kdm_key_cmp(a, b);
+}
+
+struct kdm_query *kdm_query_terms(struct kdm_query_parser *parser, const struct kdm_field *field,
+                                  struct kdm_key *keys, size_t count)
+{
+    struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_TERMS);
+
+    if (count > 1)
+        qsort(keys, count, sizeof(*keys), compare_keys);
+    query->field = field;
+    query->keys = keys;
+    query->key_count = count;
+    return query;
+}
+
+/* --- parameters --------------------------------------------------------------------------------
+ */
+
+bool kdm_query_params(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val params,
+                      const char *const *known, float *ret_boost)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name, value;
+    double boost;
+
+    for (kdm_members(&it, params); kdm_member_next(&it, &name, &value);) {
+        const char *const *at = known;
+
+        if (kdm_val_str_eq(name, KDM_STR("_name")))
+            continue;
+        if (kdm_val_str_eq(name, KDM_STR("boost"))) {
+            if (!kdm_val_double(value, &boost) || !(boost >= 0))
+                return kdm_query_fail(parser, clause, "\"boost\" must be a number >= 0") != NULL;
+            *ret_boost = (float)boost;
+            continue;
+        }
+        while (*at != NULL && !kdm_val_str_eq(name, kdm_str_of(*at)))
+            at++;
+        if (*at == NULL)
+            return kdm_query_fail(parser, clause, "does not support \"%s\"",
+                                  kdm_query_shown(parser, kdm_val_str(parser->arena, name)))
+                   != NULL;
+    }
+    return true;
+}
+
+bool kdm_query_bool_param(struct kdm_query_parser *parser, struct kdm_str clause,
+                          struct kdm_val params, const char *name, bool *value)
+{
+    struct kdm_val given = kdm_val_get(params, kdm_str_of(name));
+
+    if (kdm_val_none(given))
+        return true;
+    if (kdm_val_type(given) == KDM_JSON_TRUE || kdm_val_str_eq(given, KDM_STR("true")))
+        *value = true;
+    else if (kdm_val_type(given) == KDM_JSON_FALSE || kdm_val_str_eq(given, KDM_STR("false")))
+        *value = false;
+    else
+        return kdm_query_fail(parser, clause, "\"%s\" must be a boolean", name) != NULL;
+    return true;
+}
+
+bool kdm_query_minimum(struct kdm_query_parser *parser, struct kdm_val value, size_t count,
+                       size_t *ret_minimum)
+{
+    struct kdm_str text = kdm_scalar_text(parser->arena, value);
+    bool percent = text.len > 0 && text.ptr[text.len - 1] == '%';
+    long long number;
+
+    if (percent)
+        text.len--;
+    if (!kdm_str_int64(text, &number) || number > 1000000 || number < -1000000)
+        return false;
+    if (percent)
+        number = (long long)count * number / 100;
+    if (number < 0)
+        number += (long long)count;
+    *ret_minimum = number < 0 ? 0 : (size_t)number;
+    return true;
+}
+
+/* --- fields
+ * ---------------------------------------------------------------------------------------- */
+
+/* "flat.key": a keyword of its own, read where the key stands. */
+static const struct kdm_field *flattened_key(struct kdm_query_parser *parser, struct kdm_str name)
+{
+    for (size_t at = name.len; at-- > 1;) {
+        const struct kdm_field *flat;
+        struct kdm_field *field;
+        struct kdm_str *source;
+
+        if (name.ptr[at] != '.')
+            continue;
+        flat = kdm_mapping_find(parser->mapping, (struct kdm_str){ name.ptr, at });
+        if (flat == NULL || flat->type != KDM_FIELD_FLATTENED)
+            continue;
+        field = kdm_arena_alloc(parser->arena, sizeof(*field));
+        source = kdm_arena_alloc(parser->arena, sizeof(*source));
+        *field = *flat;
+        field->type = KDM_FIELD_KEYWORD;
+        field->path = *source = kdm_arena_copy(parser->arena, name);
+        field->sources = source;
+        field->source_count = 1;
+        return field;
+    }
+    return NULL;
+}
+
+static bool below_disabled(const struct kdm_field *field)
+{
+    for (; field != NULL; field = field->parent)
+        if (!field->enabled)
+            return true;
+    return false;
+}
+
+bool kdm_query_field(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_str name,
+                     const struct kdm_field **ret_field)
+{
+    const struct kdm_field *field;
+
+    *ret_field = NULL;
+    if (kdm_str_eq(name, KDM_STR("_id"))) {
+        *ret_field = &kdm_query_id;
+        return true;
+    }
+    if (parser->mapping == NULL)
+        return true;
+    field = kdm_mapping_find(parser->mapping, name);
+    if (field == NULL)
+        field = flattened_key(parser, name);
+    if (field == NULL || below_disabled(field))
+        return true;
+    if (field->type > KDM_FIELD_ALIAS && !field->indexed) {
+        kdm_query_fail(parser, clause, "the field \"%s\" is not indexed",
+                       kdm_query_shown(parser, name));
+        return false;
+    }
+    *ret_field = field;
+    return true;
+}
+
+/* --- values
+ * ----------------------------------------------------------------------------------------- */
+
+static bool whole_type(const struct kdm_field *field)
+{
+    return field->type >= KDM_FIELD_LONG && field->type <= KDM_FIELD_BYTE;
+}
+
+bool kdm_query_key(struct kdm_query_parser *parser, struct kdm_str clause,
+                   const struct kdm_field *field, struct kdm_val value, bool round_up,
+                   const struct kdm_date_format *format, struct kdm_key *ret_key)
+{
+    struct kdm_str text = kdm_scalar_text(parser->arena, value);
+    bool fits = false;
+    int64_t ms;
+
+    *ret_key = (struct kdm_key){ 0 };
+    if (kdm_str_none(text)) {
+        kdm_query_fail(parser, clause, "the field \"%s\" needs a value that is not %s",
+                       kdm_query_shown(parser, field->path),
+                       kdm_val_null(value) ? "null" : "an object or array");
+        return false;
+    }
+    switch ((enum kdm_field_type)field->type) {
+    case KDM_FIELD_KEYWORD:
+    case KDM_FIELD_TEXT:
+    case KDM_FIELD_FLATTENED:
+        *ret_key = (struct kdm_key){
+            .is_text = true,
+            .text = field->lowercase ? kdm_lower_case(parser->arena, text) : text,
+        };
+        return true;
+    case KDM_FIELD_DATE:
+        fits = kdm_date_math(format == NULL ? field->format : format, text, parser->now_ms,
+                             round_up, &ms);
+        if (fits)
+            ret_key->number = kdm_number_int(ms);
+        break;
+    case KDM_FIELD_LONG:
+    case KDM_FIELD_INTEGER:
+    case KDM_FIELD_SHORT:
+    case KDM_FIELD_BYTE:
+        fits = kdm_number_parse(text, &ret_key->number);
+        break;
+    default:
+        fits = kdm_field_key(field, parser->arena, value, ret_key) == KDM_KEY_OK;
+        /* Beyond what a float holds, a bound still means something. */
+        if (!fits && !whole_type(field) && field->type >= KDM_FIELD_DOUBLE
+            && field->type <= KDM_FIELD_SCALED_FLOAT)
+            fits = kdm_number_parse(text, &ret_key->number);
+    }
+    if (!fits)
+        kdm_query_fail(parser, clause, "the field \"%s\" of type %s can't be compared with \"%s\"",
+                       kdm_query_shown(parser, field->path), kdm_field_type_name(field->type),
+                       kdm_query_shown(parser, text));
+    return fits;
+}

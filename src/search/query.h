@@ -1,0 +1,118 @@
+/* query.h - the query tree: what both query languages parse into, and what one evaluator answers.
+ * A node's field is resolved and its values are typed when it is made, so evaluating reads no query
+ * text. A tree lives in the arena it was made in and borrows the mapping and, for Koncorde's
+ * leaves, the scanned query; both must outlive it. Nodes named KDM_QUERY_K_ compare as Koncorde
+ * does: strictly, by path, without looking at the mapping (reference koncorde.md); the others as
+ * Elasticsearch does.
+ */
+#ifndef KDM_SEARCH_QUERY_H
+#define KDM_SEARCH_QUERY_H
+
+#include "search/analysis.h"
+#include "search/pattern.h"
+#include "store/mapping_value.h"
+
+#define KDM_QUERY_MAX_CLAUSES 1024
+#define KDM_QUERY_MAX_TERMS   65536
+
+enum kdm_query_kind {
+    KDM_QUERY_ALL,
+    KDM_QUERY_NONE,
+    KDM_QUERY_BOOL,
+    KDM_QUERY_CONSTANT, /* child's matches, each scored `boost` */
+    KDM_QUERY_NESTED,
+    KDM_QUERY_TERMS, /* any of `keys`, sorted */
+    KDM_QUERY_RANGE,
+    KDM_QUERY_EXISTS,
+    KDM_QUERY_PREFIX,
+    KDM_QUERY_WILDCARD,
+    KDM_QUERY_REGEXP,
+    KDM_QUERY_MATCH,  /* at least `minimum` of `tokens` */
+    KDM_QUERY_PHRASE, /* all tokens, next to each other */
+    KDM_QUERY_GEO_DISTANCE,
+    KDM_QUERY_GEO_BOX,
+    KDM_QUERY_GEO_POLYGON,
+    KDM_QUERY_K_EQUALS,
+    KDM_QUERY_K_EXISTS,
+    KDM_QUERY_K_CONTAINS, /* an array with that scalar */
+    KDM_QUERY_K_RANGE,
+    KDM_QUERY_K_REGEXP,
+    KDM_QUERY_K_MATCH,
+    KDM_QUERY_K_SELECT,
+    KDM_QUERY_K_GEO_DISTANCE, /* from `near` to `far` metres */
+    KDM_QUERY_K_GEO_BOX,
+    KDM_QUERY_K_GEO_POLYGON,
+};
+
+struct kdm_query_list {
+    struct kdm_query **items;
+    size_t count;
+};
+
+struct kdm_query {
+    uint8_t kind;             /* enum kdm_query_kind */
+    bool negated;             /* K_ leaves: "not" of them, by Koncorde's rules */
+    bool fold;                /* letters match in either case */
+    bool open_low, open_high; /* ranges: the bound itself is outside */
+    bool last_is_prefix;      /* PHRASE and MATCH: of the last token */
+    float boost;
+    const struct kdm_field *field; /* NULL where there is none; &kdm_query_id for _id */
+    struct kdm_str path;           /* K_ leaves */
+    struct kdm_str text;           /* PREFIX, WILDCARD */
+    struct kdm_key *keys;          /* TERMS; RANGE: low, high */
+    size_t key_count;
+    bool has_low, has_high;
+    struct kdm_regexp *regexp;
+    struct kdm_tokens tokens;
+    size_t minimum;                                       /* MATCH: tokens; BOOL: should clauses */
+    struct kdm_query_list must, filter, should, must_not; /* BOOL */
+    struct kdm_query *child;                              /* CONSTANT, NESTED, K_SELECT */
+    struct kdm_val value;                                 /* K_EQUALS, K_CONTAINS, K_MATCH */
+    int64_t index;                                        /* K_SELECT */
+    struct kdm_point *points; /* one, or top left and bottom right, or a polygon */
+    size_t point_count;
+    double near, far; /* metres */
+};
+
+/* Stands for the document's id as a keyword. */
+extern const struct kdm_field kdm_query_id;
+
+/* What parsing shares. */
+struct kdm_query_parser {
+    struct kdm_arena *arena;
+    const struct kdm_mapping *mapping; /* NULL: none (realtime filters) */
+    struct kdm_failure *failure;
+    int64_t now_ms; /* what "now" means in dates */
+    size_t clauses; /* so far */
+};
+
+/* Elasticsearch's DSL: the value of "query". NONE, null and {} are match_all. NULL with the failure
+ * filled: unknown_query_keyword, or unexpected_bad_request naming the clause. */
+struct kdm_query *kdm_query_parse_dsl(struct kdm_query_parser *parser, struct kdm_val query);
+
+/* A Koncorde filter for a search: what Elasticsearch has is translated (kuzzle-semantics.md 3.7),
+ * the rest compares as Koncorde does. NULL: koncorde_restricted_keyword, unknown_query_keyword,
+ * elastic_translation_error. */
+struct kdm_query *kdm_query_parse_koncorde(struct kdm_query_parser *parser, struct kdm_val filter);
+
+/* A Koncorde filter as realtime means it: every leaf is a K_ node, no mapping is needed. NULL:
+ * koncorde_dsl_error whose text begins with the path. At most `max_conditions` leaves. */
+struct kdm_query *kdm_query_parse_filter(struct kdm_query_parser *parser, struct kdm_val filter,
+                                         size_t max_conditions);
+
+/* A document as the evaluator sees it. */
+struct kdm_query_document {
+    struct kdm_str id;
+    struct kdm_val source; /* an object */
+};
+
+/* Does the document match? *ret_score (not NULL) gets the sum of what matched: 1 times boost a
+ * clause, for text 1 a token; filters count nothing. BM25 needs the whole collection and belongs to
+ * the projection. `scratch` holds what had to be unescaped or split; the caller resets it between
+ * documents. *too_costly is set when a regular expression ran into its limit (then the result means
+ * nothing). */
+bool kdm_query_match(const struct kdm_query *query, struct kdm_arena *scratch,
+                     const struct kdm_query_document *document, float *ret_score,
+                     const struct kdm_query **too_costly);
+
+#endif

@@ -1,0 +1,101 @@
+/* search.h - a search request: query, order, page and what is shown of each hit.
+ * Made once from the request's body, then asked document by document (the plain scan) and at the
+ * end for the ordered page. Everything is in the arena it was made in and borrows body and mapping.
+ * Pure functions; one search belongs to one thread at a time (regular expressions keep their match
+ * data in it).
+ */
+#ifndef KDM_SEARCH_SEARCH_H
+#define KDM_SEARCH_SEARCH_H
+
+#include "search/query.h"
+
+#define KDM_SEARCH_WINDOW    10000 /* from + size */
+#define KDM_SEARCH_MAX_SORTS 32
+
+enum kdm_search_lang { KDM_LANG_ELASTICSEARCH, KDM_LANG_KONCORDE };
+
+enum kdm_sort_kind { KDM_SORT_FIELD, KDM_SORT_ID, KDM_SORT_SCORE, KDM_SORT_DOC };
+
+enum kdm_sort_mode { KDM_MODE_MIN, KDM_MODE_MAX, KDM_MODE_SUM, KDM_MODE_AVG, KDM_MODE_MEDIAN };
+
+struct kdm_sort {
+    enum kdm_sort_kind kind;
+    const struct kdm_field *field; /* FIELD; NULL: unmapped but allowed, always missing */
+    bool descending;
+    bool missing_first;
+    const struct kdm_key *missing; /* counts instead of a missing value; NULL: none does */
+    enum kdm_sort_mode mode;       /* which value of several */
+};
+
+/* A hit's value for one sort key. */
+struct kdm_sort_value {
+    bool missing;
+    struct kdm_key key;
+};
+
+struct kdm_source_filter {
+    bool none;                           /* "_source": false */
+    struct kdm_str *includes, *excludes; /* dotted patterns */
+    size_t include_count, exclude_count;
+};
+
+struct kdm_search {
+    struct kdm_query *query;
+    struct kdm_sort *sorts;
+    size_t sort_count;
+    bool by_score; /* _score is shown: no sort, or one that names it */
+    int64_t from, size;
+    const struct kdm_sort_value *after; /* search_after, sort_count of them; NULL: none */
+    struct kdm_source_filter source;
+};
+
+struct kdm_search_request {
+    struct kdm_val body; /* NONE, null and {}: everything */
+    enum kdm_search_lang lang;
+    int64_t from, size; /* of the arguments; -1: not given, then the body's, then 0 and 10 */
+    int64_t now_ms;
+};
+
+/* NULL with *ret_failure: invalid_search_query for unknown members of the body,
+ * invalid_query_keyword for scripts, unknown_query_keyword, unexpected_bad_request (also for what
+ * is not built yet), and Koncorde's. */
+struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_mapping *mapping,
+                                     const struct kdm_search_request *request,
+                                     struct kdm_failure *ret_failure);
+
+/* The same for actions whose body has only a query (count, deleteByQuery, security searches):
+ * `query` is the clause itself. */
+struct kdm_query *kdm_search_query(struct kdm_arena *arena, const struct kdm_mapping *mapping,
+                                   struct kdm_val query, enum kdm_search_lang lang, int64_t now_ms,
+                                   struct kdm_failure *ret_failure);
+
+/* Does the document match? false with *ret_failure filled (its err is KDM_OK otherwise) when a
+ * regular expression costs too much: the search is to be given up. `scratch` may be reset
+ * afterwards. */
+bool kdm_search_matches(const struct kdm_query *query, struct kdm_arena *scratch, struct kdm_str id,
+                        struct kdm_val source, float *ret_score, struct kdm_failure *ret_failure);
+
+/* A document that matched. */
+struct kdm_hit {
+    struct kdm_str id;
+    struct kdm_str source; /* its text, the caller's */
+    void *owner;           /* the caller's */
+    float score;
+    const struct kdm_sort_value *values; /* of kdm_search_values() */
+};
+
+/* Reads what `hit` is sorted by from its document, into `arena`, where they stay; `scratch` as
+ * above. */
+void kdm_search_values(const struct kdm_search *search, struct kdm_arena *arena,
+                       struct kdm_arena *scratch, struct kdm_val source, struct kdm_hit *hit);
+
+/* Puts the hits in order (equal ones keep theirs) and tells which of them are the page: *ret_first
+ * and how many. Sorts in place. */
+size_t kdm_search_page(const struct kdm_search *search, struct kdm_hit *hits, size_t count,
+                       size_t *ret_first);
+
+/* A hit's _source as the request wants it; writes nothing and returns false when it wants none. */
+bool kdm_search_source(const struct kdm_search *search, struct kdm_arena *scratch,
+                       struct kdm_val source, struct kdm_buf *buf);
+
+#endif
