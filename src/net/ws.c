@@ -184,6 +184,9 @@ int kdm_ws_receive(struct kdm_conn *conn, char *bytes, size_t len)
     }
     if (!lws_is_final_fragment(conn->wsi)) {
         collect(conn, bytes, len, more);
+        /* On libuv, lws goes on unpacking a compressed message only when something happens. */
+        if (more == 0 && conn->net->options.websocket_compression)
+            lws_callback_on_writable(conn->wsi);
         return 0;
     }
     if (conn->in.len == 0) { /* all of it in one piece: no copy */

@@ -2,6 +2,8 @@
  * them. */
 #include "fixture.h"
 
+#include <zlib.h>
+
 /* --- messages -------------------------------------------------------------------------- */
 
 START_TEST(a_message_is_given_to_the_api_and_answered)
@@ -319,6 +321,69 @@ START_TEST(connections_beyond_the_maximum_are_turned_away)
     ws_expect(first, 0x81, "{}");
     close(first);
     close(second);
+}
+END_TEST
+
+/* `text` as the payload of a compressed frame: raw deflate without its last four bytes (RFC 7692).
+ */
+static char *squeeze(const char *text, size_t len, size_t *ret_len)
+{
+    size_t room = len + 1024;
+    char *squeezed = malloc(room);
+    z_stream z = { .next_in = (Bytef *)text,
+                   .avail_in = (uInt)len,
+                   .next_out = (Bytef *)squeezed,
+                   .avail_out = (uInt)room };
+
+    ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflate(&z, Z_SYNC_FLUSH), Z_OK);
+    *ret_len = room - z.avail_out - 4;
+    deflateEnd(&z);
+    return squeezed;
+}
+
+START_TEST(compressed_messages_are_understood_when_that_was_agreed)
+{
+    char *text = xs(100000), *squeezed, *payload;
+    size_t len;
+    int fd;
+
+    options.websocket_compression = true;
+    start_server();
+    fd = ws_client_with(
+        "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n");
+    squeezed = squeeze(text, 100000, &len);
+    ck_assert(ws_send(fd, 0xc1, squeezed, len));
+    ck_assert_int_eq(ws_read(fd, &payload, &len),
+                     0x81); /* answers are not compressed, which is allowed */
+    ck_assert_uint_eq(len, 100000);
+    ck_assert_mem_eq(payload, text, len);
+    free(payload);
+    ws_say(fd, "{}");
+    ws_expect(fd, 0x81, "{}");
+    free(squeezed);
+    free(text);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_compressed_message_that_unpacks_to_too_much_closes_with_1009)
+{
+    char *text = xs(20 << 20), *squeezed;
+    size_t len;
+    int fd;
+
+    options.websocket_compression = true;
+    start_server();
+    fd = ws_client_with("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    squeezed = squeeze(text, 20 << 20, &len);
+    ck_assert_uint_lt(len, 1 << 20);
+    ws_send(fd, 0xc1, squeezed, len);
+    ck_assert_int_eq(ws_close_code(fd), 1009);
+    ck_assert_int_eq(api.messages, 0);
+    free(squeezed);
+    free(text);
+    close(fd);
 }
 END_TEST
 
@@ -644,6 +709,8 @@ int main(void)
     tcase_add_test(tcase, messages_above_the_rate_are_refused_and_not_executed);
     tcase_add_test(tcase, a_silent_client_is_closed_and_one_that_pings_is_not);
     tcase_add_test(tcase, connections_beyond_the_maximum_are_turned_away);
+    tcase_add_test(tcase, compressed_messages_are_understood_when_that_was_agreed);
+    tcase_add_test(tcase, a_compressed_message_that_unpacks_to_too_much_closes_with_1009);
     tcase_add_test(tcase, a_client_that_does_not_read_is_closed_with_1013_while_others_go_on);
     tcase_add_test(tcase, a_client_that_never_reads_and_never_leaves_is_ended_all_the_same);
     tcase_add_test(tcase,
