@@ -25,7 +25,8 @@ struct kdm_index {
         uint32_t *free;
         uint32_t free_count, next;
     } slots;
-    uint32_t entry_bytes; /* moving average of what a commit adds to the feed */
+    uint32_t entry_bytes;    /* moving average of what a commit adds to the feed */
+    uint32_t scan_doc_bytes; /* of a document of the last page that was scanned; 0: not known */
 };
 
 struct kdm_collection {

@@ -128,8 +128,11 @@ static struct kdm_str key_ref(struct kdm_commit *commit, struct kdm_str key)
 static void check(struct kdm_commit *commit, struct section *section, struct kdm_str field,
                   struct kdm_str expected)
 {
+    /* Two different expectations stay both: one of them fails, and so does a decision that rests on two lives of one
+     * collection. */
     for (size_t i = 0; i < section->checks.count; i += 2) {
-        if (kdm_str_eq(section->checks.items[i], field))
+        if (kdm_str_eq(section->checks.items[i], field)
+            && kdm_str_eq(section->checks.items[i + 1], expected))
             return;
     }
     push_copy(commit, &section->checks, field);
@@ -291,7 +294,9 @@ void kdm_commit_truncate(struct kdm_commit *commit, const struct kdm_collection 
                         collection->mapping_version));
 }
 
-void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_str id, struct kdm_str json)
+void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_str id, enum kdm_expect expect,
+                    struct kdm_str json)
 {
-    OP(commit, section_named(commit, index), KDM_STR("j"), key_ref(commit, KDM_STR("kdm:jobs")), id, json);
+    OP(commit, section_named(commit, index), KDM_STR("j"), key_ref(commit, KDM_STR("kdm:jobs")), id,
+       expectation(commit, expect, 0), json);
 }

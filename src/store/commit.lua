@@ -1,6 +1,8 @@
 -- commit.lua - one atomic change with all the checks it rests on.
 -- Redis does not roll back, so everything that can fail comes first and only reads; what follows
--- can't fail: every key's type has been proved by a read, and XADD, whose reads would cost extra, goes first.
+-- can't fail: every key's type has been proved by a read, every command is one the user may use, and XADD, whose
+-- checks would cost extra, goes first when there is one index. The first write is one that Redis refuses when
+-- memory or disk are full; after it Redis refuses none of the others.
 --
 -- KEYS: meta, catalogue, feed for each index; then the hashes that operations name by number.
 -- ARGV: number of indexes, commit field, commit number, mode ("a" all or nothing, "e" each by itself);
@@ -16,15 +18,24 @@
 --   c  collection check definition                            make a collection or its next mapping
 --   C  key collection                                         delete a collection
 --   T  key collection check                                   empty a collection: a new incarnation
---   j  key id json                                            store a job record, "" removes it
+--   j  key id expect json                                     store a job record, "" removes it
 -- Returns the new sequence (the usual case), or an array:
 --   {"+", {sequence, ...}, {token, 0, previous value or false, version}, {token, 1, present value or false}, ...}
 --   {"-", {failed meta field, ...}, {token, 1, present value or false}, ...}   nothing was written
 --   {"=", record}                                  this commit was done before; or fenced: "<number> x"
+-- The commit field holds the last commit of its slot. Numbers grow, and a slot is used again only when nobody asks
+-- for its last commit any more: so a greater number there tells that this command comes too late, from the buffer of
+-- a connection that was given up.
 local call = redis.call
-local SIZE = { ['?'] = 5, w = 11, x = 11, i = 3, I = 2, c = 4, C = 3, T = 4, j = 4 }
+local SIZE = { ['?'] = 5, w = 11, x = 11, i = 3, I = 2, c = 4, C = 3, T = 4, j = 5 }
 local WRITES = { w = true, x = true, i = true, I = true, c = true, C = true, T = true, j = true }
 local CATALOGUE = { i = true, I = true, c = true, C = true, T = true }
+local USES = {
+    x = { 'HDEL' }, i = { 'PERSIST' }, C = { 'HDEL', 'UNLINK' }, T = { 'UNLINK' }, j = { 'HDEL' },
+    I = { 'HDEL', 'UNLINK', 'PEXPIRE' },
+}
+local FEW = 4000 -- items of one answer; unpack() takes 8,000. The others show in the next try.
+local DELETED_FEED_MS = '600000' -- how long followers can read that an index was deleted
 local index_count, commit_field, commit_number = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local each = ARGV[4] == 'e'
 
@@ -41,6 +52,7 @@ local function meets(expect, value)
 end
 
 -- Phase 1: read and check.
+local uses = { HSET = true, XADD = index_count > 1 or nil }
 local at = 5
 local sections, failed_fields, items, refused = {}, {}, {}, false
 for i = 1, index_count do
@@ -52,9 +64,11 @@ for i = 1, index_count do
     end
     local got = call('HMGET', unpack(fields))
     if i == 1 and got[2] then
-        local number = string.match(got[2], '^%d+')
-        if number == commit_number then
+        local last = string.match(got[2], '^%d+')
+        if last == commit_number then
             return { '=', got[2] }
+        elseif tonumber(last) > tonumber(commit_number) then
+            return { '=', commit_number .. ' x' }
         end
     end
     for c = 0, checks - 1 do
@@ -74,35 +88,65 @@ for i = 1, index_count do
         if CATALOGUE[op] then
             section.catalogue = true
         end
+        for _, command in ipairs(USES[op] or {}) do
+            uses[command] = true
+        end
         if op == '?' or op == 'w' or op == 'x' then
             local value = call('HGET', KEYS[tonumber(ARGV[at + 2])], ARGV[at + 3])
             section.values[o] = value
             if not meets(ARGV[at + 4], value) then
-                items[#items + 1] = { tonumber(ARGV[at + 1]), 1, value }
+                if #items < FEW then
+                    items[#items + 1] = { tonumber(ARGV[at + 1]), 1, value }
+                end
                 if each and op ~= '?' then
                     section.skip[o] = true
                 else
                     refused = true
                 end
             end
-        elseif op == 'i' or op == 'j' or op == 'I' then
-            call('HEXISTS', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2] or '')
+        elseif op == 'j' then
+            local there = call('HEXISTS', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2]) == 1
+            if ARGV[at + 3] == '+' and not there then
+                failed_fields[#failed_fields + 1] = 'j'
+            end
+        elseif op == 'i' or op == 'I' then
+            call('HEXISTS', KEYS[tonumber(ARGV[at + 1])], '')
         end
         if op == 'c' or op == 'C' or op == 'I' then
             call('HEXISTS', KEYS[3 * i - 1], '')
         end
+        if op == 'i' then
+            section.made = true
+        elseif (op == 'c' or op == 'I') and not section.made and call('HEXISTS', meta, 'i') == 0 then
+            failed_fields[#failed_fields + 1] = 'i'
+        end
+        if op == 'I' then
+            section.all = call('HGETALL', meta)
+        end
         at = at + SIZE[op]
     end
     if index_count > 1 then
-        local last = call('XREVRANGE', KEYS[3 * i], '+', '-', 'COUNT', 1)[1]
-        if last and tonumber(string.match(last[1], '^%d+')) >= section.sequence then
-            return redis.error_reply('ERR kdm: the feed is ahead of its index')
+        if call('EXISTS', KEYS[3 * i]) == 1 then
+            local info = call('XINFO', 'STREAM', KEYS[3 * i])
+            for f = 1, #info, 2 do
+                if info[f] == 'last-generated-id'
+                    and tonumber(string.match(info[f + 1], '^%d+')) >= section.sequence then
+                    return redis.error_reply('ERR kdm: the feed is ahead of its index')
+                end
+            end
         end
     end
     sections[i] = section
 end
 if refused or #failed_fields > 0 then
     return { '-', failed_fields, unpack(items) }
+end
+if redis.acl_check_cmd then -- Redis 7
+    for command in pairs(uses) do
+        if not redis.acl_check_cmd(command, KEYS[1], '', '', '') then
+            return redis.error_reply('NOPERM kdm: this user may not run ' .. command)
+        end
+    end
 end
 
 -- Phase 2: write.
@@ -197,34 +241,36 @@ for i = 1, index_count do
                 state[#state + 1] = 'i'
                 state[#state + 1] = ARGV[o_at + 2]
                 call('HSET', KEYS[tonumber(ARGV[o_at + 1])], name, ARGV[o_at + 2])
+                call('PERSIST', KEYS[3 * i])
             elseif op == 'I' then
                 -- Whatever the index holds now, also what was made after the decision.
-                local all = call('HGETALL', meta)
-                local prefix = string.sub(meta, 1, -2) .. 'd:'
+                local all, prefix = section.all, string.sub(meta, 1, -2) .. 'd:'
                 for f = 1, #all, 2 do
                     if string.sub(all[f], 1, 2) == 'c:' then
-                        call('UNLINK', prefix .. string.match(all[f + 1], '^%S+'))
+                        call('UNLINK', prefix .. (string.match(all[f + 1], '^%S+') or ''))
                     end
                     if all[f] ~= 'q' and string.sub(all[f], 1, 2) ~= 'k:' then
                         call('HDEL', meta, all[f])
                     end
                 end
                 call('UNLINK', catalogue)
+                call('PEXPIRE', KEYS[3 * i], DELETED_FEED_MS)
                 call('HDEL', KEYS[tonumber(ARGV[o_at + 1])], name)
             elseif op == 'j' then
-                if ARGV[o_at + 3] == '' then
+                if ARGV[o_at + 4] == '' then
                     call('HDEL', KEYS[tonumber(ARGV[o_at + 1])], ARGV[o_at + 2])
                 else
-                    call('HSET', KEYS[tonumber(ARGV[o_at + 1])], ARGV[o_at + 2], ARGV[o_at + 3])
+                    call('HSET', KEYS[tonumber(ARGV[o_at + 1])], ARGV[o_at + 2], ARGV[o_at + 4])
                 end
             end
             o_at = o_at + SIZE[op]
         end
         call('HSET', unpack(state))
-        -- Who follows this index hears of it; everybody hears of a change in the catalogue.
-        call('PUBLISH', meta, sequence)
+        -- Who follows this index hears of it; everybody hears of a change in the catalogue. A ring may be lost, so
+        -- it is no error when this user may not publish.
+        redis.pcall('PUBLISH', meta, sequence)
         if section.catalogue then
-            call('PUBLISH', 'kdm:bell', name)
+            redis.pcall('PUBLISH', 'kdm:bell', name)
         end
     end
 end

@@ -44,6 +44,8 @@ struct kdm_commit {
     uint64_t number; /* of this attempt */
     uint32_t slot;
     struct kdm_str field; /* "k:<node>.<slot>" */
+    int64_t fence_until;    /* a lost answer is asked for until then */
+    uint64_t done_sequence; /* of a blind one whose answer was lost */
 };
 
 #endif

@@ -19,9 +19,10 @@ static void attempt(struct kdm_commit *commit);
 
 /* --- commit ids ---------------------------------------------------------------------------- */
 
-/* An id is a slot of the index and a number that grows over all of this node's commits. A slot is used again only
- * when the outcome of its last commit is known, so the record of a lost one can't be overwritten, and their
- * number is bounded by the commits on their way at one time. */
+/* An id is a slot of the index and a number that grows over all of this node's commits, also over its lives, if its
+ * name should come again. A slot is used again only when nobody asks for its last commit any more, so their number
+ * is bounded by the commits on their way at one time. Should that last one still lie in a dead connection's buffer,
+ * then the script finds a greater number in the slot and does nothing. */
 static void take_slot(struct kdm_commit *commit)
 {
     struct kdm_index *index = commit->sections[0].index;
@@ -62,8 +63,7 @@ static void end(struct kdm_commit *commit, const struct kdm_commit_result *resul
         store->sent = commit->next;
     if (commit->next != NULL)
         commit->next->prev = commit->prev;
-    /* A slot whose outcome is unknown stays taken for ever: its record may still be written. */
-    if (result->outcome != KDM_COMMIT_UNKNOWN && commit->field.len > 0)
+    if (commit->field.len > 0)
         give_slot(commit);
     if (commit->fn != NULL)
         commit->fn(commit->ctx, result);
@@ -137,6 +137,10 @@ static void conflict(struct kdm_commit *commit, const redisReply *reply)
             result.counter_changed = true;
             continue;
         }
+        if (kdm_str_eq(field, KDM_STR("j"))) {
+            result.job_gone = true;
+            continue;
+        }
         result.catalogue_changed = true;
         for (uint32_t s = 0; field.len > 2 && s < commit->section_count; s++)
             kdm_store_forget(commit->store, commit->sections[s].index->name, kdm_str_from(field, 2));
@@ -160,6 +164,8 @@ static void read_record(struct kdm_commit *commit, struct kdm_str record, uint64
 
 /* --- a commit whose answer was lost and that was done ---------------------------------------------- */
 
+static void ask_feed(struct kdm_commit *commit, uint64_t sequence);
+
 /* The feed's entry tells what the lost answer would have told of blind writes: for each document, in order,
  * "<change><notify> <version> <collection> <id>" and, two places on, the value before (commit.lua). */
 static void on_entry(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
@@ -170,6 +176,10 @@ static void on_entry(void *ctx, enum kdm_redis_outcome outcome, const redisReply
     size_t count = 0;
     const redisReply *fields;
 
+    if (outcome == KDM_REDIS_LOST && kdm_clock_monotonic_ms() < commit->fence_until) {
+        ask_feed(commit, commit->done_sequence);
+        return;
+    }
     if (kdm_store_error_of(outcome, reply) != KDM_OK || reply->type != REDIS_REPLY_ARRAY
         || reply->elements == 0) {
         unknown(commit);
@@ -198,8 +208,9 @@ static void ask_feed(struct kdm_commit *commit, uint64_t sequence)
                               KDM_STR_NONE };
     int len = snprintf(id, sizeof(id), "%llu-0", (unsigned long long)sequence);
 
+    commit->done_sequence = sequence;
     args[2] = args[3] = (struct kdm_str){ id, (size_t)len };
-    kdm_redis_command(commit->store->redis, args, 4, commit->deadline_ms + FENCE_GRACE_MS, on_entry, commit);
+    kdm_redis_command(commit->store->redis, args, 4, commit->fence_until, on_entry, commit);
 }
 
 static void done_before(struct kdm_commit *commit, struct kdm_str record)
@@ -215,16 +226,9 @@ static void done_before(struct kdm_commit *commit, struct kdm_str record)
         unknown(commit);
 }
 
-static void on_fence(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+/* "<number> <sequence>..": it was done. "<number> x": it never will be, and may be sent again. */
+static void learn_record(struct kdm_commit *commit, struct kdm_str record)
 {
-    struct kdm_commit *commit = ctx;
-    struct kdm_str record;
-
-    if (kdm_store_error_of(outcome, reply) != KDM_OK) {
-        unknown(commit);
-        return;
-    }
-    record = kdm_reply_str(reply);
     if (record.len > 0 && record.ptr[record.len - 1] != 'x') {
         done_before(commit, record);
         return;
@@ -243,14 +247,40 @@ static void on_fence(void *ctx, enum kdm_redis_outcome outcome, const redisReply
     attempt(commit);
 }
 
-static void fence(struct kdm_commit *commit)
+static void ask_fence(struct kdm_commit *commit);
+
+static void give_grace(struct kdm_commit *commit)
 {
     int64_t now = kdm_clock_monotonic_ms();
-    int64_t until = (commit->deadline_ms > now ? commit->deadline_ms : now) + FENCE_GRACE_MS;
+
+    commit->fence_until = (commit->deadline_ms > now ? commit->deadline_ms : now) + FENCE_GRACE_MS;
+}
+
+static void on_fence(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+{
+    struct kdm_commit *commit = ctx;
+
+    if (outcome == KDM_REDIS_LOST && kdm_clock_monotonic_ms() < commit->fence_until)
+        ask_fence(commit); /* this connection is gone too; asking twice does no harm */
+    else if (kdm_store_error_of(outcome, reply) != KDM_OK)
+        unknown(commit);
+    else
+        learn_record(commit, kdm_reply_str(reply));
+}
+
+static void ask_fence(struct kdm_commit *commit)
+{
     struct kdm_str args[] = { commit->sections[0].index->meta_key, commit->field,
                               kdm_arena_printf(&commit->arena, "%llu", (unsigned long long)commit->number) };
 
-    kdm_redis_eval(commit->store->redis, &kdm_script_fence, args, 1, 3, until, on_fence, commit);
+    kdm_redis_eval(commit->store->redis, &kdm_script_fence, args, 1, 3, commit->fence_until, on_fence,
+                   commit);
+}
+
+static void fence(struct kdm_commit *commit)
+{
+    give_grace(commit);
+    ask_fence(commit);
 }
 
 /* --- sending ------------------------------------------------------------------------------ */
@@ -282,7 +312,8 @@ static void on_reply(void *ctx, enum kdm_redis_outcome outcome, const redisReply
         conflict(commit, reply);
         return;
     case '=':
-        done_before(commit, kdm_reply_str(reply->element[1]));
+        give_grace(commit);
+        learn_record(commit, kdm_reply_str(reply->element[1]));
         return;
     default:
         break;

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 #define COMPARE_MS     1000
-#define READ_ENTRIES   "128"
+#define READ_BYTES     (256 * 1024) /* of a feed at a time, about */
+#define READ_ENTRIES   256          /* at most */
 #define READ_TIMEOUT_MS 5000
 #define CATALOGUE_BELL "kdm:bell"
 
@@ -20,14 +21,16 @@ struct followed {
     struct kdm_index *index; /* lent: the store's never go */
     uint64_t position;       /* sequence of the last entry that was delivered */
     uint64_t heard;          /* the greatest that is known to exist */
+    unsigned entries;        /* how many to read at a time */
     bool positioned, reading;
+    bool late; /* its position could not be taken at once: what came before then was not heard */
 };
 
 struct kdm_follower {
     struct kdm_store *store;
     struct kdm_redis *bell;
     uv_timer_t timer;
-    struct kdm_table *followed; /* index name -> struct followed */
+    struct kdm_table *followed; /* by meta key, which is what rings -> struct followed */
     struct kdm_feed_listener *listeners;
     size_t listener_count;
     bool closing;
@@ -105,10 +108,19 @@ static void deliver(struct followed *followed, uint64_t sequence, const redisRep
 
 /* --- reading ------------------------------------------------------------------------------ */
 
+static size_t size_of(const redisReply *fields)
+{
+    size_t bytes = 0;
+
+    for (size_t f = 0; f < fields->elements; f++)
+        bytes += (size_t)fields->element[f]->len;
+    return bytes;
+}
+
 static void on_entries(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
 {
     struct followed *followed = ctx;
-    size_t count;
+    size_t count, bytes = 0;
 
     followed->reading = false;
     if (followed->follower->closing || kdm_store_error_of(outcome, reply) != KDM_OK
@@ -118,6 +130,7 @@ static void on_entries(void *ctx, enum kdm_redis_outcome outcome, const redisRep
     for (size_t i = 0; i < count; i++) {
         uint64_t sequence = strtoull(reply->element[i]->element[0]->str, NULL, 10);
 
+        bytes += size_of(reply->element[i]->element[1]);
         if (sequence <= followed->position)
             continue;
         if (sequence != followed->position + 1)
@@ -125,6 +138,10 @@ static void on_entries(void *ctx, enum kdm_redis_outcome outcome, const redisRep
         followed->position = sequence;
         deliver(followed, sequence, reply->element[i]->element[1]);
     }
+    if (bytes < READ_BYTES / 2 && followed->entries < READ_ENTRIES)
+        followed->entries *= 2;
+    else if (bytes > READ_BYTES && followed->entries > 1)
+        followed->entries /= 2;
     if (count == 0 && followed->heard > followed->position) {
         tell_gap(followed->follower, followed->index->name);
         followed->position = followed->heard;
@@ -136,15 +153,17 @@ static void on_entries(void *ctx, enum kdm_redis_outcome outcome, const redisRep
 static void read_more(struct followed *followed)
 {
     struct kdm_store *store = followed->follower->store;
-    char from[40];
+    char from[40], entries[16];
     struct kdm_str args[] = { KDM_STR("XRANGE"), followed->index->feed_key, KDM_STR_NONE, KDM_STR("+"),
-                              KDM_STR("COUNT"),  KDM_STR(READ_ENTRIES) };
+                              KDM_STR("COUNT"),  KDM_STR_NONE };
     int len = snprintf(from, sizeof(from), "%llu-0", (unsigned long long)followed->position + 1);
+    int entries_len = snprintf(entries, sizeof(entries), "%u", followed->entries);
 
     if (followed->reading || !followed->positioned)
         return;
     followed->reading = true;
     args[2] = (struct kdm_str){ from, (size_t)len };
+    args[5] = (struct kdm_str){ entries, (size_t)entries_len };
     kdm_redis_command(store->redis, args, 6, kdm_clock_monotonic_ms() + READ_TIMEOUT_MS, on_entries, followed);
 }
 
@@ -163,15 +182,22 @@ static void on_sequence(void *ctx, enum kdm_redis_outcome outcome, const redisRe
     struct followed *followed = ctx;
     uint64_t sequence;
 
-    if (followed->follower->closing || kdm_store_error_of(outcome, reply) != KDM_OK)
+    if (followed->follower->closing)
         return;
+    if (kdm_store_error_of(outcome, reply) != KDM_OK) {
+        followed->late = followed->late || !followed->positioned;
+        return; /* compared again in a second */
+    }
     sequence = reply->type == REDIS_REPLY_STRING ? strtoull(reply->str, NULL, 10) : 0;
     if (!followed->positioned || sequence < followed->position) {
         /* The first look; or Redis has gone backwards: what was delivered may never have happened. */
-        if (followed->positioned)
-            tell_gap(followed->follower, followed->index->name);
+        bool gap = followed->positioned || followed->late;
+
         followed->positioned = true;
+        followed->late = false;
         followed->position = followed->heard = sequence;
+        if (gap)
+            tell_gap(followed->follower, followed->index->name);
         return;
     }
     heard(followed, sequence);
@@ -222,24 +248,16 @@ static void forget_index(struct kdm_store *store, struct kdm_str name)
 static void on_bell(void *ctx, struct kdm_str channel, struct kdm_str payload)
 {
     struct kdm_follower *follower = ctx;
-    struct kdm_str key;
-    void *value;
+    struct followed *followed;
     long long sequence;
 
     if (kdm_str_eq(channel, KDM_STR(CATALOGUE_BELL))) {
         forget_index(follower->store, payload);
         return;
     }
-    if (!kdm_str_int64(payload, &sequence))
-        return;
-    for (size_t cursor = 0; kdm_table_next(follower->followed, &cursor, &key, &value);) {
-        struct followed *followed = value;
-
-        if (kdm_str_eq(followed->index->meta_key, channel)) {
-            heard(followed, (uint64_t)sequence);
-            return;
-        }
-    }
+    followed = kdm_table_get(follower->followed, channel);
+    if (followed != NULL && kdm_str_int64(payload, &sequence))
+        heard(followed, (uint64_t)sequence);
 }
 
 /* The subscriptions are back: what was rung meanwhile is found by comparing; what changed in the catalogue can't
@@ -267,15 +285,17 @@ void kdm_feed_listen(struct kdm_store *store, const struct kdm_feed_listener *li
 void kdm_feed_follow(struct kdm_store *store, struct kdm_str index)
 {
     struct kdm_follower *follower = store->follower;
-    struct followed *followed = kdm_table_get(follower->followed, index);
+    struct kdm_index *entry = kdm_store_index(store, index);
+    struct followed *followed;
 
-    if (followed != NULL)
+    if (kdm_table_get(follower->followed, entry->meta_key) != NULL)
         return;
     followed = kdm_zalloc(sizeof(*followed));
     followed->follower = follower;
-    followed->index = kdm_store_index(store, index);
-    kdm_table_put(follower->followed, index, followed);
-    kdm_redis_subscribe(follower->bell, followed->index->meta_key);
+    followed->index = entry;
+    followed->entries = 16;
+    kdm_table_put(follower->followed, entry->meta_key, followed);
+    kdm_redis_subscribe(follower->bell, entry->meta_key);
     compare(followed);
 }
 

@@ -11,7 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SCAN_BYTES (256 * 1024)
+/* A page of a scan: about this many bytes, by the size of the documents of the last page; between these counts. */
+#define SCAN_BYTES     (256 * 1024)
+#define SCAN_COUNT_MIN 4
+#define SCAN_COUNT_MAX 512
+#define SCAN_DOC_BYTES 16384 /* before the first page */
 
 /* A read on its way. */
 struct store_read {
@@ -20,10 +24,10 @@ struct store_read {
     kdm_store_values_fn *values;
     kdm_store_page_fn *page;
     void *ctx;
-    size_t count;
+    struct kdm_index *index; /* of a scan; the store's, they never go */
 };
 
-static struct store_read *read_begin(struct kdm_store *store, void *ctx, size_t count)
+static struct store_read *read_begin(struct kdm_store *store, void *ctx)
 {
     struct store_read *read = store->free_reads;
 
@@ -31,7 +35,7 @@ static struct store_read *read_begin(struct kdm_store *store, void *ctx, size_t 
         read = kdm_malloc(sizeof(*read));
     else
         store->free_reads = read->next_free;
-    *read = (struct store_read){ .store = store, .ctx = ctx, .count = count };
+    *read = (struct store_read){ .store = store, .ctx = ctx };
     return read;
 }
 
@@ -51,7 +55,8 @@ enum kdm_err kdm_store_error_of(enum kdm_redis_outcome outcome, const redisReply
         return KDM_OK;
     text = kdm_reply_str(reply);
     if (kdm_str_starts(text, KDM_STR("LOADING")) || kdm_str_starts(text, KDM_STR("MASTERDOWN"))
-        || kdm_str_starts(text, KDM_STR("READONLY")) || kdm_str_starts(text, KDM_STR("NOAUTH")))
+        || kdm_str_starts(text, KDM_STR("READONLY")) || kdm_str_starts(text, KDM_STR("NOAUTH"))
+        || kdm_str_starts(text, KDM_STR("NOREPLICAS")) || kdm_str_starts(text, KDM_STR("BUSY ")))
         return KDM_ERR_SERVICES_CACHE_NOT_CONNECTED;
     if (kdm_str_starts(text, KDM_STR("MISCONF")) || kdm_str_starts(text, KDM_STR("OOM")))
         return KDM_ERR_SERVICES_STORAGE_DISK_FULL;
@@ -105,7 +110,7 @@ static void on_values(void *ctx, enum kdm_redis_outcome outcome, const redisRepl
 static void ask(struct kdm_store *store, const struct kdm_str *args, size_t count, int64_t deadline_ms,
                 kdm_store_values_fn *fn, void *ctx)
 {
-    struct store_read *read = read_begin(store, ctx, 0);
+    struct store_read *read = read_begin(store, ctx);
 
     read->values = fn;
     kdm_redis_command(store->redis, args, count, deadline_ms, on_values, read);
@@ -149,7 +154,7 @@ static void on_page(void *ctx, enum kdm_redis_outcome outcome, const redisReply 
     enum kdm_err err = kdm_store_error_of(outcome, reply);
     struct kdm_str *values = NULL;
     uint64_t cursor = 0;
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
 
     if (err == KDM_OK) {
         const redisReply *page = reply->element[1];
@@ -157,23 +162,38 @@ static void on_page(void *ctx, enum kdm_redis_outcome outcome, const redisReply 
         cursor = strtoull(reply->element[0]->str, NULL, 10);
         count = page->elements;
         values = kdm_malloc(count * sizeof(*values) + 1);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             values[i] = kdm_reply_str(page->element[i]);
+            bytes += values[i].len;
+        }
+        if (count > 0)
+            read->index->scan_doc_bytes = (uint32_t)(2 * bytes / count) + 1;
     }
     read->page(read->ctx, err, cursor, values, count);
     free(values);
     read_end(read);
 }
 
+static unsigned scan_count(const struct kdm_index *index)
+{
+    unsigned count = SCAN_BYTES / (index->scan_doc_bytes == 0 ? SCAN_DOC_BYTES : index->scan_doc_bytes);
+
+    if (count < SCAN_COUNT_MIN)
+        return SCAN_COUNT_MIN;
+    return count > SCAN_COUNT_MAX ? SCAN_COUNT_MAX : count;
+}
+
 void kdm_store_scan(struct kdm_store *store, const struct kdm_collection *collection, uint64_t cursor,
                     int64_t deadline_ms, kdm_store_page_fn *fn, void *ctx)
 {
-    struct store_read *read = read_begin(store, ctx, 0);
-    char cursor_text[24];
-    /* COUNT bounds the documents of a page; with documents of some KB that is SCAN_BYTES. */
+    struct store_read *read = read_begin(store, ctx);
+    char cursor_text[24], count_text[24];
     struct kdm_str args[] = { KDM_STR("HSCAN"), collection->docs_key, KDM_STR_NONE, KDM_STR("COUNT"),
-                              KDM_STR("128") };
+                              KDM_STR_NONE };
 
+    read->index = collection->index;
+    args[4] = (struct kdm_str){ count_text, (size_t)snprintf(count_text, sizeof(count_text), "%u",
+                                                             scan_count(collection->index)) };
     args[2] = (struct kdm_str){ cursor_text, (size_t)snprintf(cursor_text, sizeof(cursor_text), "%llu",
                                                               (unsigned long long)cursor) };
     read->page = fn;
@@ -184,7 +204,7 @@ void kdm_store_size(struct kdm_store *store, const struct kdm_collection *collec
                     kdm_store_values_fn *fn, void *ctx)
 {
     struct kdm_str args[] = { collection->docs_key };
-    struct store_read *read = read_begin(store, ctx, 0);
+    struct store_read *read = read_begin(store, ctx);
 
     read->values = fn;
     kdm_redis_eval(store->redis, &kdm_script_size, args, 1, 1, deadline_ms, on_values, read);
@@ -261,6 +281,7 @@ struct kdm_store *kdm_store_open(uv_loop_t *loop, const struct kdm_store_options
     store->loop = loop;
     store->random = random;
     store->node = options->node;
+    store->commit_number = (uint64_t)kdm_clock_ms() * 1000;
     store->feed_max_bytes = options->feed_max_bytes;
     store->feed_max_age_ms = options->feed_max_age_ms;
     store->indexes = kdm_table_create(&seed);

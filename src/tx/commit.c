@@ -196,7 +196,7 @@ static void put_write(struct kdm_tx *tx, struct kdm_commit *commit, uint32_t num
                                     .id = write->id,
                                     .text = write->text,
                                     .expect = write->expect,
-                                    .sequence = write->doc.sequence,
+                                    .sequence = write->expect_sequence,
                                     .change = write->change,
                                     .silent = write->silent,
                                     .changed = write->changed,
@@ -229,7 +229,9 @@ static void put_catalogue(struct kdm_tx *tx, struct kdm_commit *commit)
             kdm_commit_truncate(commit, write->collection);
             break;
         case JOB:
-            kdm_commit_job(commit, KDM_STR("%kdm"), write->name, write->text); /* no index of a client's */
+            /* In no index of a client's. A chunk's own record must be there: who lost its lease comes too late. */
+            kdm_commit_job(commit, KDM_STR("%kdm"), write->name,
+                           kdm_str_eq(tx->job_id, write->name) ? KDM_EXPECT_PRESENT : KDM_EXPECT_ANY, write->text);
             break;
         }
     }
@@ -337,8 +339,8 @@ static void refresh_parents(struct kdm_tx *tx, const struct tx_write *write, uin
     for (struct kdm_tx *up = tx->parent; up != NULL; up = up->parent) {
         struct tx_read *read = kdm_tx_memory_find(up, write->collection, write->id);
 
-        if (read == NULL || read->state < READ_ABSENT)
-            continue;
+        if (up->commits_done > 0 || read == NULL || read->state < READ_ABSENT)
+            continue; /* after its commit it only replays what it did */
         kdm_tx_forget_kept(up);
         if (kdm_str_none(write->text))
             read->state = READ_ABSENT;
@@ -422,6 +424,11 @@ static void learn_conflicts(struct kdm_tx *tx, const struct kdm_commit_result *r
         struct kdm_str id = tx->write_count > 0 ? tx->writes[0].id : KDM_STR("");
 
         kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_TOO_MANY_CHANGES, &id, 1);
+        return;
+    }
+    if (result->job_gone) {
+        tx->job_gone = true;
+        kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_NOT_FOUND, KDM_PROPS(tx->job_id, KDM_STR("%kdm"), KDM_STR("jobs")));
         return;
     }
     if (result->catalogue_changed) {

@@ -46,8 +46,10 @@ void kdm_tx_facts_fini(struct kdm_tx *tx)
         kdm_collection_unref(fact->collection);
         for (size_t i = 0; i < fact->collection_count; i++)
             kdm_collection_unref(fact->collections[i]);
-        if (fact->run != NULL)
+        if (fact->run != NULL) {
             kdm_bus_cancel(fact->run);
+            kdm_tx_op_end(fact->op); /* nobody else will */
+        }
         fact->run = NULL;
         fact->collection = NULL;
         fact->collection_count = 0;

@@ -11,7 +11,9 @@
 #define LEASE_MS         10000
 #define RESUME_EVERY_MS  5000
 #define CHUNK_TIMEOUT_MS 30000
-#define RETRY_MS         500
+#define RETRY_MS         500 /* doubled at each failure in a row */
+#define RETRY_MAX_MS     8000
+#define TRIES            5 /* of a chunk that is refused; one that Redis or time fails is tried for ever */
 
 struct job_kind {
     struct job_kind *next;
@@ -26,7 +28,8 @@ struct tx_job {
     struct kdm_arena arena;         /* of the running chunk */
     struct kdm_tx *tx;
     uv_timer_t timer; /* the pause before a failed chunk is tried again */
-    bool stopped;
+    int failures; /* in a row */
+    bool stopped, giving_up;
 };
 
 static struct kdm_str dup_str(struct kdm_str s)
@@ -108,7 +111,7 @@ static void job_free(struct tx_job *job)
 }
 
 /* Those who wait for it go on. */
-static void tell(struct kdm_tx_engine *engine, struct kdm_str id)
+static void tell(struct kdm_tx_engine *engine, struct kdm_str id, bool done)
 {
     bool found = true;
 
@@ -120,7 +123,7 @@ static void tell(struct kdm_tx_engine *engine, struct kdm_str id)
             if (fact == NULL || fact->done)
                 continue;
             fact->done = found = true;
-            fact->number = 1;
+            fact->number = done;
             kdm_tx_settled(tx); /* changes the list */
         }
     }
@@ -131,7 +134,7 @@ static void finish(struct tx_job *job)
     struct kdm_tx_engine *engine = job->engine;
 
     kdm_table_remove(engine->jobs, job->id);
-    tell(engine, job->id);
+    tell(engine, job->id, !job->giving_up);
     job_free(job);
 }
 
@@ -140,27 +143,56 @@ static void on_pause_over(uv_timer_t *timer)
     run_chunk(timer->data);
 }
 
+/* How long to wait before the chunk is tried again. What is refused time and again - its collection may be gone - will
+ * be refused for ever: then its record is removed, and what it has done stays. */
+static uint64_t retry_after(struct tx_job *job, const struct kdm_failure *failure)
+{
+    uint64_t pause = RETRY_MS;
+
+    job->failures++;
+    kdm_log_warn("job %s " KDM_FMT ": " KDM_FMT, job->kind->kind, KDM_ARG(job->id), KDM_ARG(failure->message));
+    if (job->failures >= TRIES && failure->status < 500 && !job->giving_up) {
+        kdm_log_error("job %s " KDM_FMT " is given up", job->kind->kind, KDM_ARG(job->id));
+        job->giving_up = true;
+    }
+    for (int i = 1; i < job->failures && pause < RETRY_MAX_MS; i++)
+        pause *= 2;
+    return pause;
+}
+
 static void on_chunk(struct kdm_tx *tx, void *ctx)
 {
     struct tx_job *job = ctx;
     const struct kdm_failure *failure = kdm_tx_failure(tx);
-    bool failed = failure->err != KDM_OK, finished = tx->job_finished;
+    bool failed = failure->err != KDM_OK, over = tx->job_gone || (tx->job_finished && !failed);
+    uint64_t pause = 0;
 
-    if (failed) {
-        kdm_log_warn("job %s " KDM_FMT ": " KDM_FMT, job->kind->kind, KDM_ARG(job->id),
-                     KDM_ARG(failure->message));
-    } else if (!finished && !kdm_str_none(tx->job_state)) {
-        free((char *)job->state.ptr);
-        job->state = dup_str(tx->job_state);
+    if (failed && !over) {
+        pause = retry_after(job, failure);
+    } else if (!over) {
+        job->failures = 0;
+        if (!kdm_str_none(tx->job_state)) {
+            free((char *)job->state.ptr);
+            job->state = dup_str(tx->job_state);
+        }
     }
     job->tx = NULL;
     kdm_tx_release(tx);
     if (job->stopped)
         return;
-    if (finished && !failed)
+    if (over)
         finish(job);
     else
-        uv_timer_start(&job->timer, on_pause_over, failed ? RETRY_MS : 0, 0);
+        uv_timer_start(&job->timer, on_pause_over, pause, 0);
+}
+
+/* The last transaction of a job that is given up. */
+static enum kdm_outcome remove_record(struct kdm_tx *tx)
+{
+    kdm_tx_job_finish(tx);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, KDM_STR_NONE);
 }
 
 static enum kdm_outcome chunk(struct kdm_tx *tx, void *ctx)
@@ -169,6 +201,8 @@ static enum kdm_outcome chunk(struct kdm_tx *tx, void *ctx)
 
     job->tx = tx;
     tx->job_id = job->id;
+    if (job->giving_up)
+        return remove_record(tx);
     return job->kind->fn(tx, kdm_json_parse(tx->arena, job->args), kdm_json_parse(tx->arena, job->state));
 }
 
@@ -255,7 +289,7 @@ void kdm_tx_jobs_start(struct kdm_tx *tx)
         const struct tx_catalogue_write *write = &tx->catalogue_writes[i];
         struct kdm_val json;
 
-        if (write->kind != JOB || !kdm_str_none(tx->job_id))
+        if (write->kind != JOB || kdm_str_eq(write->name, tx->job_id))
             continue;
         json = kdm_json_parse(tx->arena, write->text);
         start_job(tx->engine, write->name,

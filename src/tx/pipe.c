@@ -33,6 +33,7 @@ static void on_done(void *ctx, const struct kdm_event_result *result)
         return;
     fact->done = true;
     fact->run = NULL;
+    fact->op = NULL;
     if (result->failed)
         fail(tx, result);
     else
@@ -42,7 +43,6 @@ static void on_done(void *ctx, const struct kdm_event_result *result)
 
 static void start(struct kdm_tx *tx, struct tx_fact *fact, struct kdm_str payload)
 {
-    struct kdm_event_run *run;
     struct kdm_str id =
         kdm_tx_id(tx, kdm_arena_printf(tx->arena, KDM_FMT " " KDM_FMT, KDM_ARG(fact->key), KDM_ARG(fact->key2)));
 
@@ -51,10 +51,10 @@ static void start(struct kdm_tx *tx, struct tx_fact *fact, struct kdm_str payloa
     fact->attempt++;
     fact->after_commit = tx->commits_done > 0;
     kdm_tx_forget_kept(tx);
-    run = kdm_bus_pipe(tx->engine->bus, kdm_bus_event(tx->engine->bus, fact->key), fact->text, id,
-                       fact->attempt, (void *)(uintptr_t)tx->serial, tx->start.deadline_ms, on_done,
-                       kdm_tx_op_begin(tx, fact));
-    fact->run = run;
+    fact->op = kdm_tx_op_begin(tx, fact);
+    fact->run = kdm_bus_pipe(tx->engine->bus, kdm_bus_event(tx->engine->bus, fact->key), fact->text, id,
+                             fact->attempt, (void *)(uintptr_t)tx->serial, tx->start.deadline_ms, on_done,
+                             fact->op);
 }
 
 bool kdm_tx_pipe(struct kdm_tx *tx, struct kdm_str event, struct kdm_str name, struct kdm_str payload,
@@ -70,10 +70,14 @@ bool kdm_tx_pipe(struct kdm_tx *tx, struct kdm_str event, struct kdm_str name, s
     if (fact == NULL) {
         fact = kdm_tx_fact_add(tx, FACT_PIPE, event, name);
         start(tx, fact, payload);
-    } else if (fact->done && tx->failure.err == KDM_OK && !fact->after_commit && !fact->any_payload
-               && tx->commits_done == 0 && !kdm_str_eq(fact->text, payload)) {
-        start(tx, fact, payload);
+    } else if (fact->done && tx->failure.err == KDM_OK && !fact->after_commit && tx->commits_done == 0
+               && !kdm_str_eq(fact->text, payload)) {
+        if (fact->any_payload)
+            fact->text = kdm_arena_copy(tx->arena, payload);
+        else
+            start(tx, fact, payload);
     }
+    fact->any_payload = fact->any_payload && !fact->done;
     if (!fact->done || tx->failure.err != KDM_OK)
         return false;
     *ret_payload = fact->answer;

@@ -104,7 +104,7 @@ static void hand_over(struct tx_place *place, const struct kdm_stored *written)
         next->wanted++;
     }
     next->queued_read = NULL;
-    kdm_tx_settled(next);
+    kdm_tx_settle_soon(next);
 }
 
 static void leave_line(struct kdm_tx *tx)

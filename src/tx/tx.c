@@ -49,6 +49,35 @@ struct kdm_tx *kdm_tx_op_end(struct tx_op *op)
     return tx;
 }
 
+static void on_wake(uv_idle_t *idle)
+{
+    struct kdm_tx_engine *engine = idle->data;
+    struct tx_op *ready = engine->ready;
+
+    engine->ready = NULL;
+    uv_idle_stop(idle);
+    while (ready != NULL) {
+        struct tx_op *op = ready;
+        struct kdm_tx *tx;
+
+        ready = op->next_ready;
+        tx = kdm_tx_op_end(op);
+        if (tx != NULL)
+            kdm_tx_settled(tx);
+    }
+}
+
+void kdm_tx_settle_soon(struct kdm_tx *tx)
+{
+    struct kdm_tx_engine *engine = tx->engine;
+    struct tx_op *op = kdm_tx_op_begin(tx, NULL); /* waits for one thing more.. */
+
+    tx->waits--; /* ..in place of what has come */
+    op->next_ready = engine->ready;
+    engine->ready = op;
+    uv_idle_start(&engine->waker, on_wake);
+}
+
 /* --- ending ------------------------------------------------------------------------------- */
 
 static void cut_loose(struct kdm_tx *tx)
@@ -90,6 +119,8 @@ static void unlink_running(struct kdm_tx *tx)
         engine->running = tx->next;
     if (tx->next != NULL)
         tx->next->prev = tx->prev;
+    if (engine->sweep_next == tx)
+        engine->sweep_next = tx->next;
     engine->counts.running--;
 }
 
@@ -253,38 +284,52 @@ struct kdm_tx *kdm_tx_run(struct kdm_tx_engine *engine, const struct kdm_tx_star
 
 /* --- engine ------------------------------------------------------------------------------- */
 
-/* Ends what has outlived its deadline. A commit that is on its way is waited for: it has the same deadline and
+static struct tx_fact *awaited_job(struct kdm_tx *tx)
+{
+    struct tx_fact *fact = tx->facts;
+
+    while (fact != NULL && !(fact->kind == FACT_JOB && !fact->done))
+        fact = fact->next;
+    return fact;
+}
+
+/* Ends it when it has outlived its deadline. A commit that is on its way is waited for: it has the same deadline and
  * tells its outcome soon after it. */
+static void check_deadline(struct kdm_tx *tx, int64_t now)
+{
+    struct tx_fact *job = awaited_job(tx);
+
+    if (job != NULL && now >= tx->start.deadline_ms - 10 * SWEEP_MS) {
+        job->done = true; /* it goes on by itself: facts.number stays 0, "not yet" */
+        kdm_tx_settled(tx);
+        return;
+    }
+    if (now < tx->start.deadline_ms || tx->committing || tx->in_run)
+        return;
+    if (kdm_store_ready(tx->engine->store)) {
+        struct kdm_str ms = kdm_arena_printf(tx->arena, "%lld", (long long)(now - tx->start.deadline_ms));
+
+        kdm_tx_fail(tx, KDM_ERR_API_PROCESS_DEADLINE, &ms, 1);
+    } else {
+        kdm_tx_fail(tx, KDM_ERR_SERVICES_CACHE_NOT_CONNECTED, NULL, 0);
+    }
+    end(tx);
+}
+
+/* What ends may take others along or start new ones, so the next one is kept where unlink_running() sees it. */
 static void sweep(uv_timer_t *timer)
 {
     struct kdm_tx_engine *engine = timer->data;
     int64_t now = kdm_clock_monotonic_ms();
-    struct kdm_tx *next;
 
-    for (struct kdm_tx *tx = engine->running; tx != NULL; tx = next) {
-        struct tx_fact *job = tx->facts;
+    kdm_bus_sweep(engine->bus, now); /* first: it knows which pipe was too slow */
+    engine->sweep_next = engine->running;
+    while (engine->sweep_next != NULL) {
+        struct kdm_tx *tx = engine->sweep_next;
 
-        next = tx->next;
-        while (job != NULL && !(job->kind == FACT_JOB && !job->done))
-            job = job->next;
-        if (job != NULL && now >= tx->start.deadline_ms - 10 * SWEEP_MS) {
-            job->done = true; /* it goes on by itself: facts.number stays 0, "not yet" */
-            kdm_tx_settled(tx);
-            return; /* the list may have changed; the rest has its turn in the next sweep */
-        }
-        if (now < tx->start.deadline_ms || tx->committing || tx->in_run)
-            continue;
-        if (kdm_store_ready(engine->store)) {
-            struct kdm_str ms = kdm_arena_printf(tx->arena, "%lld",
-                                                 (long long)(now - tx->start.deadline_ms));
-            kdm_tx_fail(tx, KDM_ERR_API_PROCESS_DEADLINE, &ms, 1);
-        } else {
-            kdm_tx_fail(tx, KDM_ERR_SERVICES_CACHE_NOT_CONNECTED, NULL, 0);
-        }
-        end(tx);
-        return;
+        engine->sweep_next = tx->next;
+        check_deadline(tx, now);
     }
-    kdm_bus_sweep(engine->bus, now);
 }
 
 struct kdm_tx_engine *kdm_tx_engine_create(uv_loop_t *loop, struct kdm_store *store, struct kdm_bus *bus,
@@ -301,19 +346,31 @@ struct kdm_tx_engine *kdm_tx_engine_create(uv_loop_t *loop, struct kdm_store *st
     engine->jobs = kdm_table_create(&engine->seed);
     uv_timer_init(loop, &engine->sweep);
     uv_timer_init(loop, &engine->resume);
-    engine->sweep.data = engine->resume.data = engine;
-    engine->open_timers = 2;
+    uv_idle_init(loop, &engine->waker);
+    engine->sweep.data = engine->resume.data = engine->waker.data = engine;
+    engine->open_handles = 3;
     uv_timer_start(&engine->sweep, sweep, SWEEP_MS, SWEEP_MS);
     uv_unref((uv_handle_t *)&engine->sweep);
     return engine;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void free_ops(struct tx_op *op)
+{
+    for (struct tx_op *next; op != NULL; op = next) {
+        next = op->next;
+        free(op);
+    }
+}
+
+/* Only now: what was on its way for transactions that had ended may have been answered since. */
+static void on_handle_closed(uv_handle_t *handle)
 {
     struct kdm_tx_engine *engine = handle->data;
 
-    if (--engine->open_timers == 0)
-        free(engine);
+    if (--engine->open_handles > 0)
+        return;
+    free_ops(engine->free_ops);
+    free(engine);
 }
 
 void kdm_tx_engine_destroy(struct kdm_tx_engine *engine)
@@ -322,17 +379,20 @@ void kdm_tx_engine_destroy(struct kdm_tx_engine *engine)
         return;
     kdm_tx_jobs_fini(engine);
     KDM_ASSERT(engine->running == NULL);
+    while (engine->ready != NULL) {
+        struct tx_op *op = engine->ready;
+
+        engine->ready = op->next_ready;
+        kdm_tx_op_end(op);
+    }
     kdm_table_destroy(engine->places, NULL);
     for (struct kdm_tx *tx = engine->free_txs, *next; tx != NULL; tx = next) {
         next = tx->next;
         free(tx);
     }
-    for (struct tx_op *op = engine->free_ops, *next; op != NULL; op = next) {
-        next = op->next;
-        free(op);
-    }
-    uv_close((uv_handle_t *)&engine->sweep, on_timer_closed);
-    uv_close((uv_handle_t *)&engine->resume, on_timer_closed);
+    uv_close((uv_handle_t *)&engine->sweep, on_handle_closed);
+    uv_close((uv_handle_t *)&engine->resume, on_handle_closed);
+    uv_close((uv_handle_t *)&engine->waker, on_handle_closed);
 }
 
 void kdm_tx_counts(const struct kdm_tx_engine *engine, struct kdm_tx_counts *ret_counts)

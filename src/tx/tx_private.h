@@ -32,8 +32,11 @@ struct kdm_tx_engine {
     struct kdm_table *places; /* "docs key\0id" -> struct tx_place */
     struct kdm_table *jobs;   /* id -> struct tx_job that runs here */
     struct job_kind *job_kinds;
+    struct tx_op *ready;      /* transactions that go on in the next turn; see kdm_tx_ready() */
+    struct kdm_tx *sweep_next; /* where sweep() stands */
     uv_timer_t sweep, resume;
-    int open_timers;
+    uv_idle_t waker;
+    int open_handles;
     uint64_t serial;
     struct kdm_tx_counts counts;
 };
@@ -43,6 +46,7 @@ struct tx_op {
     struct kdm_tx_engine *engine;
     struct kdm_tx *tx;
     struct tx_op *prev, *next; /* in tx->ops; next also links the free ones */
+    struct tx_op *next_ready;
     void *target;              /* what the answer fills; in the tx's arena, so only when tx is not NULL */
 };
 
@@ -51,6 +55,9 @@ struct tx_op *kdm_tx_op_begin(struct kdm_tx *tx, void *target);
 struct kdm_tx *kdm_tx_op_end(struct tx_op *op);
 /* One wait is over: runs the transaction again when it was the last. */
 void kdm_tx_settled(struct kdm_tx *tx);
+/* The same, but not from inside the caller: before the loop sleeps the next time, and before what was sent meanwhile
+ * leaves. So a transaction that ends never runs others on its own stack. */
+void kdm_tx_settle_soon(struct kdm_tx *tx);
 
 /* --- documents ---------------------------------------------------------------------------- */
 
@@ -101,7 +108,8 @@ struct tx_fact {
     struct kdm_str answer;  /* PIPE: payload returned */
     int64_t number, number2;
     struct tx_scan *scan;
-    struct kdm_event_run *run;
+    struct kdm_event_run *run; /* with `op`: the pipe at work */
+    struct tx_op *op;
     int attempt;
 };
 
@@ -114,6 +122,7 @@ struct tx_write {
     struct kdm_str changed;
     struct tx_read *read; /* the state it was decided on; NULL: blind */
     enum kdm_expect expect;
+    uint64_t expect_sequence;
     enum kdm_change change;
     bool silent;
     struct kdm_doc doc; /* what later reads of this run see */
@@ -178,7 +187,7 @@ struct kdm_tx {
     unsigned commit_at;
     bool commit_wanted, commit_each;
     struct kdm_str job_id, job_state; /* of the job whose chunk this is; state none: unchanged */
-    bool job_finished;
+    bool job_finished, job_gone;
 
     /* Over runs */
     unsigned commits_done;

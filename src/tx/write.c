@@ -36,7 +36,7 @@ static struct tx_write *stage(struct kdm_tx *tx, struct kdm_collection *collecti
     }
     write->text = text;
     write->silent = (flags & KDM_WRITE_SILENT) != 0;
-    write->doc = (struct kdm_doc){ .id = id, .text = text };
+    write->doc = (struct kdm_doc){ .id = write->id, .text = text, .version = write->doc.version };
     return write;
 }
 
@@ -45,9 +45,13 @@ void kdm_tx_create(struct kdm_tx *tx, struct kdm_collection *collection, struct 
 {
     struct tx_write *write = stage(tx, collection, id, text, flags);
 
+    write->doc.version = 1;
+    if (write->change == KDM_CHANGE_DELETE)
+        write->change = KDM_CHANGE_REPLACE; /* deleted and made again in one commit */
+    if (write->change != 0)
+        return;
     write->expect = KDM_EXPECT_ABSENT;
     write->change = KDM_CHANGE_CREATE;
-    write->doc.version = 1;
 }
 
 void kdm_tx_put(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
@@ -68,15 +72,13 @@ void kdm_tx_write(struct kdm_tx *tx, struct kdm_collection *collection, struct k
     struct kdm_doc read = *doc; /* doc may be that of a staged write, which stage() overwrites */
     struct tx_write *write = stage(tx, collection, read.id, text, flags);
 
-    write->doc.version = read.version + 1;
     write->changed = changed;
-    if (write->change != 0) {
-        write->doc.version = read.version; /* one commit, one version */
-        return;
-    }
+    if (write->change != 0)
+        return; /* one commit, one version */
+    write->doc.version = read.version + 1;
     write->expect = KDM_EXPECT_SEQUENCE;
+    write->expect_sequence = read.sequence;
     write->change = change;
-    write->doc.sequence = read.sequence;
 }
 
 void kdm_tx_delete(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
@@ -85,11 +87,14 @@ void kdm_tx_delete(struct kdm_tx *tx, struct kdm_collection *collection, struct 
     uint64_t sequence = doc == NULL ? 0 : doc->sequence;
     int64_t version = doc == NULL ? 0 : doc->version;
     struct tx_write *write = stage(tx, collection, id, KDM_STR_NONE, flags);
+    bool first = write->change == 0;
 
     write->change = KDM_CHANGE_DELETE;
-    write->expect = doc == NULL ? KDM_EXPECT_PRESENT : KDM_EXPECT_SEQUENCE;
-    write->doc.sequence = sequence;
     write->doc.version = version;
+    if (!first)
+        return;
+    write->expect = doc == NULL ? KDM_EXPECT_PRESENT : KDM_EXPECT_SEQUENCE;
+    write->expect_sequence = sequence;
     if (doc == NULL)
         write->read = NULL;
 }
