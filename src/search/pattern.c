@@ -1,7 +1,9 @@
 /* pattern.c - see pattern.h.
- * Lucene's regular expressions are rewritten for PCRE2 group by group, because the same characters
- * mean other things there: `^` and `$` are plain characters in Lucene, `a*?` is (a*)? and not a
- * lazy star.
+ * Regular expressions run on pcre2_dfa_match(), which keeps all states at once and reads the text a
+ * single time: like Lucene's and RE2's automata it has no input that makes it backtrack for ever.
+ * Its workspace bounds the states. Lucene's regular expressions are rewritten for PCRE2 group by
+ * group, because the same characters mean other things there: `^` and `$` are plain characters in
+ * Lucene, `a*?` is (a*)? and not a lazy star.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "search/pattern.h"
@@ -9,16 +11,17 @@
 #include "store/unicode.h"
 #include <pcre2.h>
 
-#define MAX_PATTERN 1000   /* bytes; Elasticsearch's index.max_regex_length */
-#define MAX_GROUPS  50     /* within each other */
-#define MAX_REPEAT  1000   /* {n} */
-#define MATCH_LIMIT 100000 /* PCRE2 steps for one text */
-#define HEAP_LIMIT  4096   /* KiB for one text */
+#define MAX_PATTERN 1000 /* bytes; Elasticsearch's index.max_regex_length */
+#define MAX_GROUPS  50   /* within each other */
+#define MAX_REPEAT  1000 /* {n} */
+#define WORKSPACE   6000 /* ints for PCRE2's states: about 1,000 at once */
+#define NEST_LIMIT  5000 /* look-aheads that we write ourselves; PCRE2 counts them */
 
 struct kdm_regexp {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *context;
+    int *workspace;
 };
 
 /* --- wildcards ------------------------------------------------------------------------ */
@@ -336,8 +339,8 @@ static struct kdm_regexp *compile(struct kdm_arena *arena, struct kdm_str patter
     }
     regexp->data = pcre2_match_data_create(1, general);
     regexp->context = pcre2_match_context_create(general);
-    pcre2_set_match_limit(regexp->context, MATCH_LIMIT);
-    pcre2_set_heap_limit(regexp->context, HEAP_LIMIT);
+    pcre2_set_match_limit(regexp->context, NEST_LIMIT);
+    regexp->workspace = kdm_arena_alloc(arena, WORKSPACE * sizeof(int));
     return regexp;
 }
 
@@ -345,8 +348,8 @@ struct kdm_regexp *kdm_regexp_lucene(struct kdm_arena *arena, struct kdm_str pat
                                      bool ignore_case, struct kdm_str *ret_reason)
 {
     struct translation translation = { .in = pattern };
-    uint32_t options = PCRE2_UTF | PCRE2_DOTALL | PCRE2_ANCHORED | PCRE2_ENDANCHORED
-                       | PCRE2_NO_AUTO_CAPTURE | (ignore_case ? PCRE2_CASELESS : 0);
+    uint32_t options = PCRE2_UTF | PCRE2_DOTALL | PCRE2_ANCHORED | PCRE2_NO_AUTO_CAPTURE
+                       | (ignore_case ? PCRE2_CASELESS : 0);
 
     if (pattern.len > MAX_PATTERN)
         translation.reason = "it is longer than 1000 bytes";
@@ -358,7 +361,7 @@ struct kdm_regexp *kdm_regexp_lucene(struct kdm_arena *arena, struct kdm_str pat
         *ret_reason = kdm_str_of(translation.reason);
         return NULL;
     }
-    kdm_buf_char(&translation.out, ')');
+    kdm_buf_lit(&translation.out, ")\\z");
     return compile(arena, kdm_buf_str(&translation.out), options, ret_reason);
 }
 
@@ -423,6 +426,7 @@ struct kdm_regexp *kdm_regexp_re2(struct kdm_arena *arena, struct kdm_str patter
     const char *reason =
         pattern.len > MAX_PATTERN ? "it is longer than 1000 bytes" : beyond_re2(pattern);
     uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
+    struct kdm_buf found;
 
     if (reason != NULL) {
         *ret_reason = kdm_str_of(reason);
@@ -433,13 +437,21 @@ struct kdm_regexp *kdm_regexp_re2(struct kdm_arena *arena, struct kdm_str patter
                    : flags.ptr[i] == 'm' ? PCRE2_MULTILINE
                    : flags.ptr[i] == 's' ? PCRE2_DOTALL
                                          : 0;
-    return compile(arena, pattern, options, ret_reason);
+    /* By itself first: in the group below, "a)(b" would become valid. */
+    if (compile(arena, pattern, options, ret_reason) == NULL)
+        return NULL;
+    kdm_buf_init(&found, arena, pattern.len + 16);
+    kdm_buf_lit(&found, "(?s:.*)(?:");
+    kdm_buf_put(&found, pattern);
+    kdm_buf_char(&found, ')');
+    return compile(arena, kdm_buf_str(&found), options | PCRE2_ANCHORED, ret_reason);
 }
 
 enum kdm_regexp_result kdm_regexp_match(struct kdm_regexp *regexp, struct kdm_str text)
 {
-    int result = pcre2_match(regexp->code, (PCRE2_SPTR)(text.len == 0 ? "" : text.ptr), text.len, 0,
-                             PCRE2_NO_UTF_CHECK, regexp->data, regexp->context);
+    int result = pcre2_dfa_match(regexp->code, (PCRE2_SPTR)(text.len == 0 ? "" : text.ptr),
+                                 text.len, 0, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, regexp->data,
+                                 regexp->context, regexp->workspace, WORKSPACE);
 
     if (result >= 0)
         return KDM_REGEXP_YES;

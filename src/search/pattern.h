@@ -1,6 +1,7 @@
 /* pattern.h - wildcards and regular expressions with bounded work.
- * A wildcard is matched in time text x pattern at worst. Regular expressions run on PCRE2 under
- * match and depth limits; reaching one is told to the caller, never taken for "no match".
+ * A wildcard is matched in time text x pattern at worst. Regular expressions run on PCRE2's
+ * automaton, which reads a text once whatever the expression; one that needs too many states is
+ * told to the caller, never taken for "no match".
  */
 #ifndef KDM_SEARCH_PATTERN_H
 #define KDM_SEARCH_PATTERN_H

@@ -232,8 +232,9 @@ struct kdm_query *kdm_search_query(struct kdm_arena *arena, const struct kdm_map
     return check_scripts(&parser, NULL, query) ? parse_query(&parser, query, lang) : NULL;
 }
 
-bool kdm_search_matches(const struct kdm_query *query, struct kdm_arena *scratch, struct kdm_str id,
-                        struct kdm_val source, float *ret_score, struct kdm_failure *ret_failure)
+bool kdm_search_matches(const struct kdm_query *query, struct kdm_arena *arena,
+                        struct kdm_arena *scratch, struct kdm_str id, struct kdm_val source,
+                        float *ret_score, struct kdm_failure *ret_failure)
 {
     struct kdm_query_document document = { .id = id, .source = source };
     const struct kdm_query *too_costly = NULL;
@@ -243,7 +244,7 @@ bool kdm_search_matches(const struct kdm_query *query, struct kdm_arena *scratch
     if (too_costly == NULL)
         return matched;
     kdm_failure_set(
-        ret_failure, scratch, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+        ret_failure, arena, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
         KDM_PROPS(KDM_STR("[regexp] the expression takes too many steps on a document")));
     return false;
 }

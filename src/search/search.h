@@ -69,11 +69,12 @@ struct kdm_query *kdm_search_query(struct kdm_arena *arena, const struct kdm_map
                                    struct kdm_val query, enum kdm_search_lang lang, int64_t now_ms,
                                    struct kdm_failure *ret_failure);
 
-/* Does the document match? false with *ret_failure filled (its err is KDM_OK otherwise) when a
- * regular expression costs too much: the search is to be given up. `scratch` may be reset
- * afterwards. */
-bool kdm_search_matches(const struct kdm_query *query, struct kdm_arena *scratch, struct kdm_str id,
-                        struct kdm_val source, float *ret_score, struct kdm_failure *ret_failure);
+/* Does the document match? false with *ret_failure filled (its err is KDM_OK otherwise; its texts
+ * are in `arena`) when a regular expression costs too much: the search is to be given up. `scratch`
+ * may be reset afterwards. *ret_score may be NULL; see kdm_query_match(). */
+bool kdm_search_matches(const struct kdm_query *query, struct kdm_arena *arena,
+                        struct kdm_arena *scratch, struct kdm_str id, struct kdm_val source,
+                        float *ret_score, struct kdm_failure *ret_failure);
 
 /* A document that matched. */
 struct kdm_hit {

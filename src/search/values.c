@@ -60,7 +60,7 @@ bool kdm_field_values(struct kdm_arena *scratch, const struct kdm_field *field,
 {
     size_t skip = nested == NULL ? 0 : nested->path.len + 1;
 
-    if (field->nested != nested)
+    if (field->nested != nested && (nested != NULL || !field->nested->in_root))
         return false;
     for (uint32_t i = 0; i < field->source_count; i++) {
         struct kdm_str path = field->sources[i];

@@ -181,6 +181,9 @@ static void build_object(struct kdm_arena *arena, struct kdm_field *field,
     if (kdm_dynamic_find(kdm_val_get(definition, KDM_STR("dynamic")), &dynamic))
         field->dynamic = (uint8_t)dynamic;
     field->enabled = flag(definition, KDM_STR("enabled"), true);
+    field->in_root = flag(definition, KDM_STR("include_in_root"), false)
+                     || (flag(definition, KDM_STR("include_in_parent"), false)
+                         && (field->nested == NULL || field->nested->in_root));
     build_children(arena, field, kdm_val_get(definition, KDM_STR("properties")), false);
 }
 

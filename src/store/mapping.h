@@ -61,6 +61,7 @@ struct kdm_field {
     uint8_t analyzer;        /* enum kdm_analyzer, of text */
     uint8_t search_analyzer; /* the same for queries */
     bool enabled;            /* objects: false when nothing below is looked at */
+    bool in_root;            /* nested objects: their fields are the document's own too */
     bool indexed;            /* false: can't be searched */
     bool doc_values;         /* false: can't be sorted by */
     bool ignore_malformed;   /* a value that can't be read is stored and not searchable */

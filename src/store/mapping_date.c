@@ -104,7 +104,7 @@ static bool take_fraction(struct reader *reader, size_t least, size_t most)
 {
     static const int scale[] = { 0, 100, 10, 1 };
     size_t start = reader->t, len, used;
-    int ignored, ms;
+    int ignored, ms = 0;
 
     if (!take_digits(reader, least, most, &ignored))
         return false;

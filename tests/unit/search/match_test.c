@@ -24,7 +24,8 @@ static struct kdm_mapping *mapping;
     "\"short\":{\"type\":\"keyword\",\"ignore_above\":3},\"off\":{\"type\":\"object\","            \
     "\"enabled\":false},\"nul\":{\"type\":\"keyword\",\"null_value\":\"NONE\"},"                   \
     "\"hidden\":{\"type\":\"keyword\",\"index\":false},"                                           \
-    "\"also\":{\"type\":\"alias\",\"path\":\"age\"}}}"
+    "\"also\":{\"type\":\"alias\",\"path\":\"age\"},\"m\":{\"type\":\"nested\",\"include_in_"      \
+    "root\":true,\"properties\":{\"k\":{\"type\":\"keyword\"}}}}}"
 
 static const struct {
     const char *id, *source;
@@ -38,13 +39,14 @@ static const struct {
       "\"v\":1},"
       "{\"k\":\"q\",\"v\":2}],\"flat\":{\"c\":{\"d\":\"deep\"}},\"low\":\"ABC\",\"short\":\"abcd\","
       "\"_kuzzle_info\":{\"author\":\"me\",\"createdAt\":1000}}" },
-    { "b", "{\"name\":\"Bob\",\"about\":\"A lazy dog, brown "
-           "too\",\"age\":\"41\",\"big\":9007199254740992,"
-           "\"ratio\":2,\"born\":643000000000,\"ok\":\"false\",\"ip\":\"10.0.1.2\",\"where\":[3."
-           "8767,43.6108],"
-           "\"tags\":\"green\",\"o\":[{\"x\":\"1\",\"y\":5},{\"x\":\"2\",\"y\":6}],\"n\":{\"k\":"
-           "\"p\",\"v\":2},"
-           "\"short\":\"abc\",\"off\":{\"z\":1},\"nul\":null,\"un\":\"mapped\"}" },
+    { "b",
+      "{\"name\":\"Bob\",\"about\":\"A lazy dog, brown "
+      "too\",\"age\":\"41\",\"big\":9007199254740992,"
+      "\"ratio\":2,\"born\":643000000000,\"ok\":\"false\",\"ip\":\"10.0.1.2\",\"where\":[3."
+      "8767,43.6108],"
+      "\"tags\":\"green\",\"o\":[{\"x\":\"1\",\"y\":5},{\"x\":\"2\",\"y\":6}],\"n\":{\"k\":"
+      "\"p\",\"v\":2},"
+      "\"short\":\"abc\",\"off\":{\"z\":1},\"m\":[{\"k\":\"r\"}],\"nul\":null,\"un\":\"mapped\"}" },
     { "c",
       "{\"name\":\"\",\"about\":[\"one two\",\"three four\"],\"age\":null,\"tags\":[],\"born\":"
       "\"2020-02-29T12:00:00Z\",\"where\":\"0,90\",\"o.x\":\"3\",\"low\":\"abc\",\"ip\":\"::1\"}" },
@@ -88,7 +90,8 @@ static const char *found(const struct kdm_query *query)
         struct kdm_val source = kdm_json_parse(&scratch, kdm_str_of(documents[i].source));
         struct kdm_failure costly;
 
-        if (kdm_search_matches(query, &scratch, kdm_str_of(documents[i].id), source, NULL, &costly))
+        if (kdm_search_matches(query, &arena, &scratch, kdm_str_of(documents[i].id), source, NULL,
+                               &costly))
             ids[count++] = documents[i].id[0];
         ck_assert_int_eq(costly.err, KDM_OK);
         kdm_arena_reset(&scratch);
@@ -323,6 +326,8 @@ START_TEST(clauses_combine)
         { "{\"nested\":{\"path\":\"n\",\"query\":{\"match_all\":{}}}}", "ab" },
         { "{\"nested\":{\"path\":\"n\",\"query\":{\"term\":{\"name\":\"Bob\"}}}}", "" },
         { "{\"term\":{\"n.k\":\"p\"}}", "" },
+        { "{\"term\":{\"m.k\":\"r\"}}", "b" },
+        { "{\"nested\":{\"path\":\"m\",\"query\":{\"term\":{\"m.k\":\"r\"}}}}", "b" },
         { "{\"bool\":{\"must\":[{\"term\":{\"o.x\":\"1\"}},{\"term\":{\"o.y\":6}}]}}", "b" },
         { "{\"nested\":{\"path\":\"zz\",\"ignore_unmapped\":true,\"query\":{\"match_all\":{}}}}",
           "" },
@@ -531,12 +536,16 @@ START_TEST(work_is_bounded)
     source = kdm_json_parse(&arena, kdm_buf_str(&long_text));
     query = parsed("{\"regexp\":{\"name\":\"(a*)*(a*)*(a*)*(a|aa)*b\"}}", KDM_LANG_ELASTICSEARCH);
     ck_assert(query != NULL);
-    ck_assert(!kdm_search_matches(query, &scratch, KDM_STR("x"), source, NULL, &costly));
+    ck_assert(!kdm_search_matches(query, &arena, &scratch, KDM_STR("x"), source, NULL, &costly));
+    ck_assert_int_eq(costly.err, KDM_OK);
+    query = parsed("{\"regexp\":{\"name\":\"(a?){1000}(a?){1000}b\"}}", KDM_LANG_ELASTICSEARCH);
+    ck_assert(query != NULL);
+    ck_assert(!kdm_search_matches(query, &arena, &scratch, KDM_STR("x"), source, NULL, &costly));
     ck_assert_int_eq(costly.err, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST);
     query = parsed("{\"wildcard\":{\"name\":\"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b\"}}",
                    KDM_LANG_ELASTICSEARCH);
     ck_assert(query != NULL);
-    ck_assert(!kdm_search_matches(query, &scratch, KDM_STR("x"), source, NULL, &costly));
+    ck_assert(!kdm_search_matches(query, &arena, &scratch, KDM_STR("x"), source, NULL, &costly));
     ck_assert_int_eq(costly.err, KDM_OK);
 }
 END_TEST
@@ -551,7 +560,7 @@ START_TEST(scores_count_what_matched)
     struct kdm_val source = kdm_json_parse(&arena, kdm_str_of(documents[0].source));
     float score = 0;
 
-    ck_assert(kdm_search_matches(query, &scratch, KDM_STR("a"), source, &score, &failure));
+    ck_assert(kdm_search_matches(query, &arena, &scratch, KDM_STR("a"), source, &score, &failure));
     ck_assert_double_eq_tol(score, 4.5, 1e-6);
 }
 END_TEST
@@ -607,7 +616,7 @@ START_TEST(random_queries_never_break_it)
                 if (query != NULL)
                     for (size_t d = 0; d < DOCUMENTS; d++)
                         kdm_search_matches(
-                            query, &scratch, kdm_str_of(documents[d].id),
+                            query, &arena, &scratch, kdm_str_of(documents[d].id),
                             kdm_json_parse(&scratch, kdm_str_of(documents[d].source)), NULL,
                             &failure);
             }

@@ -62,7 +62,8 @@ static const char *page_of(const char *body, int64_t from, int64_t size)
         struct kdm_hit *hit = &hits[count];
 
         *hit = (struct kdm_hit){ .id = kdm_str_of(documents[i].id) };
-        if (!kdm_search_matches(search->query, &scratch, hit->id, source, &hit->score, &failure))
+        if (!kdm_search_matches(search->query, &arena, &scratch, hit->id, source, &hit->score,
+                                &failure))
             continue;
         kdm_search_values(search, &arena, &scratch, source, hit);
         count++;
