@@ -105,7 +105,8 @@ describe('documents', () => {
 
         test('content comes back as it was sent', async () => {
           const body = {
-            text: 'a "quoted" \\ back\nslash \u0001 ü 漢 😀', nul: 'a\u0000b', deep: { list: [1, [2, { x: null }]] },
+            text: 'a "quoted" \\ back\nslash \u0001 ü 漢 😀', nul: 'a\u0000b',
+            deep: { list: [1, [2, { x: null }]] },
             tiny: 0.1, big: 9007199254740991, negative: -0.5, yes: true, no: false, nothing: null, empty: {}, none: [],
             __proto__x: 1, 'dotted.name': 1, '': 'no name',
           };
@@ -114,7 +115,8 @@ describe('documents', () => {
         });
 
         test('ids may hold anything that is text', async () => {
-          for (const id of ['a/b', 'ü 漢😀', '%2F', 'x?y=z&w', '{tag}', '__proto__', '*', 'a\tb', 'é'.repeat(256)]) {
+          const ids = ['a/b', 'ü 漢😀', '%2F', 'x?y=z&w', '{tag}', '__proto__', '*', 'a\tb', 'é'.repeat(256)];
+          for (const id of ids) {
             const made = await asker.result(in_('create', { _id: id, body: { id } }));
             assert.equal(made._id, id);
             assert.equal((await asker.result(in_('get', { _id: id })))._source.id, id);
@@ -123,7 +125,8 @@ describe('documents', () => {
         });
 
         test('an id of more than 512 bytes is refused', () =>
-          asker.fails(in_('create', { _id: 'x'.repeat(513), body: {} }), 400, 'services.storage.unexpected_bad_request'));
+          asker.fails(in_('create', { _id: 'x'.repeat(513), body: {} }), 400,
+            'services.storage.unexpected_bad_request'));
 
         test('_search is no id', () =>
           asker.fails(in_('get', { _id: '_search' }), 400, 'services.storage.search_as_an_id'));
@@ -300,7 +303,8 @@ describe('documents', () => {
 
         test('deleteFields takes paths away and knows nothing of missing ones', async () => {
           const made = await kuzzle.document.create(index, collection, { a: 1, b: { c: 2, d: 3 }, e: 4 }, 'df');
-          const left = await kuzzle.document.deleteFields(index, collection, 'df', ['a', 'b.c', 'no.such'], { source: true });
+          const left = await kuzzle.document.deleteFields(index, collection, 'df', ['a', 'b.c', 'no.such'],
+            { source: true });
           assert.equal(left._version, 2);
           assert.deepEqual(own(left._source), { b: { d: 3 }, e: 4 });
           assertUpdated(left._source._kuzzle_info, made._source._kuzzle_info);
@@ -312,8 +316,8 @@ describe('documents', () => {
 
         test('_kuzzle_info can not be deleted', async () => {
           const made = await kuzzle.document.create(index, collection, { a: 1 }, 'df2');
-          const left = await asker.result(
-            in_('deleteFields', { _id: 'df2', source: true, body: { fields: ['_kuzzle_info', '_kuzzle_info.author'] } }));
+          const fields = ['_kuzzle_info', '_kuzzle_info.author'];
+          const left = await asker.result(in_('deleteFields', { _id: 'df2', source: true, body: { fields } }));
           assertUpdated(left._source._kuzzle_info, made._source._kuzzle_info);
         });
       });
@@ -525,14 +529,17 @@ describe('documents', () => {
             in_('mUpdate', items([{ _id: 'tw', body: { b: 1 } }, { _id: 'tw', body: { c: 1 } }])));
           assert.equal(changed.successes.length, 2);
           assert.deepEqual(own((await kuzzle.document.get(index, collection, 'tw'))._source), { a: 2, b: 1, c: 1 });
-          await asker.result(in_('mUpsert', items([{ _id: 'tw2', changes: { b: 1 } }, { _id: 'tw2', changes: { c: 1 } }])));
+          await asker.result(
+            in_('mUpsert', items([{ _id: 'tw2', changes: { b: 1 } }, { _id: 'tw2', changes: { c: 1 } }])));
           assert.deepEqual(own((await kuzzle.document.get(index, collection, 'tw2'))._source), { b: 1, c: 1 });
         });
 
         test('a dynamic mapping grows item by item', async () => {
           const dynamic = await newCollection(kuzzle, { mappings: { dynamic: 'true' } });
           const { successes, errors } = await asker.result({
-            ...in_('mCreate', items([{ _id: '1', body: { n: 1 } }, { _id: '2', body: { n: 'x' } }, { _id: '3', body: { t: true } }])),
+            ...in_('mCreate', items([
+              { _id: '1', body: { n: 1 } }, { _id: '2', body: { n: 'x' } }, { _id: '3', body: { t: true } },
+            ])),
             collection: dynamic,
           });
           assert.deepEqual(successes.map(({ _id }) => _id), ['1', '3']);
@@ -545,7 +552,8 @@ describe('documents', () => {
 
       describe('what every action asks for', () => {
         const bodies = {
-          create: {}, createOrReplace: {}, replace: {}, update: {}, upsert: { changes: {} }, deleteFields: { fields: [] },
+          create: {}, createOrReplace: {}, replace: {}, update: {}, upsert: { changes: {} },
+          deleteFields: { fields: [] },
           mCreate: { documents: [] }, mCreateOrReplace: { documents: [] }, mReplace: { documents: [] },
           mUpdate: { documents: [] }, mUpsert: { documents: [] }, mDelete: { ids: [] }, mGet: { ids: [] },
           mExists: { ids: [] }, get: undefined, exists: undefined, delete: undefined,
@@ -603,7 +611,8 @@ describe('documents', () => {
       await kuzzle.document.create(index, collection, {}, 'one');
       const done = await Promise.all(
         Array.from({ length: 100 }, (_, i) => kuzzle.document.update(index, collection, 'one', { [`f${i}`]: i })));
-      assert.deepEqual(done.map(({ _version }) => _version).sort((a, b) => a - b), Array.from({ length: 100 }, (_, i) => i + 2));
+      assert.deepEqual(done.map(({ _version }) => _version).sort((a, b) => a - b),
+        Array.from({ length: 100 }, (_, i) => i + 2));
       const { _source, _version } = await kuzzle.document.get(index, collection, 'one');
       assert.equal(Object.keys(own(_source)).length, 100);
       assert.equal(_version, 101);

@@ -1,0 +1,253 @@
+// document-search.test.mjs - document:search and document:count, over both protocols.
+// What each clause means is tested where it is evaluated (tests/unit/search); here it is the request and the reply.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from './lib/test.mjs';
+import { connectAsker } from './lib/ask.mjs';
+import { request } from './lib/http.mjs';
+import { connectSdk, protocolNames } from './lib/sdk.mjs';
+import { startServer } from './lib/server.mjs';
+
+const index = 'shop';
+const mappings = {
+  properties: {
+    name: { type: 'text', fields: { raw: { type: 'keyword' } } },
+    color: { type: 'keyword' },
+    price: { type: 'float' },
+    stock: { properties: { count: { type: 'integer' } } },
+  },
+};
+const things = {
+  chair: { name: 'a red chair', color: 'red', price: 10.5, stock: { count: 1 } },
+  table: { name: 'a red table', color: 'red', price: 99, stock: { count: 0 } },
+  lamp: { name: 'one green lamp', color: 'green', price: 5 },
+  book: { name: 'a book', color: 'blue', price: 7, unmapped: 'x' },
+};
+let server;
+
+const ids = ({ hits }) => hits.map(({ _id }) => _id);
+
+describe('searching', () => {
+  before(async () => {
+    server = await startServer();
+    const kuzzle = await connectSdk(server);
+    await kuzzle.collection.create(index, 'things', { mappings });
+    await kuzzle.collection.create(index, 'more', { mappings });
+    await kuzzle.collection.create(index, 'none', { mappings });
+    for (const [id, body] of Object.entries(things)) await kuzzle.document.create(index, 'things', body, id);
+    await kuzzle.document.create(index, 'more', { name: 'a sofa', color: 'red', price: 300 }, 'sofa');
+    kuzzle.disconnect();
+  });
+  after(() => server.stop());
+
+  for (const protocol of protocolNames) {
+    describe(`over ${protocol}`, () => {
+      let kuzzle;
+      let asker;
+
+      before(async () => {
+        kuzzle = await connectSdk(server, protocol);
+        asker = await connectAsker(server, protocol);
+      });
+      after(async () => {
+        kuzzle.disconnect();
+        await asker.close();
+      });
+
+      const search = (body, options) => kuzzle.document.search(index, 'things', body, options);
+      const on = (more) => ({ controller: 'document', action: 'search', index, collection: 'things', ...more });
+
+      test('without a query everything is found', async () => {
+        for (const body of [undefined, {}, { query: {} }, { query: { match_all: {} } }]) {
+          const { hits, total } = await asker.result(on({ body }));
+          assert.equal(total, 4);
+          assert.deepEqual(hits.map(({ _id }) => _id).sort(), Object.keys(things).sort());
+        }
+      });
+
+      test('a hit is told with where it comes from', async () => {
+        const { hits } = await asker.result(on({ body: { query: { ids: { values: ['lamp'] } } } }));
+        const [{ _source: { _kuzzle_info: info, ...source }, ...hit }] = hits;
+        assert.equal(info.author, '-1');
+        assert.deepEqual(source, things.lamp);
+        assert.deepEqual(hit, { _id: 'lamp', _score: 1, index, collection: 'things' });
+      });
+
+      test('a write is found at once', async () => {
+        await kuzzle.document.create(index, 'none', { color: 'white' }, 'now');
+        assert.equal(await kuzzle.document.count(index, 'none', { query: { term: { color: 'white' } } }), 1);
+        await kuzzle.document.delete(index, 'none', 'now');
+        assert.equal(await kuzzle.document.count(index, 'none'), 0);
+      });
+
+      test('queries of many kinds', async () => {
+        const cases = [
+          [{ term: { color: 'red' } }, ['chair', 'table']],
+          [{ terms: { color: ['green', 'blue'] } }, ['book', 'lamp']],
+          [{ range: { price: { gt: 5, lte: 10.5 } } }, ['book', 'chair']],
+          [{ match: { name: 'RED lamp' } }, ['chair', 'lamp', 'table']],
+          [{ match: { name: { query: 'red chair', operator: 'and' } } }, ['chair']],
+          [{ match_phrase_prefix: { name: 'a re' } }, ['chair', 'table']],
+          [{ exists: { field: 'stock.count' } }, ['chair', 'table']],
+          [{ regexp: { color: '.*[eE][dD].*' } }, ['chair', 'table']],
+          [{ wildcard: { 'name.raw': '*book' } }, ['book']],
+          [{ prefix: { color: 'gr' } }, ['lamp']],
+          [{ match: { _id: 'lamp' } }, ['lamp']],
+          [{ term: { unmapped: 'x' } }, []],
+          [{ multi_match: { query: 'red', type: 'phrase_prefix', fields: ['*'] } }, ['chair', 'table']],
+          [{ bool: { must: [{ term: { color: 'red' } }], must_not: { range: { price: { lt: 50 } } } } }, ['table']],
+          [{ bool: { should: [{ term: { color: 'blue' } }, { term: { color: 'green' } }] } }, ['book', 'lamp']],
+        ];
+        for (const [query, expected] of cases) {
+          const found = await search({ query });
+          assert.deepEqual(ids(found).sort(), expected, JSON.stringify(query));
+          assert.equal(found.total, expected.length);
+          assert.equal(await kuzzle.document.count(index, 'things', { query }), expected.length);
+        }
+      });
+
+      test('Koncorde filters', async () => {
+        const cases = [
+          [{ equals: { color: 'red' } }, ['chair', 'table']],
+          [{ and: [{ in: { color: ['red', 'blue'] } }, { range: { price: { gte: 10 } } }] }, ['chair', 'table']],
+          [{ not: { exists: 'stock.count' } }, ['book', 'lamp']],
+          [{}, ['book', 'chair', 'lamp', 'table']],
+        ];
+        for (const [query, expected] of cases) {
+          const found = await search({ query }, { lang: 'koncorde' });
+          assert.deepEqual(ids(found).sort(), expected, JSON.stringify(query));
+        }
+        await asker.fails(on({ lang: 'koncorde', body: { query: { bool: {} } } }), 400,
+          'api.assert.koncorde_restricted_keyword');
+        await asker.fails(on({ lang: 'latin', body: {} }), 400, 'api.assert.invalid_argument');
+      });
+
+      test('order, page and search_after', async () => {
+        const sort = [{ price: 'desc' }, '_id'];
+        const { hits } = await asker.result(on({ body: { sort } }));
+        assert.deepEqual(hits.map(({ _id }) => _id), ['table', 'chair', 'book', 'lamp']);
+        assert.ok(hits.every(({ _score }) => _score === null));
+        assert.deepEqual(ids(await search({ sort }, { from: 1, size: 2 })), ['chair', 'book']);
+        assert.deepEqual(ids(await search({ sort, search_after: [10.5, 'chair'] })), ['book', 'lamp']);
+        assert.deepEqual(ids(await search({ sort: { color: 'asc' }, size: 1 })), ['book']);
+        const last = await asker.result(on({ from: 4, body: { sort } }));
+        assert.deepEqual([last.hits, last.total], [[], 4]);
+        const none = await asker.result(on({ size: 0, body: { sort } }));
+        assert.deepEqual([none.hits, none.total], [[], 4]);
+      });
+
+      test('the SDK reads page after page', async () => {
+        for (const body of [{ sort: [{ price: 'asc' }, '_id'] }, {}]) {
+          const seen = [];
+          let page = await search(body, { size: 3 });
+          while (page) {
+            seen.push(...ids(page));
+            page = await page.next();
+          }
+          assert.deepEqual(seen.sort(), Object.keys(things).sort());
+        }
+      });
+
+      test('what the console sends: sorted by a field some lack', async () => {
+        const { total } = await search({ query: {}, sort: { '_kuzzle_info.createdAt': 'desc' } });
+        assert.equal(total, 4);
+        assert.equal((await search({ query: {}, sort: [] })).total, 4);
+      });
+
+      test('parts of the source', async () => {
+        const one = { ids: { values: ['chair'] } };
+        const source = async (more) => (await asker.result(on({ body: { query: one, ...more } }))).hits[0]._source;
+        assert.deepEqual(await source({ _source: ['price', 'stock.*'] }), { price: 10.5, stock: { count: 1 } });
+        assert.deepEqual(await source({ _source: { includes: ['stock', 'color'], excludes: ['stock.count'] } }),
+          { color: 'red', stock: {} });
+        assert.equal(await source({ _source: false }), undefined);
+      });
+
+      test('several collections by targets', async () => {
+        const targets = [{ index, collections: ['things', 'more'] }, { index, collections: ['none', 'more'] }];
+        const body = { query: { term: { color: 'red' } }, sort: [{ price: 'asc' }] };
+        const { hits, total } = await asker.result({ controller: 'document', action: 'search', targets, body });
+        assert.deepEqual(hits.map(({ _id, collection }) => [_id, collection]),
+          [['chair', 'things'], ['table', 'things'], ['sofa', 'more']]);
+        assert.equal(total, 3);
+      });
+
+      test('targets that are none', async () => {
+        const fails = (targets, ...expected) =>
+          asker.fails({ controller: 'document', action: 'search', targets }, ...expected);
+        await fails([], 400, 'api.assert.empty_argument');
+        await fails([{ index }], 400, 'api.assert.missing_argument');
+        await fails([{ collections: ['x'] }], 400, 'api.assert.missing_argument');
+        await fails([{ index, collections: [] }], 400, 'api.assert.empty_argument');
+        await fails([{ index, collections: 'x' }], 400, 'api.assert.invalid_type');
+        await fails([{ index: 3, collections: ['x'] }], 400, 'api.assert.invalid_type');
+        await fails([7], 400, 'api.assert.invalid_type');
+        await fails([{ index, collections: ['nothing'] }], 412, 'services.storage.unknown_collection');
+        await fails([{ index: 'nowhere', collections: ['x'] }], 412, 'services.storage.unknown_index');
+        await fails([{ index: '%kdm', collections: ['x'] }], 412, 'services.storage.unknown_index');
+        const error = await asker.fails(
+          { controller: 'document', action: 'search', targets: [{ index: 'a*', collections: ['x'] }] }, 400,
+          'services.storage.invalid_target_format');
+        assert.deepEqual(error.props, ['targets[0].index', 'a*']);
+        await asker.fails(on({ targets: [{ index, collections: ['x'] }] }), 400, 'api.assert.mutually_exclusive');
+      });
+
+      test('requests that can not be', async () => {
+        await asker.fails(on({ index: 'nowhere' }), 412, 'services.storage.unknown_index');
+        await asker.fails(on({ collection: 'nothing' }), 412, 'services.storage.unknown_collection');
+        await asker.fails({ controller: 'document', action: 'search' }, 400, 'api.assert.missing_argument');
+        for (const names of [{ index: 'a,b' }, { index: '_all' }, { collection: '*' }])
+          await asker.fails(on(names), 400, 'services.storage.invalid_multi_index_collection_usage');
+        await asker.fails(on({ body: { nonsense: 1 } }), 400, 'services.storage.invalid_search_query');
+        await asker.fails(on({ body: { query: { nonsense: {} } } }), 400, 'services.storage.unknown_query_keyword');
+        await asker.fails(on({ body: { query: { term: {} } } }), 400, 'services.storage.unexpected_bad_request');
+        await asker.fails(on({ body: { query: { script: { source: 'x' } } } }), 400,
+          'services.storage.invalid_query_keyword');
+        await asker.fails(on({ body: { sort: [{ nowhere: 'asc' }] } }), 400, 'services.storage.unexpected_bad_request');
+        await asker.fails(on({ size: 10001 }), 413, 'services.storage.get_limit_exceeded');
+        await asker.fails(on({ from: 9999, size: 2 }), 400, 'services.storage.unexpected_bad_request');
+        await asker.fails(on({ scroll: '2m' }), 400, 'services.storage.scroll_duration_too_great');
+        await asker.fails(on({ scroll: 'long' }), 400, 'api.assert.invalid_argument');
+        await asker.fails(on({ from: 'x' }), 400, 'api.assert.invalid_type');
+      });
+
+      test('a first page that could not be continued is refused', () =>
+        asker.fails(on({ scroll: '10s' }), 501, 'api.process.not_implemented'));
+
+      test('count takes a query and nothing else', async () => {
+        const count = (more) => ({ controller: 'document', action: 'count', index, collection: 'things', ...more });
+        assert.deepEqual(await asker.result(count()), { count: 4 });
+        assert.deepEqual(await asker.result(count({ body: {} })), { count: 4 });
+        assert.deepEqual(
+          await asker.result(count({ lang: 'koncorde', body: { query: { equals: { color: 'red' } } } })), { count: 2 });
+        await asker.fails(count({ body: { nonsense: 1 } }), 400, 'services.storage.invalid_search_query');
+        await asker.fails(count({ body: { query: { nonsense: {} } } }), 400, 'services.storage.unknown_query_keyword');
+        await asker.fails(count({ body: { query: 3 } }), 400, 'api.assert.invalid_type');
+        await asker.fails(count({ index: 'nowhere' }), 412, 'services.storage.unknown_index');
+        await asker.fails(count({ collection: 'nothing' }), 412, 'services.storage.unknown_collection');
+      });
+    });
+  }
+
+  test('GET with searchBody, as curl would ask', async () => {
+    const searchBody = JSON.stringify({ query: { term: { color: 'red' } }, sort: ['price'] });
+    const { body } = await request(server, `/${index}/things/_search`, { query: { searchBody, size: 1 } });
+    assert.deepEqual(ids(body.result), ['chair']);
+    assert.equal(body.result.total, 2);
+  });
+
+  test('a thousand documents are searched and counted', async () => {
+    const kuzzle = await connectSdk(server);
+    await kuzzle.collection.create(index, 'many', { mappings });
+    for (let i = 0; i < 1000; i += 200)
+      await kuzzle.document.mCreate(index, 'many',
+        Array.from({ length: 200 }, (_, k) => i + k)
+          .map((n) => ({ _id: `n${n}`, body: { price: n, color: `c${n % 7}` } })));
+    const found = await kuzzle.document.search(index, 'many',
+      { query: { term: { color: 'c3' } }, sort: [{ price: 'desc' }] }, { size: 2 });
+    assert.equal(found.total, 143);
+    assert.deepEqual(ids(found), ['n997', 'n990']);
+    assert.equal(await kuzzle.document.count(index, 'many', {}), 1000);
+    kuzzle.disconnect();
+  });
+});
