@@ -80,7 +80,7 @@ static void expect_doc(struct node *at, const char *id, const char *expected)
 {
     struct run run;
 
-    run_now(&run, at, &loop, read_doc, (void *)id);
+    run_now(&run, at, &loop, read_doc, id);
     ck_assert_msg(run.err == KDM_OK, "%s", run.message);
     ck_assert_str_eq(run.result, expected);
 }

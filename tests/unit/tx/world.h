@@ -75,7 +75,7 @@ static enum kdm_outcome run_fn(struct kdm_tx *tx, void *ctx)
     return run->fn(tx, run->ctx);
 }
 
-UNUSED_FN void run_begin_in(struct run *run, struct node *node, kdm_tx_fn *fn, void *ctx, int timeout_ms,
+UNUSED_FN void run_begin_in(struct run *run, struct node *node, kdm_tx_fn *fn, const void *ctx, int timeout_ms,
                             struct kdm_tx *parent)
 {
     struct kdm_tx_start start = { .arena = &run->arena,
@@ -88,7 +88,7 @@ UNUSED_FN void run_begin_in(struct run *run, struct node *node, kdm_tx_fn *fn, v
     memset(run, 0, sizeof(*run));
     kdm_arena_init(&run->arena, 4096);
     run->fn = fn;
-    run->ctx = ctx;
+    run->ctx = (void *)ctx; /* what a test gives it is only read */
     start.origin.kuid = KDM_STR("-1");
     start.origin.controller = KDM_STR("document");
     start.origin.action = KDM_STR("test");
@@ -97,7 +97,7 @@ UNUSED_FN void run_begin_in(struct run *run, struct node *node, kdm_tx_fn *fn, v
     run->tx = kdm_tx_run(node->engine, &start);
 }
 
-UNUSED_FN void run_begin(struct run *run, struct node *node, kdm_tx_fn *fn, void *ctx)
+UNUSED_FN void run_begin(struct run *run, struct node *node, kdm_tx_fn *fn, const void *ctx)
 {
     run_begin_in(run, node, fn, ctx, 10000, NULL);
 }
@@ -111,7 +111,7 @@ UNUSED_FN void run_end(struct run *run, uv_loop_t *loop)
 }
 
 /* Runs it and waits. */
-UNUSED_FN void run_now(struct run *run, struct node *node, uv_loop_t *loop, kdm_tx_fn *fn, void *ctx)
+UNUSED_FN void run_now(struct run *run, struct node *node, uv_loop_t *loop, kdm_tx_fn *fn, const void *ctx)
 {
     run_begin(run, node, fn, ctx);
     run_end(run, loop);
