@@ -28,12 +28,8 @@
 -- a connection that was given up.
 local call = redis.call
 local SIZE = { ['?'] = 5, w = 11, x = 11, i = 3, I = 2, c = 4, C = 3, T = 4, j = 5 }
-local WRITES = { w = true, x = true, i = true, I = true, c = true, C = true, T = true, j = true }
-local CATALOGUE = { i = true, I = true, c = true, C = true, T = true }
-local USES = {
-    x = { 'HDEL' }, i = { 'PERSIST' }, C = { 'HDEL', 'UNLINK' }, T = { 'UNLINK' }, j = { 'HDEL' },
-    I = { 'HDEL', 'UNLINK', 'PEXPIRE' },
-}
+-- Commands that operations use beside HSET.
+local USES = { x = 'HDEL', i = 'PERSIST', I = 'HDEL UNLINK PEXPIRE', C = 'HDEL UNLINK', T = 'UNLINK', j = 'HDEL' }
 local FEW = 4000 -- items of one answer; unpack() takes 8,000. The others show in the next try.
 local DELETED_FEED_MS = '600000' -- how long followers can read that an index was deleted
 local index_count, commit_field, commit_number = tonumber(ARGV[1]), ARGV[2], ARGV[3]
@@ -52,7 +48,7 @@ local function meets(expect, value)
 end
 
 -- Phase 1: read and check.
-local uses = { HSET = true, XADD = index_count > 1 or nil }
+local uses = ' HSET' .. (index_count > 1 and ' XADD' or '')
 local at = 5
 local sections, failed_fields, items, refused = {}, {}, {}, false
 for i = 1, index_count do
@@ -82,14 +78,11 @@ for i = 1, index_count do
     at = at + 1
     for o = 1, section.count do
         local op = ARGV[at]
-        if WRITES[op] then
+        if op ~= '?' then
             section.writes = true
         end
-        if CATALOGUE[op] then
-            section.catalogue = true
-        end
-        for _, command in ipairs(USES[op] or {}) do
-            uses[command] = true
+        if USES[op] and not string.find(uses, USES[op], 1, true) then
+            uses = uses .. ' ' .. USES[op]
         end
         if op == '?' or op == 'w' or op == 'x' then
             local value = call('HGET', KEYS[tonumber(ARGV[at + 2])], ARGV[at + 3])
@@ -109,19 +102,22 @@ for i = 1, index_count do
             if ARGV[at + 3] == '+' and not there then
                 failed_fields[#failed_fields + 1] = 'j'
             end
-        elseif op == 'i' or op == 'I' then
-            call('HEXISTS', KEYS[tonumber(ARGV[at + 1])], '')
-        end
-        if op == 'c' or op == 'C' or op == 'I' then
-            call('HEXISTS', KEYS[3 * i - 1], '')
-        end
-        if op == 'i' then
-            section.made = true
-        elseif (op == 'c' or op == 'I') and not section.made and call('HEXISTS', meta, 'i') == 0 then
-            failed_fields[#failed_fields + 1] = 'i'
-        end
-        if op == 'I' then
-            section.all = call('HGETALL', meta)
+        else
+            section.catalogue = true
+            if op == 'i' or op == 'I' then
+                call('HEXISTS', KEYS[tonumber(ARGV[at + 1])], '')
+            end
+            if op == 'c' or op == 'C' or op == 'I' then
+                call('HEXISTS', KEYS[3 * i - 1], '')
+            end
+            if op == 'i' then
+                section.made = true
+            elseif (op == 'c' or op == 'I') and not section.made and call('HEXISTS', meta, 'i') == 0 then
+                failed_fields[#failed_fields + 1] = 'i'
+            end
+            if op == 'I' then
+                section.all = call('HGETALL', meta)
+            end
         end
         at = at + SIZE[op]
     end
@@ -142,7 +138,7 @@ if refused or #failed_fields > 0 then
     return { '-', failed_fields, unpack(items) }
 end
 if redis.acl_check_cmd then -- Redis 7
-    for command in pairs(uses) do
+    for command in string.gmatch(uses, '%u+') do
         if not redis.acl_check_cmd(command, KEYS[1], '', '', '') then
             return redis.error_reply('NOPERM kdm: this user may not run ' .. command)
         end
