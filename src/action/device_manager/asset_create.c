@@ -1,0 +1,154 @@
+/* asset_create.c - a new asset of a model.
+ * The commit carries that engine and model are still what they were when the asset was made from them.
+ */
+#include "action/device_manager/asset.h"
+#include "action/device_manager/rules.h"
+#include "store/names.h"
+
+bool kdm_dm_home(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_dm_home *ret_home)
+{
+    struct kdm_str engine = kdm_args_str(args, KDM_ARG_ENGINE_ID);
+
+    kdm_tx_set_target(tx, engine, kdm_dm_collection_name(KDM_DM_ASSETS));
+    return kdm_dm_tenant_collection(tx, engine, KDM_DM_ASSETS, &ret_home->assets)
+           && kdm_dm_tenant_collection(tx, engine, KDM_DM_HISTORY, &ret_home->history);
+}
+
+struct kdm_str kdm_dm_asset_id(const struct kdm_args *args)
+{
+    struct kdm_str model = kdm_args_str(args, KDM_ARG_BODY_MODEL);
+    struct kdm_str reference = kdm_args_str(args, KDM_ARG_BODY_REFERENCE);
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, args->arena, model.len + reference.len + 1);
+    kdm_buf_put(&buf, model);
+    kdm_buf_char(&buf, '-');
+    kdm_buf_put(&buf, reference);
+    return kdm_buf_str(&buf);
+}
+
+bool kdm_dm_asset_additions(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_str additions)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_str inside;
+
+    if (kdm_str_none(additions))
+        return true;
+    inside = kdm_json_set_path(arena, kdm_json_parse(arena, KDM_STR("{}")), KDM_STR("properties.asset"), additions);
+    return kdm_source_extend_mapping(tx, home->assets, additions)
+           && kdm_source_extend_mapping(tx, home->history, inside);
+}
+
+/* Each slot of the model, without a value yet. */
+static void put_slots(struct kdm_buf *buf, struct kdm_arena *arena, const struct kdm_dm_model *model)
+{
+    struct kdm_str slots = KDM_STR("{}");
+    struct kdm_val_iter it;
+    struct kdm_val measure;
+
+    for (kdm_elements(&it, kdm_val_get(model->content, KDM_STR("measures"))); kdm_element_next(&it, &measure);) {
+        struct kdm_str name = kdm_val_str(arena, kdm_val_get(measure, KDM_STR("name")));
+
+        if (!kdm_str_none(name))
+            slots = kdm_json_set(arena, kdm_json_parse(arena, slots), name, KDM_STR("null"));
+    }
+    kdm_buf_put(buf, slots);
+}
+
+static struct kdm_str new_source(const struct kdm_args *args, const struct kdm_dm_model *model)
+{
+    struct kdm_val defaults = kdm_val_get(model->content, KDM_STR("defaultMetadata"));
+    struct kdm_val locales = kdm_val_get(model->content, KDM_STR("locales"));
+    struct kdm_arena *arena = args->arena;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, 512);
+    kdm_buf_lit(&buf, "{\"groups\":[],\"lastMeasuredAt\":null,\"linkedDevices\":[],\"measures\":");
+    put_slots(&buf, arena, model);
+    kdm_buf_lit(&buf, ",\"metadata\":");
+    kdm_buf_put(&buf, kdm_dm_metadata_created(arena, kdm_dm_model_mappings(model), defaults,
+                                              kdm_args_val(args, KDM_ARG_BODY_METADATA)));
+    kdm_buf_lit(&buf, ",\"model\":");
+    kdm_json_put_str(&buf, model->name);
+    kdm_buf_lit(&buf, ",\"modelLocales\":");
+    kdm_buf_put(&buf, kdm_val_type(locales) == KDM_JSON_OBJECT ? kdm_val_text(locales) : KDM_STR("{}"));
+    kdm_buf_lit(&buf, ",\"reference\":");
+    kdm_json_put_str(&buf, kdm_args_str(args, KDM_ARG_BODY_REFERENCE));
+    kdm_buf_lit(&buf, ",\"softTenant\":[]}");
+    return kdm_buf_str(&buf);
+}
+
+/* A new asset made ready to be stored; kept over replays. */
+struct ready {
+    struct kdm_str text, history, additions;
+};
+
+static struct ready *make_ready(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_str id,
+                                struct kdm_str source)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct ready *ready = kdm_arena_alloc(arena, sizeof(*ready));
+    struct kdm_val asset = kdm_json_parse(arena, source);
+    struct kdm_val metadata = kdm_val_get(asset, KDM_STR("metadata"));
+    int64_t now = kdm_tx_now(tx);
+    struct kdm_failure failure;
+
+    if (!kdm_doc_id_check(arena, id, &failure)
+        || !kdm_source_check(arena, home->assets, home->assets->mapping, asset, &ready->additions, &failure)) {
+        kdm_tx_fail_with(tx, &failure);
+        return NULL;
+    }
+    ready->text = kdm_tx_with_info(tx, asset, kdm_dm_info_created(tx, KDM_DM_USER, now));
+    ready->history = kdm_dm_history_entry(
+        tx, id, now, kdm_dm_metadata_event(arena, kdm_dm_paths(arena, metadata)), ready->text);
+    return ready;
+}
+
+/* NULL: wait, or it failed. */
+static struct ready *get_ready(struct kdm_tx *tx, const struct kdm_args *args, const struct kdm_dm_home *home,
+                               const struct kdm_dm_model *model, struct kdm_str id)
+{
+    static const char key[] = "asset create";
+    struct ready *ready = kdm_tx_kept(tx, key);
+    struct kdm_str source;
+
+    if (ready != NULL)
+        return ready;
+    source = new_source(args, model);
+    if (!kdm_dm_generic_document(tx, KDM_DM_BEFORE_WRITE, home->assets, id, 0, &source))
+        return NULL;
+    ready = make_ready(tx, home, id, source);
+    if (ready != NULL)
+        kdm_tx_keep(tx, key, ready);
+    return ready;
+}
+
+enum kdm_outcome kdm_dm_asset_create(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str engine_id = kdm_args_str(args, KDM_ARG_ENGINE_ID), id = kdm_dm_asset_id(args), shown;
+    struct kdm_dm_engine engine;
+    struct kdm_dm_model model;
+    struct kdm_dm_home home;
+    struct ready *ready;
+
+    if (!kdm_dm_engine(tx, engine_id, &engine)
+        || !kdm_dm_model(tx, KDM_DM_ASSET, kdm_args_str(args, KDM_ARG_BODY_MODEL), engine.group, &model)
+        || !kdm_dm_home(tx, args, &home))
+        return KDM_WAIT;
+    ready = get_ready(tx, args, &home, &model, id);
+    if (ready == NULL || !kdm_dm_asset_additions(tx, &home, ready->additions))
+        return KDM_WAIT;
+    kdm_tx_create(tx, home.assets, id, ready->text, 0);
+    kdm_tx_create(tx, home.history, kdm_tx_id(tx, KDM_STR("history")), ready->history, 0);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    shown = ready->text;
+    if (!kdm_dm_generic_document(tx, KDM_DM_AFTER_WRITE, home.assets, id, 1, &shown))
+        return KDM_WAIT;
+    return kdm_document_reply(tx, id, shown, 0);
+}
+
+enum kdm_outcome kdm_dm_assets_create(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return kdm_dm_asset_create(tx, args);
+}

@@ -1,0 +1,74 @@
+/* asset_read.c - assets told: one, or those that a query matches. */
+#include "action/device_manager/asset.h"
+#include "action/scan_search.h"
+
+enum kdm_outcome kdm_dm_assets_get(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str engine = kdm_args_str(args, KDM_ARG_ENGINE_ID), id, shown;
+    struct kdm_collection *assets;
+    struct kdm_doc *asset;
+
+    kdm_tx_set_target(tx, engine, kdm_dm_collection_name(KDM_DM_ASSETS));
+    if (!kdm_document_id(tx, args, &id) || !kdm_dm_tenant_collection(tx, engine, KDM_DM_ASSETS, &assets)
+        || !kdm_dm_get(tx, assets, id, false, &asset, &shown))
+        return KDM_WAIT;
+    return kdm_document_reply(tx, asset->id, shown, 0);
+}
+
+/* --- search ---------------------------------------------------------------------------------------- */
+
+void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search, const struct kdm_scan_found *found,
+                      struct kdm_buf *buf)
+{
+    kdm_buf_lit(buf, "{\"hits\":[");
+    kdm_scan_put_hits(tx, search, found, buf);
+    kdm_buf_printf(buf, "],\"total\":%zu,\"fetched\":%zu}", found->total, found->count);
+}
+
+/* The body of a POST or of a WebSocket request, searchBody of a GET; listeners may change it. */
+static bool search_body(struct kdm_tx *tx, const struct kdm_args *args, const struct kdm_collection *assets,
+                        struct kdm_val *ret_body)
+{
+    struct kdm_val body = kdm_args_val(args, kdm_args_has(args, KDM_ARG_BODY) ? KDM_ARG_BODY : KDM_ARG_SEARCH_BODY);
+
+    *ret_body = body;
+    if (!kdm_tx_listened(tx, KDM_DM_BEFORE_SEARCH))
+        return true;
+    return kdm_dm_generic(tx, KDM_DM_BEFORE_SEARCH, KDM_STR(""), assets,
+                          kdm_val_none(body) ? KDM_STR("{}") : kdm_val_text(body), ret_body);
+}
+
+static enum kdm_outcome reply_found(struct kdm_tx *tx, const struct kdm_scan_search *search,
+                                    const struct kdm_scan_found *found)
+{
+    struct kdm_val changed;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, kdm_tx_arena(tx), 4096);
+    kdm_dm_put_found(tx, search, found, &buf);
+    if (!kdm_tx_listened(tx, KDM_DM_AFTER_SEARCH))
+        return kdm_tx_reply(tx, kdm_buf_str(&buf));
+    if (!kdm_dm_generic(tx, KDM_DM_AFTER_SEARCH, KDM_STR(""), search->collection, kdm_buf_str(&buf), &changed))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, kdm_val_text(changed));
+}
+
+enum kdm_outcome kdm_dm_assets_search(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str engine = kdm_args_str(args, KDM_ARG_ENGINE_ID);
+    struct kdm_scan_search search = { .name = KDM_STR("assets search") };
+    struct kdm_scan_found found;
+
+    kdm_tx_set_target(tx, engine, kdm_dm_collection_name(KDM_DM_ASSETS));
+    if (!kdm_dm_tenant_collection(tx, engine, KDM_DM_ASSETS, &search.collection)
+        || !search_body(tx, args, search.collection, &search.request.body))
+        return KDM_WAIT;
+    search.request.lang = kdm_str_eq(kdm_args_str(args, KDM_ARG_LANG), KDM_STR("koncorde")) ? KDM_LANG_KONCORDE
+                                                                                           : KDM_LANG_ELASTICSEARCH;
+    search.request.from = kdm_args_int(args, KDM_ARG_FROM, -1);
+    search.request.size = kdm_args_int(args, KDM_ARG_SIZE, -1);
+    search.request.now_ms = kdm_tx_now(tx);
+    if (!kdm_scan_search(tx, &search, &found))
+        return KDM_WAIT;
+    return reply_found(tx, &search, &found);
+}

@@ -1,0 +1,177 @@
+/* models_read.c - models told: one, all of a kind, those that a query matches. */
+#include "action/device_manager/dm.h"
+#include "action/scan_search.h"
+
+#define LIST_MAX 5000
+
+/* Of which kind, and seen by which group (none: whatever the group). */
+struct choice {
+    enum kdm_dm_kind kind;
+    struct kdm_str group;
+};
+
+static bool chosen(void *ctx, struct kdm_str id, struct kdm_val source)
+{
+    const struct choice *choice = ctx;
+    struct kdm_val group = kdm_val_get(source, KDM_STR("engineGroup"));
+
+    (void)id;
+    return kdm_val_str_eq(kdm_val_get(source, KDM_STR("type")), kdm_dm_kind_name(choice->kind))
+           && (kdm_str_none(choice->group) || kdm_val_str_eq(group, choice->group)
+               || kdm_val_str_eq(group, KDM_DM_COMMONS));
+}
+
+static struct kdm_scan_search search_of(struct kdm_tx *tx, struct kdm_collection *collection, enum kdm_dm_kind kind,
+                                        struct kdm_str group)
+{
+    struct choice *choice = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*choice));
+
+    *choice = (struct choice){ .kind = kind, .group = group };
+    return (struct kdm_scan_search){ .name = KDM_STR("models search"),
+                                     .collection = collection,
+                                     .request = { .body = KDM_VAL_NONE, .from = -1, .size = -1,
+                                                  .now_ms = kdm_tx_now(tx) },
+                                     .accepts = chosen,
+                                     .ctx = choice };
+}
+
+/* --- get --------------------------------------------------------------------------------------- */
+
+/* As a search would show it: with a score. */
+static enum kdm_outcome get_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name, struct kdm_str group)
+{
+    struct kdm_collection *collection;
+    struct kdm_dm_model model;
+    struct kdm_buf buf;
+
+    if (!kdm_dm_models_collection(tx, &collection) || !kdm_dm_model(tx, kind, name, group, &model))
+        return KDM_WAIT;
+    kdm_buf_init(&buf, kdm_tx_arena(tx), model.text.len + 160);
+    kdm_buf_lit(&buf, "{\"_id\":");
+    kdm_json_put_str(&buf, model.id);
+    kdm_buf_lit(&buf, ",\"_score\":1,\"_source\":");
+    kdm_buf_put(&buf, model.text);
+    kdm_buf_lit(&buf, ",\"index\":");
+    kdm_json_put_str(&buf, collection->index->name);
+    kdm_buf_lit(&buf, ",\"collection\":");
+    kdm_json_put_str(&buf, collection->name);
+    kdm_buf_char(&buf, '}');
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+enum kdm_outcome kdm_dm_models_get_asset(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str group = kdm_args_str(args, KDM_ARG_ENGINE_GROUP);
+
+    return get_model(tx, KDM_DM_ASSET, kdm_args_str(args, KDM_ARG_MODEL),
+                     kdm_str_none(group) ? KDM_DM_COMMONS : group);
+}
+
+enum kdm_outcome kdm_dm_models_get_device(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return get_model(tx, KDM_DM_DEVICE, kdm_args_str(args, KDM_ARG_MODEL), KDM_STR_NONE);
+}
+
+enum kdm_outcome kdm_dm_models_get_group(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return get_model(tx, KDM_DM_GROUP, kdm_args_str(args, KDM_ARG_MODEL), KDM_STR_NONE);
+}
+
+enum kdm_outcome kdm_dm_models_get_measure(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return get_model(tx, KDM_DM_MEASURE, kdm_args_str(args, KDM_ARG_TYPE), KDM_STR_NONE);
+}
+
+/* --- list ---------------------------------------------------------------------------------------- */
+
+static enum kdm_outcome list_models(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str group)
+{
+    static const struct kdm_str bodies[] = {
+        [KDM_DM_ASSET] = KDM_STR("{\"sort\":{\"asset.model\":\"asc\"}}"),
+        [KDM_DM_DEVICE] = KDM_STR("{\"sort\":{\"device.model\":\"asc\"}}"),
+        [KDM_DM_GROUP] = KDM_STR("{\"sort\":{\"group.model\":\"asc\"}}"),
+        [KDM_DM_MEASURE] = KDM_STR("{\"sort\":{\"measure.type\":\"asc\"}}"),
+    };
+    struct kdm_collection *collection;
+    struct kdm_scan_search search;
+    struct kdm_scan_found found;
+    struct kdm_buf buf;
+
+    if (!kdm_dm_models_collection(tx, &collection))
+        return KDM_WAIT;
+    search = search_of(tx, collection, kind, group);
+    search.request.body = kdm_json_parse(kdm_tx_arena(tx), bodies[kind]);
+    search.request.size = LIST_MAX;
+    if (!kdm_scan_search(tx, &search, &found))
+        return KDM_WAIT;
+    kdm_buf_init(&buf, kdm_tx_arena(tx), 4096);
+    kdm_buf_lit(&buf, "{\"models\":[");
+    kdm_scan_put_hits(tx, &search, &found, &buf);
+    kdm_buf_printf(&buf, "],\"total\":%zu}", found.count);
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+enum kdm_outcome kdm_dm_models_list_assets(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return list_models(tx, KDM_DM_ASSET, kdm_args_str(args, KDM_ARG_ENGINE_GROUP));
+}
+
+enum kdm_outcome kdm_dm_models_list_devices(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    (void)args;
+    return list_models(tx, KDM_DM_DEVICE, KDM_STR_NONE);
+}
+
+enum kdm_outcome kdm_dm_models_list_groups(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return list_models(tx, KDM_DM_GROUP, kdm_args_str(args, KDM_ARG_ENGINE_GROUP));
+}
+
+enum kdm_outcome kdm_dm_models_list_measures(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    (void)args;
+    return list_models(tx, KDM_DM_MEASURE, KDM_STR_NONE);
+}
+
+/* --- search ---------------------------------------------------------------------------------------- */
+
+static enum kdm_outcome search_models(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_dm_kind kind,
+                                      struct kdm_str group)
+{
+    struct kdm_collection *collection;
+    struct kdm_scan_search search;
+    struct kdm_scan_found found;
+    struct kdm_buf buf;
+
+    if (!kdm_dm_models_collection(tx, &collection))
+        return KDM_WAIT;
+    search = search_of(tx, collection, kind, group);
+    search.request.body = kdm_args_val(args, KDM_ARG_BODY);
+    search.request.from = kdm_args_int(args, KDM_ARG_FROM, -1);
+    search.request.size = kdm_args_int(args, KDM_ARG_SIZE, -1);
+    if (!kdm_scan_search(tx, &search, &found))
+        return KDM_WAIT;
+    kdm_buf_init(&buf, args->arena, 4096);
+    kdm_dm_put_found(tx, &search, &found, &buf);
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+enum kdm_outcome kdm_dm_models_search_assets(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return search_models(tx, args, KDM_DM_ASSET, kdm_args_str(args, KDM_ARG_ENGINE_GROUP));
+}
+
+enum kdm_outcome kdm_dm_models_search_devices(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return search_models(tx, args, KDM_DM_DEVICE, KDM_STR_NONE);
+}
+
+enum kdm_outcome kdm_dm_models_search_groups(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return search_models(tx, args, KDM_DM_GROUP, kdm_args_str(args, KDM_ARG_ENGINE_GROUP));
+}
+
+enum kdm_outcome kdm_dm_models_search_measures(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return search_models(tx, args, KDM_DM_MEASURE, KDM_STR_NONE);
+}

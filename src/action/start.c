@@ -1,0 +1,82 @@
+/* start.c - see start.h. One transaction after the other; the first that fails ends the start. */
+#include "action/start.h"
+#include "action/device_manager/start_platform.h"
+#include "base/clock.h"
+#include "tx/run.h"
+
+#include <stdlib.h>
+
+#define STEP_TIMEOUT_MS 30000
+
+struct start {
+    struct kdm_tx_engine *engine;
+    struct kdm_arena arena;
+    size_t step;
+    kdm_actions_started_fn *done;
+    void *ctx;
+};
+
+static void next_step(struct start *start);
+
+static void end(struct start *start, const char *error)
+{
+    start->done(start->ctx, error);
+    kdm_arena_fini(&start->arena);
+    free(start);
+}
+
+static void on_step(struct kdm_tx *tx, void *ctx)
+{
+    struct start *start = ctx;
+    const struct kdm_failure *failure = kdm_tx_failure(tx);
+    bool failed = failure->err != KDM_OK;
+    struct kdm_str error = KDM_STR_NONE;
+
+    if (failed)
+        error = kdm_arena_printf(&start->arena, "the device manager's collections: " KDM_FMT,
+                                 KDM_ARG(failure->message));
+    kdm_tx_release(tx);
+    start->step++;
+    if (failed)
+        end(start, error.ptr);
+    else
+        next_step(start);
+}
+
+static enum kdm_outcome run_step(struct kdm_tx *tx, void *ctx)
+{
+    const struct start *start = ctx;
+
+    return kdm_dm_start_steps[start->step](tx, NULL);
+}
+
+static void next_step(struct start *start)
+{
+    struct kdm_tx_start run = { .arena = &start->arena,
+                                .deadline_ms = kdm_clock_monotonic_ms() + STEP_TIMEOUT_MS,
+                                .fn = run_step,
+                                .done = on_step,
+                                .ctx = start };
+
+    if (start->step == kdm_dm_start_step_count) {
+        end(start, NULL);
+        return;
+    }
+    run.origin.controller = KDM_STR("start");
+    run.origin.action = KDM_STR("device-manager");
+    run.origin.protocol = "funnel";
+    run.origin.timestamp = kdm_clock_ms();
+    kdm_tx_run(start->engine, &run);
+}
+
+void kdm_actions_start(struct kdm_tx_engine *engine, const struct kdm_context *context,
+                       kdm_actions_started_fn *done, void *ctx)
+{
+    struct start *start = kdm_zalloc(sizeof(*start));
+
+    (void)context; /* transactions have it from their engine */
+    kdm_dm_register_jobs(engine);
+    *start = (struct start){ .engine = engine, .done = done, .ctx = ctx };
+    kdm_arena_init(&start->arena, 65536);
+    next_step(start);
+}
