@@ -98,3 +98,8 @@ bool kdm_origins_allow(const struct kdm_origins *origins, struct kdm_str origin)
     }
     return false;
 }
+
+bool kdm_origins_all(const struct kdm_origins *origins)
+{
+    return origins->all;
+}

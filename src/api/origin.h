@@ -17,4 +17,7 @@ void kdm_origins_destroy(struct kdm_origins *origins);
 /* A request without Origin is no browser's and is always allowed. */
 bool kdm_origins_allow(const struct kdm_origins *origins, struct kdm_str origin);
 
+/* May everybody? */
+bool kdm_origins_all(const struct kdm_origins *origins);
+
 #endif

@@ -101,6 +101,8 @@ static struct kdm_str pretty(struct kdm_request *request, struct kdm_str body)
 
 static void respond(struct kdm_request *request, struct kdm_buf *buf)
 {
+    struct kdm_http_header any_origin = { .name = KDM_STR("Access-Control-Allow-Origin"),
+                                          .value = KDM_STR("*") };
     struct kdm_http_response response = {
         .status = request->failure.err == KDM_OK ? request->status : request->failure.status,
         .request_id = request->ask.request_id,
@@ -108,6 +110,11 @@ static void respond(struct kdm_request *request, struct kdm_buf *buf)
 
     write_body(request, buf);
     response.body = pretty(request, kdm_buf_str(buf));
+    /* As the edge's own bare errors: they are answered before anybody looked at the origin. */
+    if (request->http.bare && kdm_origins_all(request->api->origins)) {
+        response.headers = &any_origin;
+        response.header_count = 1;
+    }
     request->peer->ops->respond(request->peer, &response);
 }
 

@@ -21,5 +21,18 @@ export function test(name, ...rest) {
   });
 }
 
+const endings = [];
+
+/** What to do when all tests of the file are through; a bare after() of the file would come too late, see below. */
+export function atEnd(fn) {
+  endings.push(fn);
+}
+
 // A server that is left over would keep this file's process, and so the whole run, from ending.
-runner.after(endAll);
+runner.after(async () => {
+  try {
+    for (const fn of endings) await fn();
+  } finally {
+    endAll();
+  }
+});
