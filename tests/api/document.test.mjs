@@ -172,6 +172,18 @@ describe('documents', () => {
             'services.storage.strict_mapping_rejection');
         });
 
+        test('what an earlier mapping allowed may stay through an update', async () => {
+          const name = await newCollection(kuzzle);
+          await kuzzle.document.create(index, name, { other: 1 }, 'old');
+          await kuzzle.collection.update(index, name, { mappings: { dynamic: 'strict' } });
+          await kuzzle.document.update(index, name, 'old', { name: 'x' });
+          await kuzzle.document.mUpdate(index, name, [{ _id: 'old', body: { age: 3 } }]);
+          const { _source } = await kuzzle.document.get(index, name, 'old');
+          assert.deepEqual(own(_source), { other: 1, name: 'x', age: 3 });
+          await rejects(kuzzle.document.update(index, name, 'old', { other: 2 }), 400,
+            'services.storage.strict_mapping_rejection');
+        });
+
         test('a dynamic mapping takes new fields up with the write', async () => {
           const dynamic = await newCollection(kuzzle, { mappings: { dynamic: 'true', properties: {} } });
           await kuzzle.document.create(index, dynamic, { title: 'x', count: 3 }, 'one');
@@ -584,6 +596,29 @@ describe('documents', () => {
             }
           });
         }
+
+        test('options have their types', async () => {
+          for (const [action, body] of Object.entries(bodies)) {
+            const whole = in_(action, { body, _id: 'options' });
+            if (['get', 'exists', 'mGet', 'mExists'].includes(action)) continue;
+            await asker.fails({ ...whole, silent: 'yes' }, 400, 'api.assert.invalid_type');
+            if (action !== 'create') {
+              await asker.fails({ ...whole, refresh: true }, 400, 'api.assert.invalid_type');
+              await asker.fails({ ...whole, refresh: 'now' }, 400, 'services.storage.invalid_argument');
+            }
+            if (action.startsWith('m')) await asker.fails({ ...whole, strict: 1 }, 400, 'api.assert.invalid_type');
+          }
+          for (const refresh of [true, 'now', null, 'wait_for', 'false'])
+            await asker.result(in_('create', { body: {}, refresh, silent: null }));
+          for (const action of ['update', 'upsert'])
+            await asker.fails(in_(action, { _id: 'x', body: { changes: {} }, retryOnConflict: 'x' }), 400,
+              'api.assert.invalid_type');
+          for (const [action, body] of [['upsert', { changes: 1 }], ['upsert', { changes: {}, default: [] }],
+            ['deleteFields', { fields: 'a' }], ['mCreate', { documents: {} }], ['mDelete', { ids: 'a' }]])
+            await asker.fails(in_(action, { _id: 'x', body }), 400, 'api.assert.invalid_type');
+          for (const [action, body] of [['upsert', {}], ['deleteFields', {}], ['mCreate', {}], ['mDelete', {}]])
+            await asker.fails(in_(action, { _id: 'x', body }), 400, 'api.assert.missing_argument');
+        });
 
         test('the server keeps its own indexes to itself', async () => {
           await asker.fails({ ...in_('get', { _id: 'x' }), index: '%kdm' }, 412, 'services.storage.unknown_index');

@@ -21,6 +21,15 @@ bool kdm_source_check(struct kdm_arena *arena, const struct kdm_collection *coll
                       const struct kdm_mapping *mapping, struct kdm_val source,
                       struct kdm_str *ret_additions, struct kdm_failure *ret_failure);
 
+/* The same for `changes` merged into a stored document, which gives `merged`. Only what changes is
+ * looked at: what was stored under an earlier mapping may stay, and most updates are small. Changes
+ * that mean something only together with what was there (half a geo point) are judged by the whole.
+ */
+bool kdm_source_check_change(struct kdm_arena *arena, const struct kdm_collection *collection,
+                             const struct kdm_mapping *mapping, struct kdm_val changes,
+                             struct kdm_str merged, struct kdm_str *ret_additions,
+                             struct kdm_failure *ret_failure);
+
 /* Stages the collection with this mapping in place of its own; part of the commit that stores the
  * documents which need it. */
 void kdm_source_set_mapping(struct kdm_tx *tx, struct kdm_collection *collection,

@@ -217,6 +217,22 @@ static void grow_mapping(struct multi *multi, struct item *item, struct kdm_str 
     multi->mapping = grown;
 }
 
+/* Replacing and making: all of it; changing: what changes. */
+static bool may_be_stored(const struct multi *multi, const struct item *item, struct kdm_val old,
+                          struct kdm_str *ret_additions, struct kdm_failure *ret_failure)
+{
+    struct kdm_arena *arena = kdm_tx_arena(multi->tx);
+    struct kdm_val source = item->content; /* scanned already */
+
+    if (multi->kind->change == KDM_CHANGE_UPDATE && !kdm_val_none(old))
+        return kdm_source_check_change(arena, multi->collection, multi->mapping, item->content,
+                                       item->text, ret_additions, ret_failure);
+    if (multi->kind->text != whole_text)
+        source = kdm_json_parse(arena, item->text);
+    return kdm_source_check(arena, multi->collection, multi->mapping, source, ret_additions,
+                            ret_failure);
+}
+
 static void decide_item(struct multi *multi, const struct decision *decision, struct item *item)
 {
     struct kdm_arena *arena = kdm_tx_arena(multi->tx);
@@ -235,8 +251,7 @@ static void decide_item(struct multi *multi, const struct decision *decision, st
     item->text = kind->text(multi, item, old);
     if (kind->tells_updated && !kdm_val_none(old) && !kdm_args_bool(multi->args, KDM_ARG_SILENT))
         item->changed = kdm_source_changed(arena, item->content);
-    if (!kdm_source_check(arena, multi->collection, multi->mapping,
-                          kdm_json_parse(arena, item->text), &additions, &failure))
+    if (!may_be_stored(multi, item, old, &additions, &failure))
         refuse(item, REFUSED, failure.status, failure.message);
     else if (!kdm_str_none(additions))
         grow_mapping(multi, item, additions);

@@ -19,6 +19,16 @@ bool kdm_source_check(struct kdm_arena *arena, const struct kdm_collection *coll
     return kdm_mapping_check(mapping, arena, source, &place, ret_additions, ret_failure);
 }
 
+bool kdm_source_check_change(struct kdm_arena *arena, const struct kdm_collection *collection,
+                             const struct kdm_mapping *mapping, struct kdm_val changes,
+                             struct kdm_str merged, struct kdm_str *ret_additions,
+                             struct kdm_failure *ret_failure)
+{
+    return kdm_source_check(arena, collection, mapping, changes, ret_additions, ret_failure)
+           || kdm_source_check(arena, collection, mapping, kdm_json_parse(arena, merged),
+                               ret_additions, ret_failure);
+}
+
 void kdm_source_set_mapping(struct kdm_tx *tx, struct kdm_collection *collection,
                             struct kdm_str mapping_text)
 {

@@ -12,40 +12,32 @@ struct change {
     struct kdm_str additions; /* to the mapping, or none */
 };
 
-static bool check_change(struct kdm_tx *tx, const struct kdm_collection *collection,
-                         struct change *change)
-{
-    struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_failure failure;
-
-    if (kdm_source_check(arena, collection, collection->mapping,
-                         kdm_json_parse(arena, change->text), &change->additions, &failure))
-        return true;
-    kdm_tx_fail_with(tx, &failure);
-    return false;
-}
-
 /* `changes` merged into the document as it was read. NULL: the transaction has failed. */
 static struct change *merge_change(struct kdm_tx *tx, const struct kdm_args *args,
                                    const struct kdm_collection *collection, struct kdm_doc *doc,
                                    struct kdm_val changes)
 {
     static const char key[] = "document change";
+    struct kdm_arena *arena = kdm_tx_arena(tx);
     struct change *change = kdm_tx_kept(tx, key);
+    struct kdm_failure failure;
     struct kdm_merged merged;
     struct kdm_val old;
 
     if (change != NULL)
         return change;
-    change = kdm_arena_zalloc(kdm_tx_arena(tx), sizeof(*change));
+    change = kdm_arena_zalloc(arena, sizeof(*change));
     old = kdm_doc_source(tx, doc);
     merged = kdm_source_merge(tx, old, changes, kdm_tx_info_updated(tx, old));
     change->text = merged.text;
     change->shown = merged.shown;
     if (!kdm_args_bool(args, KDM_ARG_SILENT))
-        change->changed = kdm_source_changed(kdm_tx_arena(tx), changes);
-    if (!check_change(tx, collection, change))
+        change->changed = kdm_source_changed(arena, changes);
+    if (!kdm_source_check_change(arena, collection, collection->mapping, changes, merged.text,
+                                 &change->additions, &failure)) {
+        kdm_tx_fail_with(tx, &failure);
         return NULL;
+    }
     kdm_tx_keep(tx, key, change);
     return change;
 }
@@ -101,13 +93,18 @@ static struct change *make_upserted(struct kdm_tx *tx, const struct kdm_args *ar
                                     struct kdm_collection *collection, struct kdm_str id)
 {
     static const char key[] = "document upserted";
+    struct kdm_arena *arena = kdm_tx_arena(tx);
     struct change *change = kdm_tx_kept(tx, key);
+    struct kdm_failure failure;
 
     if (change == NULL) {
-        change = kdm_arena_zalloc(kdm_tx_arena(tx), sizeof(*change));
+        change = kdm_arena_zalloc(arena, sizeof(*change));
         change->text = upserted(tx, args);
-        if (!check_change(tx, collection, change))
+        if (!kdm_source_check(arena, collection, collection->mapping,
+                              kdm_json_parse(arena, change->text), &change->additions, &failure)) {
+            kdm_tx_fail_with(tx, &failure);
             return NULL;
+        }
         kdm_tx_keep(tx, key, change);
     }
     if (!kdm_source_extend_mapping(tx, collection, change->additions))
