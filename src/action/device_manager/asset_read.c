@@ -29,7 +29,8 @@ void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search, c
 static bool search_body(struct kdm_tx *tx, const struct kdm_args *args, const struct kdm_collection *assets,
                         struct kdm_val *ret_body)
 {
-    struct kdm_val body = kdm_args_val(args, kdm_args_has(args, KDM_ARG_BODY) ? KDM_ARG_BODY : KDM_ARG_SEARCH_BODY);
+    struct kdm_val body = 
+        kdm_val_none(args->body) ? kdm_args_val(args, KDM_ARG_SEARCH_BODY) : args->body;
 
     *ret_body = body;
     if (!kdm_tx_listened(tx, KDM_DM_BEFORE_SEARCH))

@@ -146,7 +146,7 @@ static enum kdm_outcome search_models(struct kdm_tx *tx, const struct kdm_args *
     if (!kdm_dm_models_collection(tx, &collection))
         return KDM_WAIT;
     search = search_of(tx, collection, kind, group);
-    search.request.body = kdm_args_val(args, KDM_ARG_BODY);
+    search.request.body = args->body;
     search.request.from = kdm_args_int(args, KDM_ARG_FROM, -1);
     search.request.size = kdm_args_int(args, KDM_ARG_SIZE, -1);
     if (!kdm_scan_search(tx, &search, &found))
