@@ -20,6 +20,8 @@ struct item {
     struct kdm_val given;   /* as it was sent */
     struct kdm_val content; /* its body, or its changes */
     struct kdm_str id;      /* none until it is known to be one */
+    uint64_t hash;          /* of the id */
+    struct kdm_doc *doc;    /* what is stored; NULL: nothing, or it does not matter */
     struct kdm_str text;    /* what will be stored */
     struct kdm_str changed; /* _updatedFields; none when it is new or nobody is told */
     struct kdm_str reason;  /* unless ACCEPTED */
@@ -111,6 +113,7 @@ static void refuse(struct item *item, enum fate fate, int status, struct kdm_str
 static void read_item(struct multi *multi, struct item *item, size_t number)
 {
     struct kdm_arena *arena = kdm_tx_arena(multi->tx);
+    static const struct kdm_hash_seed seed; /* no secret: equal hashes only cost a comparison */
     struct kdm_val id = kdm_val_get(item->given, KDM_STR("_id"));
     struct kdm_failure failure;
 
@@ -129,6 +132,8 @@ static void read_item(struct multi *multi, struct item *item, size_t number)
     } else {
         item->id = kdm_tx_id(multi->tx, kdm_arena_printf(arena, "document %zu", number));
     }
+    if (item->fate == ACCEPTED)
+        item->hash = kdm_hash(&seed, item->id);
 }
 
 /* _source where body is expected is a mistake that would lose data, so nothing is done at all. */
@@ -178,7 +183,8 @@ static struct item *earlier_of_same_id(const struct decision *decision, const st
     for (size_t i = (size_t)(item - decision->items); i > 0; i--) {
         struct item *earlier = &decision->items[i - 1];
 
-        if (earlier->fate == ACCEPTED && kdm_str_eq(earlier->id, item->id))
+        if (earlier->hash == item->hash && earlier->fate == ACCEPTED
+            && kdm_str_eq(earlier->id, item->id))
             return earlier;
     }
     return NULL;
@@ -186,15 +192,13 @@ static struct item *earlier_of_same_id(const struct decision *decision, const st
 
 /* What the item will find: what an earlier item leaves, else what is stored. NONE: nothing. */
 static struct kdm_val present_document(struct multi *multi, const struct item *earlier,
-                                       const struct item *item)
+                                       struct item *item)
 {
-    struct kdm_doc *doc = NULL;
-
+    if (!kdm_tx_read_unchecked(multi->tx, multi->collection, item->id, &item->doc))
+        item->doc = NULL; /* it can't be: all were read before */
     if (earlier != NULL)
         return kdm_json_parse(kdm_tx_arena(multi->tx), earlier->text);
-    if (!kdm_tx_read_unchecked(multi->tx, multi->collection, item->id, &doc) || doc == NULL)
-        return KDM_VAL_NONE;
-    return kdm_doc_source(multi->tx, doc);
+    return item->doc == NULL ? KDM_VAL_NONE : kdm_doc_source(multi->tx, item->doc);
 }
 
 /* The mapping in force for the items to come. */
@@ -304,13 +308,11 @@ static bool store_mapping(struct multi *multi, const struct decision *decision)
 static void stage_item(struct multi *multi, const struct item *item)
 {
     unsigned flags = kdm_document_flags(multi->args);
-    struct kdm_doc *doc = NULL;
 
     if (multi->kind->change == KDM_CHANGE_PUT)
         kdm_tx_put(multi->tx, multi->collection, item->id, item->text, flags);
-    else if (multi->kind->reads
-             && kdm_tx_read_unchecked(multi->tx, multi->collection, item->id, &doc) && doc != NULL)
-        kdm_tx_write(multi->tx, multi->collection, doc, item->text, multi->kind->change,
+    else if (item->doc != NULL)
+        kdm_tx_write(multi->tx, multi->collection, item->doc, item->text, multi->kind->change,
                      item->changed, flags);
     else
         kdm_tx_create(multi->tx, multi->collection, item->id, item->text, flags);
