@@ -236,6 +236,27 @@ void kdm_redis_queue_expire(struct kdm_redis_queue *queue, int64_t now_ms)
         take_back(queue, sent);
 }
 
+void kdm_redis_queue_withdraw(struct kdm_redis_queue *queue, kdm_redis_fn *fn)
+{
+    size_t sent = 0, taken = 0;
+
+    for (size_t i = 0; i < queue->count; i++) {
+        struct kdm_redis_queued *row = nth(queue, i);
+
+        if (was_sent(queue, row)) {
+            sent++;
+        } else if (row->fn == fn) {
+            add_ended(queue, row, KDM_REDIS_UNSENT);
+            row->expired = true;
+            row->fn = NULL;
+            row->script = NULL;
+            taken++;
+        }
+    }
+    if (taken > 0)
+        take_back(queue, sent);
+}
+
 void kdm_redis_queue_disconnect(struct kdm_redis_queue *queue)
 {
     while (queue->count > 0 && was_sent(queue, nth(queue, 0))) {

@@ -69,6 +69,9 @@ uint64_t kdm_redis_queue_end(const struct kdm_redis_queue *queue);
  * never leave. */
 void kdm_redis_queue_expire(struct kdm_redis_queue *queue, int64_t now_ms);
 
+/* Ends those with this callback that have not left as UNSENT; they will never leave. */
+void kdm_redis_queue_withdraw(struct kdm_redis_queue *queue, kdm_redis_fn *fn);
+
 /* The connection has ended: what may have left is LOST, the rest waits for the next one. */
 void kdm_redis_queue_disconnect(struct kdm_redis_queue *queue);
 

@@ -575,6 +575,13 @@ void kdm_redis_subscribe(struct kdm_redis *redis, struct kdm_str channel)
         ask_channels(redis);
 }
 
+void kdm_redis_withdraw(struct kdm_redis *redis, kdm_redis_fn *fn)
+{
+    kdm_redis_queue_withdraw(&redis->queue, fn);
+    if (redis->queue.ended_count > 0)
+        wake(redis);
+}
+
 void kdm_redis_forget(struct kdm_redis *redis, void *ctx)
 {
     kdm_redis_queue_forget(&redis->queue, ctx);

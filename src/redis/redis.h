@@ -87,6 +87,10 @@ void kdm_redis_eval(struct kdm_redis *redis, const struct kdm_redis_script *scri
  * used for nothing else (RESP2). */
 void kdm_redis_subscribe(struct kdm_redis *redis, struct kdm_str channel);
 
+/* Takes back the commands with this callback that have not left yet: they end as UNSENT, from the
+ * loop. In on_ready that is all that waited for a connection. */
+void kdm_redis_withdraw(struct kdm_redis *redis, kdm_redis_fn *fn);
+
 /* Forgets the callbacks of `ctx`: its commands run on, their answers are dropped. */
 void kdm_redis_forget(struct kdm_redis *redis, void *ctx);
 

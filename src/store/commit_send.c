@@ -83,6 +83,12 @@ static void unknown(struct kdm_commit *commit)
                                              .err = KDM_ERR_SERVICES_STORAGE_COMMIT_UNKNOWN });
 }
 
+/* What it was decided on was read from a memory that is gone. */
+static void decide_again(struct kdm_commit *commit)
+{
+    end(commit, &(struct kdm_commit_result){ .outcome = KDM_COMMIT_CONFLICT, .catalogue_changed = true });
+}
+
 /* --- reading the script's answer -------------------------------------------------------------- */
 
 static void read_item(const redisReply *reply, struct kdm_commit_item *ret_item)
@@ -236,8 +242,7 @@ static void learn_record(struct kdm_commit *commit, struct kdm_str record)
     give_slot(commit);
     commit->field = KDM_STR_NONE;
     if (commit->store->epoch != commit->epoch) {
-        /* What it was decided on was read from a memory that is gone. */
-        end(commit, &(struct kdm_commit_result){ .outcome = KDM_COMMIT_CONFLICT, .catalogue_changed = true });
+        decide_again(commit);
         return;
     }
     if (kdm_clock_monotonic_ms() >= commit->deadline_ms) {
@@ -295,6 +300,11 @@ static void on_reply(void *ctx, enum kdm_redis_outcome outcome, const redisReply
 
     if (outcome == KDM_REDIS_LOST) {
         fence(commit);
+        return;
+    }
+    if (outcome == KDM_REDIS_UNSENT && commit->store->epoch != commit->epoch
+        && kdm_clock_monotonic_ms() < commit->deadline_ms) {
+        decide_again(commit);
         return;
     }
     err = kdm_store_error_of(outcome, reply);
@@ -412,6 +422,11 @@ void kdm_commit_send(struct kdm_commit *commit, int64_t deadline_ms, kdm_commit_
         store->sent->prev = commit;
     store->sent = commit;
     attempt(commit);
+}
+
+void kdm_commits_withdraw(struct kdm_store *store)
+{
+    kdm_redis_withdraw(store->redis, on_reply);
 }
 
 void kdm_commit_forget(struct kdm_store *store, void *ctx)

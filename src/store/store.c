@@ -253,6 +253,7 @@ static void on_ready(void *ctx, struct kdm_str run_id)
     if (store->run_id[0] != '\0' && strcmp(text, store->run_id) != 0) {
         kdm_log_warn("store: Redis was restarted or replaced; what was held in memory is rebuilt");
         store->epoch++;
+        kdm_commits_withdraw(store);
         kdm_store_forget_all(store);
         kdm_follower_reset(store->follower);
     } else {

@@ -41,6 +41,10 @@ enum kdm_err kdm_store_error_of(enum kdm_redis_outcome outcome, const redisReply
 /* Forgets all collections. */
 void kdm_store_forget_all(struct kdm_store *store);
 
+/* Redis has another memory: commits that wait for a connection must be decided again. There another value may bear a
+ * sequence that they saw. */
+void kdm_commits_withdraw(struct kdm_store *store);
+
 /* At the end: frees pooled commits and those whose outcome nobody waits for. */
 void kdm_commits_fini(struct kdm_store *store);
 
