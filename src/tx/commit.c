@@ -11,43 +11,42 @@
 
 /* --- what was written ----------------------------------------------------------------------- */
 
-static struct tx_done_write *find_done(struct kdm_tx *tx, const struct kdm_collection *collection,
-                                       struct kdm_str id)
+static struct kdm_written *find_done(struct kdm_tx *tx, const struct kdm_collection *collection,
+                                     struct kdm_str id)
 {
-    for (uint32_t i = tx->done_count; i > 0; i--) {
-        struct tx_done_write *done = tx->done[i - 1];
+    uint32_t number = kdm_doc_map_find(&tx->done_map, &tx->engine->seed, collection, id);
 
-        if (kdm_str_eq(done->id, id)
-            && (done->collection == collection || kdm_str_eq(done->collection->docs_key, collection->docs_key)))
-            return done;
-    }
-    return NULL;
+    return number == KDM_DOC_MAP_NONE ? NULL : tx->done[number];
 }
 
 const struct kdm_written *kdm_tx_written(struct kdm_tx *tx, const struct kdm_collection *collection,
                                          struct kdm_str id)
 {
-    struct tx_done_write *done = find_done(tx, collection, id);
-
-    return done == NULL ? NULL : &done->written;
+    return find_done(tx, collection, id);
 }
 
+/* What a later commit of the same transaction makes of a document replaces what an earlier one made. */
 static void add_done(struct kdm_tx *tx, const struct tx_write *write, const struct kdm_written *written)
 {
-    struct tx_done_write *done = kdm_arena_zalloc(tx->arena, sizeof(*done));
+    struct kdm_written *done = find_done(tx, write->collection, write->id);
 
-    done->collection = write->collection;
-    done->id = kdm_arena_copy(tx->arena, write->id);
-    done->written = *written;
+    if (done != NULL) {
+        *done = *written;
+        return;
+    }
     if (tx->done_count == tx->done_cap) {
         uint32_t cap = tx->done_cap == 0 ? 4 : 2 * tx->done_cap;
-        struct tx_done_write **list = kdm_arena_alloc(tx->arena, cap * sizeof(struct tx_done_write *));
+        struct kdm_written **list = kdm_arena_alloc(tx->arena, cap * sizeof(struct kdm_written *));
 
         if (tx->done_count > 0)
-            memcpy(list, tx->done, tx->done_count * sizeof(struct tx_done_write *));
+            memcpy(list, tx->done, tx->done_count * sizeof(struct kdm_written *));
         tx->done = list;
         tx->done_cap = cap;
     }
+    done = kdm_arena_alloc(tx->arena, sizeof(*done));
+    *done = *written;
+    kdm_doc_map_add(&tx->done_map, tx->arena, &tx->engine->seed, write->collection,
+                    kdm_arena_copy(tx->arena, write->id), tx->done_count);
     tx->done[tx->done_count++] = done;
 }
 
@@ -56,6 +55,7 @@ static void add_done(struct kdm_tx *tx, const struct tx_write *write, const stru
 static void clear_staged(struct kdm_tx *tx)
 {
     tx->write_count = 0;
+    kdm_doc_map_clear(&tx->write_map);
     tx->catalogue_count = 0;
 }
 
@@ -323,13 +323,19 @@ static uint64_t sequence_of(const struct kdm_commit_result *result, const struct
     return 0;
 }
 
-static const struct kdm_commit_item *item_of(const struct kdm_commit_result *result, uint32_t token)
+/* What the script told of each write, by its number: NULL where it told nothing. NULL when it told nothing at all. */
+static const struct kdm_commit_item **items_by_write(struct kdm_tx *tx, const struct kdm_commit_result *result)
 {
+    const struct kdm_commit_item **items;
+
+    if (result->item_count == 0)
+        return NULL;
+    items = kdm_arena_zalloc(tx->arena, tx->write_count * sizeof(*items));
     for (size_t i = 0; i < result->item_count; i++) {
-        if (result->items[i].token == token)
-            return &result->items[i];
+        if (result->items[i].token < tx->write_count)
+            items[result->items[i].token] = &result->items[i];
     }
-    return NULL;
+    return items;
 }
 
 /* A request made from a handler has changed a document that its parents have read: they go on with the new
@@ -351,10 +357,9 @@ static void refresh_parents(struct kdm_tx *tx, const struct tx_write *write, uin
     }
 }
 
-static void note_written(struct kdm_tx *tx, const struct kdm_commit_result *result, uint32_t number)
+static void note_written(struct kdm_tx *tx, const struct kdm_commit_result *result,
+                         const struct tx_write *write, const struct kdm_commit_item *item)
 {
-    const struct tx_write *write = &tx->writes[number];
-    const struct kdm_commit_item *item = result->item_count == 0 ? NULL : item_of(result, number);
     struct kdm_written written = { .version = write->doc.version };
     struct kdm_stored stored;
 
@@ -379,12 +384,12 @@ static void pass_on(struct kdm_tx *tx, const struct kdm_commit_result *result)
         const struct tx_write *write = &tx->writes[i];
 
         if (!kdm_str_none(write->text) && kdm_tx_queue_holds(tx, write->collection, write->id)) {
-            struct tx_done_write *done = find_done(tx, write->collection, write->id);
+            struct kdm_written *done = find_done(tx, write->collection, write->id);
             struct kdm_stored stored = { .sequence = sequence_of(result, write->collection), .text = write->text };
 
-            if (done == NULL || done->written.existed)
+            if (done == NULL || done->existed)
                 continue;
-            stored.version = done->written.version;
+            stored.version = done->version;
             kdm_tx_queue_leave(tx, &stored);
             return;
         }
@@ -450,6 +455,7 @@ static void learn_conflicts(struct kdm_tx *tx, const struct kdm_commit_result *r
 
 static void learn_committed(struct kdm_tx *tx, const struct kdm_commit_result *result)
 {
+    const struct kdm_commit_item **items = items_by_write(tx, result);
     bool conflicts = false;
     uint32_t sent = 0;
     size_t bytes = 0;
@@ -458,7 +464,7 @@ static void learn_committed(struct kdm_tx *tx, const struct kdm_commit_result *r
         conflicts = conflicts || result->items[i].conflict;
     if (!tx->commit_each) {
         for (uint32_t i = 0; i < tx->write_count; i++)
-            note_written(tx, result, i);
+            note_written(tx, result, &tx->writes[i], items == NULL ? NULL : items[i]);
         kdm_tx_jobs_start(tx);
         tx->commits_done++;
     } else {
@@ -471,7 +477,7 @@ static void learn_committed(struct kdm_tx *tx, const struct kdm_commit_result *r
             bytes += tx->writes[i].text.len;
             if (sent > 0 && bytes > KDM_COMMIT_MAX_BYTES)
                 break;
-            note_written(tx, result, i);
+            note_written(tx, result, &tx->writes[i], items == NULL ? NULL : items[i]);
             sent++;
         }
     }

@@ -1,55 +1,16 @@
 /* memory.c - the documents a transaction has read.
- * Few in most actions, up to thousands in m* actions: a list, with buckets once it is long. A document that Redis
- * does not have is only told to be absent when its collection has been looked at in Redis by this transaction: the
+ * A document that Redis does not have is only told to be absent when its collection has been looked at in Redis by this transaction: the
  * incarnation in its key may be one that was deleted meanwhile.
  */
 #include "tx/tx_private.h"
 
-#define MANY          16
 #define DOCS_PER_READ 500
-
-
-static bool is(const struct tx_read *read, const struct kdm_collection *collection, struct kdm_str id)
-{
-    return (read->collection == collection
-            || kdm_str_eq(read->collection->docs_key, collection->docs_key))
-           && kdm_str_eq(read->doc.id, id);
-}
-
-static uint64_t hash_of(const struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id)
-{
-    return kdm_hash(&tx->engine->seed, id) ^ kdm_hash(&tx->engine->seed, collection->docs_key);
-}
-
-static void rehash(struct kdm_tx *tx)
-{
-    tx->bucket_count = 4 * tx->read_cap;
-    tx->read_buckets = kdm_arena_zalloc(tx->arena, tx->bucket_count * sizeof(struct tx_read *));
-    for (uint32_t i = 0; i < tx->read_count; i++) {
-        struct tx_read *read = tx->reads[i];
-        struct tx_read **bucket;
-
-        read->hash = hash_of(tx, read->collection, read->doc.id);
-        bucket = &tx->read_buckets[read->hash % tx->bucket_count];
-        read->next_same = *bucket;
-        *bucket = read;
-    }
-}
 
 struct tx_read *kdm_tx_memory_find(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id)
 {
-    if (tx->read_buckets != NULL) {
-        struct tx_read *read = tx->read_buckets[hash_of(tx, collection, id) % tx->bucket_count];
+    uint32_t number = kdm_doc_map_find(&tx->read_map, &tx->engine->seed, collection, id);
 
-        while (read != NULL && !is(read, collection, id))
-            read = read->next_same;
-        return read;
-    }
-    for (uint32_t i = 0; i < tx->read_count; i++) {
-        if (is(tx->reads[i], collection, id))
-            return tx->reads[i];
-    }
-    return NULL;
+    return number == KDM_DOC_MAP_NONE ? NULL : tx->reads[number];
 }
 
 struct tx_read *kdm_tx_memory_add(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id)
@@ -66,20 +27,9 @@ struct tx_read *kdm_tx_memory_add(struct kdm_tx *tx, struct kdm_collection *coll
             memcpy(reads, tx->reads, tx->read_count * sizeof(struct tx_read *));
         tx->reads = reads;
         tx->read_cap = cap;
-        tx->reads[tx->read_count++] = read;
-        if (tx->read_count > MANY)
-            rehash(tx);
-        return read;
     }
+    kdm_doc_map_add(&tx->read_map, tx->arena, &tx->engine->seed, collection, id, tx->read_count);
     tx->reads[tx->read_count++] = read;
-    if (tx->read_buckets != NULL) {
-        struct tx_read **bucket;
-
-        read->hash = hash_of(tx, collection, id);
-        bucket = &tx->read_buckets[read->hash % tx->bucket_count];
-        read->next_same = *bucket;
-        *bucket = read;
-    }
     return read;
 }
 
@@ -87,7 +37,7 @@ void kdm_tx_memory_drop(struct kdm_tx *tx)
 {
     tx->reads = NULL;
     tx->read_count = tx->read_cap = tx->wanted = 0;
-    tx->read_buckets = NULL;
+    tx->read_map = (struct kdm_doc_map){ 0 };
     tx->queued_read = NULL;
 }
 

@@ -158,6 +158,7 @@ void kdm_tx_release(struct kdm_tx *tx)
 static void begin_run(struct kdm_tx *tx)
 {
     tx->write_count = 0;
+    kdm_doc_map_clear(&tx->write_map);
     tx->catalogue_count = 0;
     tx->commit_at = 0;
     tx->commit_wanted = false;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "tx/doc_map.h"
 #include "tx/job.h"
 #include "tx/run.h"
 
@@ -69,8 +70,6 @@ struct tx_read {
     enum read_state state;
     bool checked;              /* the commit must find it unchanged */
     struct tx_read *next_asked; /* others of the same command */
-    struct tx_read *next_same;  /* same bucket */
-    uint64_t hash;
 };
 
 /* --- facts --------------------------------------------------------------------------------- */
@@ -136,17 +135,6 @@ struct tx_catalogue_write {
     struct kdm_collection *collection;
 };
 
-struct tx_done_write {
-    struct tx_done_write *next_same;
-    struct kdm_collection *collection;
-    struct kdm_str id;
-    uint64_t hash;
-    struct kdm_written written;
-};
-
-/* Values by (collection, id): a few are searched, many are hashed. */
-#define TX_BUCKETS 64
-
 struct tx_place;
 
 struct kdm_tx {
@@ -170,8 +158,7 @@ struct kdm_tx {
 
     struct tx_read **reads;
     uint32_t read_count, read_cap, wanted;
-    struct tx_read **read_buckets; /* NULL while there are few */
-    uint32_t bucket_count;
+    struct kdm_doc_map read_map; /* to places in reads */
     struct tx_fact *facts, **facts_end;
     struct {
         const char *name;
@@ -182,6 +169,7 @@ struct kdm_tx {
     /* One run */
     struct tx_write *writes;
     uint32_t write_count, write_cap;
+    struct kdm_doc_map write_map; /* to places in writes */
     struct tx_catalogue_write *catalogue_writes;
     uint32_t catalogue_count, catalogue_cap;
     unsigned commit_at;
@@ -192,8 +180,9 @@ struct kdm_tx {
     /* Over runs */
     unsigned commits_done;
     unsigned conflicts;
-    struct tx_done_write **done;
+    struct kdm_written **done;
     uint32_t done_count, done_cap;
+    struct kdm_doc_map done_map; /* to places in done */
     struct tx_place *place;  /* held */
     struct tx_place *queued; /* waited for */
     struct kdm_tx *queue_next;

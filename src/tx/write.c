@@ -6,13 +6,9 @@
 
 struct tx_write *kdm_tx_write_find(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id)
 {
-    for (uint32_t i = tx->write_count; i > 0; i--) {
-        struct tx_write *write = &tx->writes[i - 1];
+    uint32_t number = kdm_doc_map_find(&tx->write_map, &tx->engine->seed, collection, id);
 
-        if (write->collection == collection && kdm_str_eq(write->id, id))
-            return write;
-    }
-    return NULL;
+    return number == KDM_DOC_MAP_NONE ? NULL : &tx->writes[number];
 }
 
 static struct tx_write *stage(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
@@ -30,6 +26,7 @@ static struct tx_write *stage(struct kdm_tx *tx, struct kdm_collection *collecti
             tx->writes = writes;
             tx->write_cap = cap;
         }
+        kdm_doc_map_add(&tx->write_map, tx->arena, &tx->engine->seed, collection, id, tx->write_count);
         write = &tx->writes[tx->write_count++];
         *write = (struct tx_write){ .collection = collection, .id = id };
         write->read = kdm_tx_memory_find(tx, collection, id);
