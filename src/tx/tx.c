@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #define SWEEP_MS 50
+/* Past its deadline, for what was asked of Redis to end by itself. */
+#define ASKED_GRACE_MS 1000
 /* A function that waits for nothing it asked for would run for ever: our own bug. */
 #define RUNS_WITHOUT_WAIT 100000
 
@@ -294,18 +296,28 @@ static struct tx_fact *awaited_job(struct kdm_tx *tx)
     return fact;
 }
 
-/* Ends it when it has outlived its deadline. A commit that is on its way is waited for: it has the same deadline and
- * tells its outcome soon after it. */
+static bool pipe_runs(const struct kdm_tx *tx)
+{
+    const struct tx_fact *fact = tx->facts;
+
+    while (fact != NULL && fact->run == NULL)
+        fact = fact->next;
+    return fact != NULL;
+}
+
+/* Ends it when it has outlived its deadline. What Redis was asked has the same deadline and tells its own end, a commit
+ * soon after it: there a silent Redis is a 503, not a 504. */
 static void check_deadline(struct kdm_tx *tx, int64_t now)
 {
     struct tx_fact *job = awaited_job(tx);
+    bool asks_redis = tx->ops != NULL && tx->queued == NULL && !pipe_runs(tx);
 
     if (job != NULL && now >= tx->start.deadline_ms - 10 * SWEEP_MS) {
         job->done = true; /* it goes on by itself: facts.number stays 0, "not yet" */
         kdm_tx_settled(tx);
         return;
     }
-    if (now < tx->start.deadline_ms || tx->committing || tx->in_run)
+    if (now < tx->start.deadline_ms + (asks_redis ? ASKED_GRACE_MS : 0) || tx->committing || tx->in_run)
         return;
     if (kdm_store_ready(tx->engine->store)) {
         struct kdm_str ms = kdm_arena_printf(tx->arena, "%lld", (long long)(now - tx->start.deadline_ms));
