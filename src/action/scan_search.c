@@ -3,15 +3,16 @@
 
 #include <stdlib.h>
 
-/* What the scan asks of each document; in the arena, because the scan outlives the run that began it. */
+/* What the scan asks of each document; in the arena, because the scan outlives the run that began
+ * it. */
 struct filter {
     const struct kdm_search *search;
     kdm_tx_match_fn *accepts;
     void *ctx;
 };
 
-/* A regular expression that costs too much lets its document through: it is asked again when the scan is done, and then
- * the failure can be told. */
+/* A regular expression that costs too much lets its document through: it is asked again when the
+ * scan is done, and then the failure can be told. */
 static bool passes(void *ctx, struct kdm_str id, struct kdm_val source)
 {
     const struct filter *filter = ctx;
@@ -22,8 +23,9 @@ static bool passes(void *ctx, struct kdm_str id, struct kdm_val source)
     if (filter->accepts != NULL && !filter->accepts(filter->ctx, id, source))
         return false;
     kdm_arena_init(&scratch, 4096);
-    matches = kdm_search_matches(filter->search->query, &scratch, &scratch, id, source, NULL, &failure)
-              || failure.err != KDM_OK;
+    matches =
+        kdm_search_matches(filter->search->query, &scratch, &scratch, id, source, NULL, &failure)
+        || failure.err != KDM_OK;
     kdm_arena_fini(&scratch);
     return matches;
 }
@@ -38,8 +40,8 @@ static int by_sequence(const void *a, const void *b)
     return kdm_str_cmp(left->id, right->id);
 }
 
-static bool make_hits(struct kdm_tx *tx, const struct kdm_search *search, struct kdm_doc **docs, size_t count,
-                      struct kdm_hit *hits)
+static bool make_hits(struct kdm_tx *tx, const struct kdm_search *search, struct kdm_doc **docs,
+                      size_t count, struct kdm_hit *hits)
 {
     struct kdm_failure failure = { .err = KDM_OK };
     struct kdm_arena scratch;
@@ -50,7 +52,8 @@ static bool make_hits(struct kdm_tx *tx, const struct kdm_search *search, struct
 
         hits[i] = (struct kdm_hit){ .id = docs[i]->id, .source = docs[i]->text, .owner = docs[i] };
         kdm_arena_reset(&scratch);
-        (void)kdm_search_matches(search->query, kdm_tx_arena(tx), &scratch, docs[i]->id, source, &hits[i].score, &failure);
+        (void)kdm_search_matches(search->query, kdm_tx_arena(tx), &scratch, docs[i]->id, source,
+                                 &hits[i].score, &failure);
         kdm_search_values(search, kdm_tx_arena(tx), &scratch, source, &hits[i]);
     }
     if (failure.err != KDM_OK)
@@ -59,7 +62,8 @@ static bool make_hits(struct kdm_tx *tx, const struct kdm_search *search, struct
     return failure.err == KDM_OK;
 }
 
-bool kdm_scan_search(struct kdm_tx *tx, const struct kdm_scan_search *ask, struct kdm_scan_found *ret_found)
+bool kdm_scan_search(struct kdm_tx *tx, const struct kdm_scan_search *ask,
+                     struct kdm_scan_found *ret_found)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct filter *filter = kdm_arena_alloc(arena, sizeof(*filter));
@@ -91,8 +95,8 @@ bool kdm_scan_search(struct kdm_tx *tx, const struct kdm_scan_search *ask, struc
     return true;
 }
 
-static void put_hit(struct kdm_tx *tx, const struct kdm_scan_search *ask, const struct kdm_search *search,
-                    const struct kdm_hit *hit, struct kdm_buf *buf)
+static void put_hit(struct kdm_tx *tx, const struct kdm_scan_search *ask,
+                    const struct kdm_search *search, const struct kdm_hit *hit, struct kdm_buf *buf)
 {
     struct kdm_buf source;
 
@@ -115,8 +119,8 @@ static void put_hit(struct kdm_tx *tx, const struct kdm_scan_search *ask, const 
     kdm_buf_char(buf, '}');
 }
 
-void kdm_scan_put_hits(struct kdm_tx *tx, const struct kdm_scan_search *ask, const struct kdm_scan_found *found,
-                       struct kdm_buf *buf)
+void kdm_scan_put_hits(struct kdm_tx *tx, const struct kdm_scan_search *ask,
+                       const struct kdm_scan_found *found, struct kdm_buf *buf)
 {
     for (size_t i = 0; i < found->count; i++) {
         if (i > 0)

@@ -1,6 +1,7 @@
 /* scan_search.h - a search that reads the whole collection.
- * Until the projection of the search issue answers searches, every document is read and asked. What the caller sees
- * is what it will see then: hits in order, their page, and the total. Loop thread only.
+ * Until the projection of the search issue answers searches, every document is read and asked. What
+ * the caller sees is what it will see then: hits in order, their page, and the total. Loop thread
+ * only.
  */
 #ifndef KDM_ACTION_SCAN_SEARCH_H
 #define KDM_ACTION_SCAN_SEARCH_H
@@ -24,10 +25,11 @@ struct kdm_scan_found {
 };
 
 /* false: wait, or the transaction has failed with what is wrong in the query. */
-bool kdm_scan_search(struct kdm_tx *tx, const struct kdm_scan_search *ask, struct kdm_scan_found *ret_found);
+bool kdm_scan_search(struct kdm_tx *tx, const struct kdm_scan_search *ask,
+                     struct kdm_scan_found *ret_found);
 
 /* The hits as elements of an array: {"_id","_score","_source","index","collection"}. */
-void kdm_scan_put_hits(struct kdm_tx *tx, const struct kdm_scan_search *ask, const struct kdm_scan_found *found,
-                       struct kdm_buf *buf);
+void kdm_scan_put_hits(struct kdm_tx *tx, const struct kdm_scan_search *ask,
+                       const struct kdm_scan_found *found, struct kdm_buf *buf);
 
 #endif

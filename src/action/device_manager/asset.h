@@ -19,11 +19,14 @@ struct kdm_dm_home {
     struct kdm_collection *assets, *history;
 };
 
-/* The tenant that the request names (engineId, or index); the reply will name it and `assets`. false: wait, or 412. */
+/* The tenant that the request names (engineId, or index); the reply will name it and `assets`.
+ * false: wait, or 412. */
 bool kdm_dm_home(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_dm_home *ret_home);
 
-/* May it be stored? Stages what a dynamic part of the mapping takes up, in both collections. false: it failed. */
-bool kdm_dm_asset_additions(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_str additions);
+/* May it be stored? Stages what a dynamic part of the mapping takes up, in both collections. false:
+ * it failed. */
+bool kdm_dm_asset_additions(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                            struct kdm_str additions);
 
 /* "<model>-<reference>" of the request's body. */
 struct kdm_str kdm_dm_asset_id(const struct kdm_args *args);
@@ -32,7 +35,8 @@ struct kdm_str kdm_dm_asset_id(const struct kdm_args *args);
 enum kdm_outcome kdm_dm_asset_create(struct kdm_tx *tx, const struct kdm_args *args);
 
 /* {"asset":{..},"metadata":..,"updates":..[,"previous":{..}]}; asset and previous are documents. */
-struct kdm_str kdm_dm_asset_event(struct kdm_arena *arena, struct kdm_str asset, struct kdm_str metadata,
-                                  struct kdm_str updates, struct kdm_str previous);
+struct kdm_str kdm_dm_asset_event(struct kdm_arena *arena, struct kdm_str asset,
+                                  struct kdm_str metadata, struct kdm_str updates,
+                                  struct kdm_str previous);
 
 #endif

@@ -1,5 +1,6 @@
 /* asset_create.c - a new asset of a model.
- * The commit carries that engine and model are still what they were when the asset was made from them.
+ * The commit carries that engine and model are still what they were when the asset was made from
+ * them.
  */
 #include "action/device_manager/asset.h"
 #include "action/device_manager/rules.h"
@@ -27,26 +28,30 @@ struct kdm_str kdm_dm_asset_id(const struct kdm_args *args)
     return kdm_buf_str(&buf);
 }
 
-bool kdm_dm_asset_additions(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_str additions)
+bool kdm_dm_asset_additions(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                            struct kdm_str additions)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str inside;
 
     if (kdm_str_none(additions))
         return true;
-    inside = kdm_json_set_path(arena, kdm_json_parse(arena, KDM_STR("{}")), KDM_STR("properties.asset"), additions);
+    inside = kdm_json_set_path(arena, kdm_json_parse(arena, KDM_STR("{}")),
+                               KDM_STR("properties.asset"), additions);
     return kdm_source_extend_mapping(tx, home->assets, additions)
            && kdm_source_extend_mapping(tx, home->history, inside);
 }
 
 /* Each slot of the model, without a value yet. */
-static void put_slots(struct kdm_buf *buf, struct kdm_arena *arena, const struct kdm_dm_model *model)
+static void put_slots(struct kdm_buf *buf, struct kdm_arena *arena,
+                      const struct kdm_dm_model *model)
 {
     struct kdm_str slots = KDM_STR("{}");
     struct kdm_val_iter it;
     struct kdm_val measure;
 
-    for (kdm_elements(&it, kdm_val_get(model->content, KDM_STR("measures"))); kdm_element_next(&it, &measure);) {
+    for (kdm_elements(&it, kdm_val_get(model->content, KDM_STR("measures")));
+         kdm_element_next(&it, &measure);) {
         struct kdm_str name = kdm_val_str(arena, kdm_val_get(measure, KDM_STR("name")));
 
         if (!kdm_str_none(name))
@@ -71,7 +76,8 @@ static struct kdm_str new_source(const struct kdm_args *args, const struct kdm_d
     kdm_buf_lit(&buf, ",\"model\":");
     kdm_json_put_str(&buf, model->name);
     kdm_buf_lit(&buf, ",\"modelLocales\":");
-    kdm_buf_put(&buf, kdm_val_type(locales) == KDM_JSON_OBJECT ? kdm_val_text(locales) : KDM_STR("{}"));
+    kdm_buf_put(&buf,
+                kdm_val_type(locales) == KDM_JSON_OBJECT ? kdm_val_text(locales) : KDM_STR("{}"));
     kdm_buf_lit(&buf, ",\"reference\":");
     kdm_json_put_str(&buf, kdm_args_str(args, KDM_ARG_BODY_REFERENCE));
     kdm_buf_lit(&buf, ",\"softTenant\":[]}");
@@ -83,8 +89,8 @@ struct ready {
     struct kdm_str text, history, additions;
 };
 
-static struct ready *make_ready(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_str id,
-                                struct kdm_str source)
+static struct ready *make_ready(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                struct kdm_str id, struct kdm_str source)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct ready *ready = kdm_arena_alloc(arena, sizeof(*ready));
@@ -94,7 +100,8 @@ static struct ready *make_ready(struct kdm_tx *tx, const struct kdm_dm_home *hom
     struct kdm_failure failure;
 
     if (!kdm_doc_id_check(arena, id, &failure)
-        || !kdm_source_check(arena, home->assets, home->assets->mapping, asset, &ready->additions, &failure)) {
+        || !kdm_source_check(arena, home->assets, home->assets->mapping, asset, &ready->additions,
+                             &failure)) {
         kdm_tx_fail_with(tx, &failure);
         return NULL;
     }
@@ -105,8 +112,9 @@ static struct ready *make_ready(struct kdm_tx *tx, const struct kdm_dm_home *hom
 }
 
 /* NULL: wait, or it failed. */
-static struct ready *get_ready(struct kdm_tx *tx, const struct kdm_args *args, const struct kdm_dm_home *home,
-                               const struct kdm_dm_model *model, struct kdm_str id)
+static struct ready *get_ready(struct kdm_tx *tx, const struct kdm_args *args,
+                               const struct kdm_dm_home *home, const struct kdm_dm_model *model,
+                               struct kdm_str id)
 {
     static const char key[] = "asset create";
     struct ready *ready = kdm_tx_kept(tx, key);
@@ -125,14 +133,16 @@ static struct ready *get_ready(struct kdm_tx *tx, const struct kdm_args *args, c
 
 enum kdm_outcome kdm_dm_asset_create(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_str engine_id = kdm_args_str(args, KDM_ARG_ENGINE_ID), id = kdm_dm_asset_id(args), shown;
+    struct kdm_str engine_id = kdm_args_str(args, KDM_ARG_ENGINE_ID), id = kdm_dm_asset_id(args),
+                   shown;
     struct kdm_dm_engine engine;
     struct kdm_dm_model model;
     struct kdm_dm_home home;
     struct ready *ready;
 
     if (!kdm_dm_engine(tx, engine_id, &engine)
-        || !kdm_dm_model(tx, KDM_DM_ASSET, kdm_args_str(args, KDM_ARG_BODY_MODEL), engine.group, &model)
+        || !kdm_dm_model(tx, KDM_DM_ASSET, kdm_args_str(args, KDM_ARG_BODY_MODEL), engine.group,
+                         &model)
         || !kdm_dm_home(tx, args, &home))
         return KDM_WAIT;
     ready = get_ready(tx, args, &home, &model, id);

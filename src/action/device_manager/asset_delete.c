@@ -1,6 +1,6 @@
 /* asset_delete.c - an asset deleted, and its devices freed from it, in one commit.
- * Each unlinking leaves an entry in the history, as if it had been asked for; the deletion itself leaves none. Measures and
- * history stay.
+ * Each unlinking leaves an entry in the history, as if it had been asked for; the deletion itself
+ * leaves none. Measures and history stay.
  */
 #include "action/device_manager/asset.h"
 
@@ -19,7 +19,8 @@ struct links {
 static bool find_collections(struct kdm_tx *tx, const struct kdm_args *args, struct links *links)
 {
     return kdm_tx_collection(tx, kdm_dm_platform(tx), KDM_STR("devices"), &links->platform_devices)
-           && kdm_dm_tenant_collection(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), KDM_DM_DEVICES, &links->devices);
+           && kdm_dm_tenant_collection(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), KDM_DM_DEVICES,
+                                       &links->devices);
 }
 
 static bool read_links(struct kdm_tx *tx, struct kdm_val linked, struct links *links)
@@ -28,7 +29,8 @@ static bool read_links(struct kdm_tx *tx, struct kdm_val linked, struct links *l
     struct kdm_val entry;
     bool all = true;
 
-    links->items = kdm_arena_zalloc(kdm_tx_arena(tx), kdm_val_count(linked) * sizeof(*links->items) + 1);
+    links->items =
+        kdm_arena_zalloc(kdm_tx_arena(tx), kdm_val_count(linked) * sizeof(*links->items) + 1);
     links->count = 0;
     for (kdm_elements(&it, linked); kdm_element_next(&it, &entry);) {
         struct link *link = &links->items[links->count];
@@ -59,7 +61,8 @@ static void stage_free(struct kdm_tx *tx, struct kdm_collection *devices, struct
 }
 
 /* `asset` without the device among those linked to it. */
-static struct kdm_str without_device(struct kdm_arena *arena, struct kdm_val asset, struct kdm_str device)
+static struct kdm_str without_device(struct kdm_arena *arena, struct kdm_val asset,
+                                     struct kdm_str device)
 {
     struct kdm_val_iter it;
     struct kdm_val entry;
@@ -67,7 +70,8 @@ static struct kdm_str without_device(struct kdm_arena *arena, struct kdm_val ass
 
     kdm_buf_init(&left, arena, 256);
     kdm_buf_char(&left, '[');
-    for (kdm_elements(&it, kdm_val_get(asset, KDM_STR("linkedDevices"))); kdm_element_next(&it, &entry);) {
+    for (kdm_elements(&it, kdm_val_get(asset, KDM_STR("linkedDevices")));
+         kdm_element_next(&it, &entry);) {
         if (kdm_val_str_eq(kdm_val_get(entry, KDM_STR("_id")), device))
             continue;
         if (left.len > 1)
@@ -89,8 +93,8 @@ static struct kdm_str unlink_event(struct kdm_arena *arena, struct kdm_str devic
     return kdm_buf_str(&buf);
 }
 
-static void stage_unlinking(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_doc *asset,
-                            const struct links *links)
+static void stage_unlinking(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                            struct kdm_doc *asset, const struct links *links)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_val state = kdm_doc_source(tx, asset);
@@ -105,8 +109,9 @@ static void stage_unlinking(struct kdm_tx *tx, const struct kdm_dm_home *home, s
         state = kdm_json_parse(arena, text);
         stage_free(tx, links->platform_devices, link->platform);
         stage_free(tx, links->devices, link->tenant);
-        kdm_tx_create(tx, home->history, kdm_tx_id(tx, kdm_arena_printf(arena, "unlink %zu", i)),
-                      kdm_dm_history_entry(tx, asset->id, date, unlink_event(arena, link->id), text), 0);
+        kdm_tx_create(
+            tx, home->history, kdm_tx_id(tx, kdm_arena_printf(arena, "unlink %zu", i)),
+            kdm_dm_history_entry(tx, asset->id, date, unlink_event(arena, link->id), text), 0);
     }
 }
 
@@ -124,7 +129,8 @@ enum kdm_outcome kdm_dm_assets_delete(struct kdm_tx *tx, const struct kdm_args *
     linked = kdm_val_get(kdm_doc_source(tx, asset), KDM_STR("linkedDevices"));
     if (kdm_args_bool(args, KDM_ARG_STRICT) && kdm_val_count(linked) > 0)
         return kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_ASSET_STILL_LINKED, KDM_PROPS(asset->id));
-    if (kdm_val_count(linked) > 0 && (!find_collections(tx, args, &links) || !read_links(tx, linked, &links)))
+    if (kdm_val_count(linked) > 0
+        && (!find_collections(tx, args, &links) || !read_links(tx, linked, &links)))
         return KDM_WAIT;
     if (!kdm_dm_generic_document(tx, KDM_DM_BEFORE_DELETE, home.assets, asset->id, 0, &none))
         return KDM_WAIT;

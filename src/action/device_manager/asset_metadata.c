@@ -1,12 +1,15 @@
-/* asset_metadata.c - single metadata values replaced, and the texts of models copied to their assets. */
+/* asset_metadata.c - single metadata values replaced, and the texts of models copied to their
+ * assets. */
 #include "action/device_manager/asset.h"
 #include "action/device_manager/rules.h"
 
-/* --- replaceMetadata ------------------------------------------------------------------------------ */
+/* --- replaceMetadata ------------------------------------------------------------------------- */
 
-/* May a model of that group give keys to assets of the tenant? Upstream takes the group from the tenant's name, the
- * text between its first two dashes; what the tenant's document says is as good. */
-static bool group_fits(struct kdm_str index, const struct kdm_dm_engine *engine, struct kdm_str model_group)
+/* May a model of that group give keys to assets of the tenant? Upstream takes the group from the
+ * tenant's name, the text between its first two dashes; what the tenant's document says is as good.
+ */
+static bool group_fits(struct kdm_str index, const struct kdm_dm_engine *engine,
+                       struct kdm_str model_group)
 {
     const char *first = memchr(index.ptr, '-', index.len), *second;
     struct kdm_str named;
@@ -23,7 +26,8 @@ static bool group_fits(struct kdm_str index, const struct kdm_dm_engine *engine,
 }
 
 /* The model of an asset as its tenant sees it; false: wait, or 404. */
-static bool model_of(struct kdm_tx *tx, struct kdm_str index, struct kdm_val asset, struct kdm_dm_model *ret_model)
+static bool model_of(struct kdm_tx *tx, struct kdm_str index, struct kdm_val asset,
+                     struct kdm_dm_model *ret_model)
 {
     struct kdm_str name = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(asset, KDM_STR("model")));
     struct kdm_dm_engine engine = { .group = KDM_STR("") };
@@ -43,7 +47,8 @@ static bool model_of(struct kdm_tx *tx, struct kdm_str index, struct kdm_val ass
 }
 
 /* What pipes made of asset and metadata; both texts are replaced. */
-static bool fire_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str *source, struct kdm_str *metadata)
+static bool fire_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str *source,
+                        struct kdm_str *metadata)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str payload, answer;
@@ -89,15 +94,17 @@ struct replaced {
     struct kdm_str text, history, metadata, additions;
 };
 
-static struct replaced *make_replaced(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_doc *asset,
-                                      struct kdm_str source, int64_t date, struct kdm_str metadata)
+static struct replaced *make_replaced(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                      struct kdm_doc *asset, struct kdm_str source, int64_t date,
+                                      struct kdm_str metadata)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct replaced *replaced = kdm_arena_zalloc(arena, sizeof(*replaced));
     struct kdm_val whole = kdm_json_parse(arena, source);
     struct kdm_failure failure;
 
-    if (!kdm_source_check(arena, home->assets, home->assets->mapping, whole, &replaced->additions, &failure)) {
+    if (!kdm_source_check(arena, home->assets, home->assets->mapping, whole, &replaced->additions,
+                          &failure)) {
         kdm_tx_fail_with(tx, &failure);
         return NULL;
     }
@@ -105,18 +112,21 @@ static struct replaced *make_replaced(struct kdm_tx *tx, const struct kdm_dm_hom
     replaced->text = kdm_tx_with_info(tx, whole, kdm_dm_info_replaced(tx, KDM_DM_NOBODY, date));
     replaced->history = kdm_dm_history_entry(
         tx, asset->id, date,
-        kdm_dm_metadata_event(arena, kdm_dm_paths(arena, kdm_json_parse(arena, metadata))), replaced->text);
+        kdm_dm_metadata_event(arena, kdm_dm_paths(arena, kdm_json_parse(arena, metadata))),
+        replaced->text);
     return replaced;
 }
 
 /* NULL: wait, or it failed. */
-static struct replaced *get_replaced(struct kdm_tx *tx, const struct kdm_args *args, const struct kdm_dm_home *home,
-                                     struct kdm_doc *asset, struct kdm_str source)
+static struct replaced *get_replaced(struct kdm_tx *tx, const struct kdm_args *args,
+                                     const struct kdm_dm_home *home, struct kdm_doc *asset,
+                                     struct kdm_str source)
 {
     static const char key[] = "asset replaceMetadata";
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct replaced *replaced = kdm_tx_kept(tx, key);
-    struct kdm_str metadata = kdm_json_canonical(arena, kdm_args_val(args, KDM_ARG_BODY_METADATA)), merged;
+    struct kdm_str metadata = kdm_json_canonical(arena, kdm_args_val(args, KDM_ARG_BODY_METADATA)),
+                   merged;
     struct kdm_dm_model model;
     struct kdm_val whole;
 
@@ -127,12 +137,14 @@ static struct replaced *get_replaced(struct kdm_tx *tx, const struct kdm_args *a
     whole = kdm_json_parse(arena, source);
     if (!model_of(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), whole, &model))
         return NULL;
-    merged = kdm_dm_metadata_replaced(arena, kdm_dm_model_mappings(&model), kdm_val_get(whole, KDM_STR("metadata")),
+    merged = kdm_dm_metadata_replaced(arena, kdm_dm_model_mappings(&model),
+                                      kdm_val_get(whole, KDM_STR("metadata")),
                                       kdm_json_parse(arena, metadata));
     source = kdm_json_set(arena, whole, KDM_STR("metadata"), merged);
     if (!kdm_dm_generic_document(tx, KDM_DM_BEFORE_WRITE, home->assets, asset->id, 0, &source))
         return NULL;
-    replaced = make_replaced(tx, home, asset, source, kdm_dm_date(tx, kdm_doc_source(tx, asset)), metadata);
+    replaced = make_replaced(tx, home, asset, source, kdm_dm_date(tx, kdm_doc_source(tx, asset)),
+                             metadata);
     if (replaced != NULL)
         kdm_tx_keep(tx, key, replaced);
     return replaced;
@@ -164,7 +176,7 @@ enum kdm_outcome kdm_dm_assets_replace_metadata(struct kdm_tx *tx, const struct 
     return kdm_document_reply(tx, asset->id, shown, 0);
 }
 
-/* --- updateModelLocales --------------------------------------------------------------------------------- */
+/* --- updateModelLocales ---------------------------------------------------------------------- */
 
 static bool is_of_model(void *ctx, struct kdm_str id, struct kdm_val source)
 {
@@ -180,8 +192,8 @@ struct tenant {
 };
 
 /* Asks for all tenants' assets at once. false: wait. */
-static bool find_tenants(struct kdm_tx *tx, struct kdm_str *model, const struct kdm_dm_engines *engines,
-                         struct tenant *tenants)
+static bool find_tenants(struct kdm_tx *tx, struct kdm_str *model,
+                         const struct kdm_dm_engines *engines, struct tenant *tenants)
 {
     bool all = true;
 
@@ -189,10 +201,13 @@ static bool find_tenants(struct kdm_tx *tx, struct kdm_str *model, const struct 
         struct tenant *tenant = &tenants[i];
 
         tenant->index = engines->items[i].index;
-        if (!kdm_tx_find_collection(tx, tenant->index, kdm_dm_collection_name(KDM_DM_ASSETS), &tenant->assets))
+        if (!kdm_tx_find_collection(tx, tenant->index, kdm_dm_collection_name(KDM_DM_ASSETS),
+                                    &tenant->assets))
             all = false;
         else if (tenant->assets != NULL)
-            all = kdm_tx_scan(tx, KDM_STR("locales"), tenant->assets, false, is_of_model, model, &tenant->docs) && all;
+            all = kdm_tx_scan(tx, KDM_STR("locales"), tenant->assets, false, is_of_model, model,
+                              &tenant->docs)
+                  && all;
     }
     return all;
 }
@@ -202,15 +217,17 @@ static struct kdm_str with_locales(struct kdm_tx *tx, struct kdm_doc *asset, str
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_val old = kdm_doc_source(tx, asset);
     struct kdm_val present = kdm_val_get(old, KDM_STR("modelLocales"));
-    struct kdm_str merged = kdm_val_type(present) == KDM_JSON_OBJECT ? kdm_json_merge(arena, present, locales)
-                                                                     : kdm_val_text(locales);
+    struct kdm_str merged = kdm_val_type(present) == KDM_JSON_OBJECT
+                                ? kdm_json_merge(arena, present, locales)
+                                : kdm_val_text(locales);
     struct kdm_str text = kdm_json_set(arena, old, KDM_STR("modelLocales"), merged);
 
     return kdm_tx_with_info(tx, kdm_json_parse(arena, text),
                             kdm_dm_info_updated(tx, KDM_DM_NOBODY, kdm_dm_date(tx, old), old));
 }
 
-/* Stages all assets of a tenant. The scan's documents are read again, so that a lost race is learned. */
+/* Stages all assets of a tenant. The scan's documents are read again, so that a lost race is
+ * learned. */
 static bool stage_tenant(struct kdm_tx *tx, const struct tenant *tenant, struct kdm_val locales)
 {
     struct kdm_doc *asset;
@@ -219,9 +236,10 @@ static bool stage_tenant(struct kdm_tx *tx, const struct tenant *tenant, struct 
     for (size_t i = 0; i < tenant->docs.count; i++)
         all = kdm_tx_read_unchecked(tx, tenant->assets, tenant->docs.items[i]->id, &asset) && all;
     for (size_t i = 0; all && i < tenant->docs.count; i++) {
-        if (kdm_tx_read_unchecked(tx, tenant->assets, tenant->docs.items[i]->id, &asset) && asset != NULL)
-            kdm_tx_write(tx, tenant->assets, asset, with_locales(tx, asset, locales), KDM_CHANGE_UPDATE,
-                         KDM_STR("[\"modelLocales\"]"), 0);
+        if (kdm_tx_read_unchecked(tx, tenant->assets, tenant->docs.items[i]->id, &asset)
+            && asset != NULL)
+            kdm_tx_write(tx, tenant->assets, asset, with_locales(tx, asset, locales),
+                         KDM_CHANGE_UPDATE, KDM_STR("[\"modelLocales\"]"), 0);
     }
     return all;
 }
@@ -234,7 +252,8 @@ static void put_tenant(struct kdm_tx *tx, const struct tenant *tenant, struct kd
     kdm_json_put_str(buf, tenant->index);
     kdm_buf_lit(buf, ",\"result\":{\"errors\":[],\"successes\":[");
     for (size_t i = 0; i < tenant->docs.count; i++) {
-        const struct kdm_written *written = kdm_tx_written(tx, tenant->assets, tenant->docs.items[i]->id);
+        const struct kdm_written *written =
+            kdm_tx_written(tx, tenant->assets, tenant->docs.items[i]->id);
 
         if (written == NULL)
             continue; /* deleted meanwhile */
@@ -265,7 +284,8 @@ static enum kdm_outcome reply_tenants(struct kdm_tx *tx, const struct tenant *te
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
-/* Asset by asset, not all or nothing: it is upstream's update by query. What is wrong is told as upstream tells it. */
+/* Asset by asset, not all or nothing: it is upstream's update by query. What is wrong is told as
+ * upstream tells it. */
 enum kdm_outcome kdm_dm_assets_update_model_locales(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str *name = kdm_arena_alloc(args->arena, sizeof(*name));
@@ -279,7 +299,8 @@ enum kdm_outcome kdm_dm_assets_update_model_locales(struct kdm_tx *tx, const str
 
     *name = kdm_args_str(args, KDM_ARG_MODEL);
     if (!kdm_dm_models_collection(tx, &models)
-        || !kdm_tx_read_unchecked(tx, models, kdm_dm_model_id(args->arena, KDM_DM_ASSET, *name), &doc)
+        || !kdm_tx_read_unchecked(tx, models, kdm_dm_model_id(args->arena, KDM_DM_ASSET, *name),
+                                  &doc)
         || !kdm_dm_engines(tx, &engines))
         return KDM_WAIT;
     if (doc == NULL || engines.count == 0

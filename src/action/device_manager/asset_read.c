@@ -9,16 +9,17 @@ enum kdm_outcome kdm_dm_assets_get(struct kdm_tx *tx, const struct kdm_args *arg
     struct kdm_doc *asset;
 
     kdm_tx_set_target(tx, engine, kdm_dm_collection_name(KDM_DM_ASSETS));
-    if (!kdm_document_id(tx, args, &id) || !kdm_dm_tenant_collection(tx, engine, KDM_DM_ASSETS, &assets)
+    if (!kdm_document_id(tx, args, &id)
+        || !kdm_dm_tenant_collection(tx, engine, KDM_DM_ASSETS, &assets)
         || !kdm_dm_get(tx, assets, id, false, &asset, &shown))
         return KDM_WAIT;
     return kdm_document_reply(tx, asset->id, shown, 0);
 }
 
-/* --- search ---------------------------------------------------------------------------------------- */
+/* --- search ---------------------------------------------------------------------------------- */
 
-void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search, const struct kdm_scan_found *found,
-                      struct kdm_buf *buf)
+void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search,
+                      const struct kdm_scan_found *found, struct kdm_buf *buf)
 {
     kdm_buf_lit(buf, "{\"hits\":[");
     kdm_scan_put_hits(tx, search, found, buf);
@@ -26,10 +27,10 @@ void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search, c
 }
 
 /* The body of a POST or of a WebSocket request, searchBody of a GET; listeners may change it. */
-static bool search_body(struct kdm_tx *tx, const struct kdm_args *args, const struct kdm_collection *assets,
-                        struct kdm_val *ret_body)
+static bool search_body(struct kdm_tx *tx, const struct kdm_args *args,
+                        const struct kdm_collection *assets, struct kdm_val *ret_body)
 {
-    struct kdm_val body = 
+    struct kdm_val body =
         kdm_val_none(args->body) ? kdm_args_val(args, KDM_ARG_SEARCH_BODY) : args->body;
 
     *ret_body = body;
@@ -49,7 +50,8 @@ static enum kdm_outcome reply_found(struct kdm_tx *tx, const struct kdm_scan_sea
     kdm_dm_put_found(tx, search, found, &buf);
     if (!kdm_tx_listened(tx, KDM_DM_AFTER_SEARCH))
         return kdm_tx_reply(tx, kdm_buf_str(&buf));
-    if (!kdm_dm_generic(tx, KDM_DM_AFTER_SEARCH, KDM_STR(""), search->collection, kdm_buf_str(&buf), &changed))
+    if (!kdm_dm_generic(tx, KDM_DM_AFTER_SEARCH, KDM_STR(""), search->collection, kdm_buf_str(&buf),
+                        &changed))
         return KDM_WAIT;
     return kdm_tx_reply(tx, kdm_val_text(changed));
 }
@@ -64,8 +66,9 @@ enum kdm_outcome kdm_dm_assets_search(struct kdm_tx *tx, const struct kdm_args *
     if (!kdm_dm_tenant_collection(tx, engine, KDM_DM_ASSETS, &search.collection)
         || !search_body(tx, args, search.collection, &search.request.body))
         return KDM_WAIT;
-    search.request.lang = kdm_str_eq(kdm_args_str(args, KDM_ARG_LANG), KDM_STR("koncorde")) ? KDM_LANG_KONCORDE
-                                                                                           : KDM_LANG_ELASTICSEARCH;
+    search.request.lang = kdm_str_eq(kdm_args_str(args, KDM_ARG_LANG), KDM_STR("koncorde"))
+                              ? KDM_LANG_KONCORDE
+                              : KDM_LANG_ELASTICSEARCH;
     search.request.from = kdm_args_int(args, KDM_ARG_FROM, -1);
     search.request.size = kdm_args_int(args, KDM_ARG_SIZE, -1);
     search.request.now_ms = kdm_tx_now(tx);

@@ -1,8 +1,9 @@
-/* asset_update.c - changes of an asset merged into it, with their history entry (reference device-manager.md 15 and 18.2).
- * Two generations of clients share this action. Those of 1.x speak to the controller device-manager/asset and send any
- * part of an asset; today's speak to device-manager/assets and send metadata. Rules R1 to R3 say which is which.
- * This is the path that is walked most: the asset stays text, only what changes is checked, and asset and history
- * leave in one commit.
+/* asset_update.c - changes of an asset merged into it, with their history entry (reference
+ * device-manager.md 15 and 18.2). Two generations of clients share this action. Those of 1.x speak
+ * to the controller device-manager/asset and send any part of an asset; today's speak to
+ * device-manager/assets and send metadata. Rules R1 to R3 say which is which. This is the path that
+ * is walked most: the asset stays text, only what changes is checked, and asset and history leave
+ * in one commit.
  */
 #include "action/device_manager/asset.h"
 #include "action/device_manager/rules.h"
@@ -13,7 +14,7 @@ struct update {
     bool shows_changes_only; /* in the reply's _source */
 };
 
-/* --- R1, R2: what is asked ---------------------------------------------------------------------- */
+/* --- R1, R2: what is asked ------------------------------------------------------------------- */
 
 static bool asked_of_singular(const struct kdm_args *args)
 {
@@ -57,14 +58,15 @@ static bool read_update(struct kdm_tx *tx, const struct kdm_args *args, struct u
         return false;
     }
     whole = singular || kdm_val_none(metadata);
-    ret_update->changes = whole ? whole_body(args->arena, args->body) : only_metadata(args->arena, metadata);
+    ret_update->changes =
+        whole ? whole_body(args->arena, args->body) : only_metadata(args->arena, metadata);
     ret_update->shows_changes_only =
         !kdm_args_bool(args, KDM_ARG_SOURCE)
         && (singular || (args->http && (whole || kdm_args_has(args, KDM_ARG_RETRY_ON_CONFLICT))));
     return true;
 }
 
-/* --- what it comes to ------------------------------------------------------------------------------- */
+/* --- what it comes to ------------------------------------------------------------------------ */
 
 /* Kept over replays. */
 struct change {
@@ -74,12 +76,14 @@ struct change {
     struct kdm_str history;   /* its entry */
     struct kdm_str changed;   /* paths, for _updatedFields */
     struct kdm_str additions; /* to the mapping, or none */
-    struct kdm_str before;    /* the asset as a document, for the event after; none: nobody listens */
+    struct kdm_str before; /* the asset as a document, for the event after; none: nobody listens */
 };
 
-/* Does the change put an object where a geo field has one? Only then can a part and its whole differ in whether they may
- * be stored: half a point is none, and two halves may make a point or something else. */
-static bool merges_geo(struct kdm_arena *arena, const struct kdm_field *field, struct kdm_val changes)
+/* Does the change put an object where a geo field has one? Only then can a part and its whole
+ * differ in whether they may be stored: half a point is none, and two halves may make a point or
+ * something else. */
+static bool merges_geo(struct kdm_arena *arena, const struct kdm_field *field,
+                       struct kdm_val changes)
 {
     struct kdm_val_iter it;
     struct kdm_val name, value;
@@ -90,16 +94,16 @@ static bool merges_geo(struct kdm_arena *arena, const struct kdm_field *field, s
         if (kdm_val_type(value) != KDM_JSON_OBJECT)
             continue;
         child = kdm_field_child(field, kdm_val_str(arena, name));
-        if (child == NULL || child->type == KDM_FIELD_GEO_POINT || child->type == KDM_FIELD_GEO_SHAPE
-            || merges_geo(arena, child, value))
+        if (child == NULL || child->type == KDM_FIELD_GEO_POINT
+            || child->type == KDM_FIELD_GEO_SHAPE || merges_geo(arena, child, value))
             return true;
     }
     return false;
 }
 
 /* The stored asset satisfies its mapping, so a change that does leaves one that does. */
-static bool check_change(struct kdm_tx *tx, const struct kdm_collection *assets, struct kdm_val changes,
-                         struct change *change)
+static bool check_change(struct kdm_tx *tx, const struct kdm_collection *assets,
+                         struct kdm_val changes, struct change *change)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_failure failure = { .err = KDM_OK };
@@ -112,8 +116,8 @@ static bool check_change(struct kdm_tx *tx, const struct kdm_collection *assets,
     return false;
 }
 
-static struct change *make_change(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_doc *asset,
-                                  struct kdm_str text)
+static struct change *make_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                  struct kdm_doc *asset, struct kdm_str text)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct change *change = kdm_arena_zalloc(arena, sizeof(*change));
@@ -129,15 +133,17 @@ static struct change *make_change(struct kdm_tx *tx, const struct kdm_dm_home *h
     change->changed = kdm_source_changed(arena, changes);
     change->history = kdm_dm_history_entry(
         tx, asset->id, date,
-        kdm_dm_metadata_event(arena, kdm_dm_paths(arena, kdm_val_get(changes, KDM_STR("metadata")))),
+        kdm_dm_metadata_event(arena,
+                              kdm_dm_paths(arena, kdm_val_get(changes, KDM_STR("metadata")))),
         change->text);
     return change;
 }
 
-/* --- R3: events ---------------------------------------------------------------------------------------- */
+/* --- R3: events ------------------------------------------------------------------------------ */
 
-struct kdm_str kdm_dm_asset_event(struct kdm_arena *arena, struct kdm_str asset, struct kdm_str metadata,
-                                  struct kdm_str updates, struct kdm_str previous)
+struct kdm_str kdm_dm_asset_event(struct kdm_arena *arena, struct kdm_str asset,
+                                  struct kdm_str metadata, struct kdm_str updates,
+                                  struct kdm_str previous)
 {
     struct kdm_buf buf;
 
@@ -179,12 +185,15 @@ static bool take_answer(struct kdm_tx *tx, struct kdm_str answer, struct kdm_str
     if (kdm_val_type(updates) == KDM_JSON_OBJECT && !kdm_val_equal(arena, updates, sent))
         *changes = whole_body(arena, updates);
     else if (kdm_val_type(metadata) == KDM_JSON_OBJECT
-             && !kdm_val_equal(arena, metadata, kdm_json_parse(arena, metadata_of(arena, *changes))))
-        *changes = kdm_json_set(arena, sent, KDM_STR("metadata"), kdm_json_canonical(arena, metadata));
+             && !kdm_val_equal(arena, metadata,
+                               kdm_json_parse(arena, metadata_of(arena, *changes))))
+        *changes =
+            kdm_json_set(arena, sent, KDM_STR("metadata"), kdm_json_canonical(arena, metadata));
     return true;
 }
 
-static bool fire_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str shown, struct kdm_str *changes)
+static bool fire_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str shown,
+                        struct kdm_str *changes)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str payload, answer;
@@ -198,24 +207,26 @@ static bool fire_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str
 }
 
 /* Its result is ignored, its failure is not: the request fails although the asset is stored. */
-static bool fire_after(struct kdm_tx *tx, const struct change *change, struct kdm_str id, struct kdm_str shown,
-                       int64_t version)
+static bool fire_after(struct kdm_tx *tx, const struct change *change, struct kdm_str id,
+                       struct kdm_str shown, int64_t version)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str payload, answer;
 
     if (!kdm_tx_listened(tx, KDM_DM_ASSET_UPDATE_AFTER))
         return true;
-    payload = kdm_dm_asset_event(arena, kdm_dm_document(arena, id, shown, version),
-                                 metadata_of(arena, change->changes), change->changes, change->before);
+    payload =
+        kdm_dm_asset_event(arena, kdm_dm_document(arena, id, shown, version),
+                           metadata_of(arena, change->changes), change->changes, change->before);
     return kdm_tx_pipe(tx, KDM_DM_ASSET_UPDATE_AFTER, KDM_STR(""), payload, &answer);
 }
 
-/* --- doing it -------------------------------------------------------------------------------------------- */
+/* --- doing it -------------------------------------------------------------------------------- */
 
 /* The change as it will be, events fired. NULL: wait, or it failed. */
-static struct change *get_change(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_doc *asset,
-                                 struct kdm_str shown, struct kdm_str changes)
+static struct change *get_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                 struct kdm_doc *asset, struct kdm_str shown,
+                                 struct kdm_str changes)
 {
     static const char key[] = "asset update";
     struct change *change = kdm_tx_kept(tx, key);
@@ -234,8 +245,9 @@ static struct change *get_change(struct kdm_tx *tx, const struct kdm_dm_home *ho
     return change;
 }
 
-static enum kdm_outcome update_asset(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_doc *asset,
-                                     struct kdm_str seen, const struct update *update, bool with_version)
+static enum kdm_outcome update_asset(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                     struct kdm_doc *asset, struct kdm_str seen,
+                                     const struct update *update, bool with_version)
 {
     struct change *change = get_change(tx, home, asset, seen, update->changes);
     struct kdm_str shown;
@@ -263,16 +275,18 @@ enum kdm_outcome kdm_dm_assets_update(struct kdm_tx *tx, const struct kdm_args *
     struct kdm_doc *asset;
     struct kdm_str id, seen;
 
-    if (!read_update(tx, args, &update) || !kdm_document_id(tx, args, &id) || !kdm_dm_home(tx, args, &home)
-        || !kdm_dm_get(tx, home.assets, id, true, &asset, &seen))
+    if (!read_update(tx, args, &update) || !kdm_document_id(tx, args, &id)
+        || !kdm_dm_home(tx, args, &home) || !kdm_dm_get(tx, home.assets, id, true, &asset, &seen))
         return KDM_WAIT;
     return update_asset(tx, &home, asset, seen, &update, true);
 }
 
-/* --- upsert ------------------------------------------------------------------------------------------------ */
+/* --- upsert ---------------------------------------------------------------------------------- */
 
-/* Is there such an asset? A tenant that is none has no assets; creating one then tells what is wrong. */
-static bool find_asset(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str id, struct kdm_doc **ret_asset)
+/* Is there such an asset? A tenant that is none has no assets; creating one then tells what is
+ * wrong. */
+static bool find_asset(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str id,
+                       struct kdm_doc **ret_asset)
 {
     struct kdm_str engine = kdm_args_str(args, KDM_ARG_ENGINE_ID);
     struct kdm_collection *assets;
@@ -288,7 +302,8 @@ static bool find_asset(struct kdm_tx *tx, const struct kdm_args *args, struct kd
 enum kdm_outcome kdm_dm_assets_upsert(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str id = kdm_dm_asset_id(args), seen;
-    struct update update = { .changes = only_metadata(args->arena, kdm_args_val(args, KDM_ARG_BODY_METADATA)) };
+    struct update update = { .changes = only_metadata(args->arena,
+                                                      kdm_args_val(args, KDM_ARG_BODY_METADATA)) };
     struct kdm_dm_home home;
     struct kdm_doc *asset;
 

@@ -1,11 +1,11 @@
-/* compose.c - see compose.h. Everything is JSON text merged into JSON text, in the order in which the models come, so
- * the order of members, which clients see, is always the same. */
+/* compose.c - see compose.h. Everything is JSON text merged into JSON text, in the order in which
+ * the models come, so the order of members, which clients see, is always the same. */
 #include "action/device_manager/compose.h"
 #include "action/device_manager/mappings.h"
 
 #define COMMONS KDM_STR("commons")
 
-/* --- models ------------------------------------------------------------------------------------ */
+/* --- models ---------------------------------------------------------------------------------- */
 
 struct kdm_str kdm_dm_kind_name(enum kdm_dm_kind kind)
 {
@@ -17,8 +17,8 @@ struct kdm_str kdm_dm_kind_name(enum kdm_dm_kind kind)
     return names[kind];
 }
 
-bool kdm_dm_model_read(struct kdm_arena *arena, struct kdm_str id, struct kdm_str text, struct kdm_val source,
-                       struct kdm_dm_model *ret_model)
+bool kdm_dm_model_read(struct kdm_arena *arena, struct kdm_str id, struct kdm_str text,
+                       struct kdm_val source, struct kdm_dm_model *ret_model)
 {
     struct kdm_val type = kdm_val_get(source, KDM_STR("type"));
 
@@ -33,8 +33,9 @@ bool kdm_dm_model_read(struct kdm_arena *arena, struct kdm_str id, struct kdm_st
                                             .text = text,
                                             .source = source,
                                             .content = content };
-        ret_model->name = kdm_val_str(
-            arena, kdm_val_get(content, kind == KDM_DM_MEASURE ? KDM_STR("type") : KDM_STR("model")));
+        ret_model->name =
+            kdm_val_str(arena, kdm_val_get(content, kind == KDM_DM_MEASURE ? KDM_STR("type")
+                                                                           : KDM_STR("model")));
         ret_model->group = kdm_val_str(arena, kdm_val_get(source, KDM_STR("engineGroup")));
         return !kdm_str_none(ret_model->name);
     }
@@ -50,8 +51,8 @@ struct kdm_val kdm_dm_model_mappings(const struct kdm_dm_model *model)
     return kdm_val_type(mappings) == KDM_JSON_OBJECT ? mappings : KDM_VAL_NONE;
 }
 
-const struct kdm_dm_model *kdm_dm_model_find(const struct kdm_dm_models *models, enum kdm_dm_kind kind,
-                                             struct kdm_str name)
+const struct kdm_dm_model *kdm_dm_model_find(const struct kdm_dm_models *models,
+                                             enum kdm_dm_kind kind, struct kdm_str name)
 {
     for (size_t i = 0; i < models->count; i++) {
         if (models->items[i].kind == kind && kdm_str_eq(models->items[i].name, name))
@@ -63,7 +64,8 @@ const struct kdm_dm_model *kdm_dm_model_find(const struct kdm_dm_models *models,
 struct kdm_dm_models kdm_dm_models_with(struct kdm_arena *arena, const struct kdm_dm_models *models,
                                         const struct kdm_dm_model *model)
 {
-    struct kdm_dm_models with = { .items = kdm_arena_alloc(arena, (models->count + 1) * sizeof(*with.items)) };
+    struct kdm_dm_models with = { .items = kdm_arena_alloc(arena, (models->count + 1)
+                                                                      * sizeof(*with.items)) };
     bool placed = false;
 
     for (size_t i = 0; i < models->count; i++) {
@@ -86,8 +88,8 @@ bool kdm_dm_group_sees(struct kdm_str group, struct kdm_str model_group)
     return kdm_str_eq(model_group, group) || kdm_str_eq(model_group, COMMONS);
 }
 
-static void put_chunk(struct kdm_buf *chunks, struct kdm_str conflicts, const struct kdm_dm_model *incoming,
-                      const struct kdm_dm_model *stored)
+static void put_chunk(struct kdm_buf *chunks, struct kdm_str conflicts,
+                      const struct kdm_dm_model *incoming, const struct kdm_dm_model *stored)
 {
     kdm_buf_lit(chunks, "{\"conflicts\":[");
     kdm_buf_put(chunks, conflicts);
@@ -103,9 +105,9 @@ static void put_chunk(struct kdm_buf *chunks, struct kdm_str conflicts, const st
 struct kdm_str kdm_dm_conflicts(struct kdm_arena *arena, const struct kdm_dm_models *stored,
                                 const struct kdm_dm_model *incoming)
 {
-    struct kdm_str prefix = kdm_arena_printf(arena, KDM_FMT ".%s", KDM_ARG(kdm_dm_kind_name(incoming->kind)),
-                                             incoming->kind == KDM_DM_MEASURE ? "valuesMappings"
-                                                                              : "metadataMappings");
+    struct kdm_str prefix =
+        kdm_arena_printf(arena, KDM_FMT ".%s", KDM_ARG(kdm_dm_kind_name(incoming->kind)),
+                         incoming->kind == KDM_DM_MEASURE ? "valuesMappings" : "metadataMappings");
     struct kdm_buf chunks, conflicts;
 
     kdm_buf_init(&chunks, arena, 256);
@@ -116,8 +118,8 @@ struct kdm_str kdm_dm_conflicts(struct kdm_arena *arena, const struct kdm_dm_mod
         if (other->kind != incoming->kind)
             continue;
         kdm_buf_init(&conflicts, arena, 64);
-        if (kdm_mapping_conflicts(arena, kdm_dm_model_mappings(other), kdm_dm_model_mappings(incoming), prefix,
-                                  &conflicts)
+        if (kdm_mapping_conflicts(arena, kdm_dm_model_mappings(other),
+                                  kdm_dm_model_mappings(incoming), prefix, &conflicts)
             == 0)
             continue;
         if (chunks.len > 1)
@@ -130,10 +132,11 @@ struct kdm_str kdm_dm_conflicts(struct kdm_arena *arena, const struct kdm_dm_mod
     return kdm_buf_str(&chunks);
 }
 
-/* --- what the configuration adds ---------------------------------------------------------------------- */
+/* --- what the configuration adds ------------------------------------------------------------- */
 
 /* The configuration's names for the collections that it may shape. */
-static struct kdm_val addition_of(const struct kdm_dm_additions *additions, enum kdm_dm_collection which)
+static struct kdm_val addition_of(const struct kdm_dm_additions *additions,
+                                  enum kdm_dm_collection which)
 {
     static const struct kdm_str names[] = { [KDM_DM_ASSETS] = KDM_STR("asset"),
                                             [KDM_DM_HISTORY] = KDM_STR("assetHistory"),
@@ -144,7 +147,8 @@ static struct kdm_val addition_of(const struct kdm_dm_additions *additions, enum
     return kdm_val_get(additions->engine_collections, names[which]);
 }
 
-static struct kdm_val fixed_addition_of(const struct kdm_dm_additions *additions, enum kdm_dm_fixed which)
+static struct kdm_val fixed_addition_of(const struct kdm_dm_additions *additions,
+                                        enum kdm_dm_fixed which)
 {
     switch (which) {
     case KDM_DM_ENGINE_CONFIG:
@@ -159,7 +163,8 @@ static struct kdm_val fixed_addition_of(const struct kdm_dm_additions *additions
     return KDM_VAL_NONE;
 }
 
-static struct kdm_str with_addition(struct kdm_arena *arena, struct kdm_str base, struct kdm_val addition)
+static struct kdm_str with_addition(struct kdm_arena *arena, struct kdm_str base,
+                                    struct kdm_val addition)
 {
     struct kdm_val mappings = kdm_val_get(addition, KDM_STR("mappings"));
 
@@ -175,23 +180,26 @@ static struct kdm_str settings_of(struct kdm_val addition)
     return kdm_val_type(settings) == KDM_JSON_OBJECT ? kdm_val_text(settings) : KDM_STR("{}");
 }
 
-struct kdm_str kdm_dm_fixed_settings(const struct kdm_dm_additions *additions, enum kdm_dm_fixed which)
+struct kdm_str kdm_dm_fixed_settings(const struct kdm_dm_additions *additions,
+                                     enum kdm_dm_fixed which)
 {
     return settings_of(fixed_addition_of(additions, which));
 }
 
-struct kdm_str kdm_dm_settings(const struct kdm_dm_additions *additions, enum kdm_dm_collection which)
+struct kdm_str kdm_dm_settings(const struct kdm_dm_additions *additions,
+                               enum kdm_dm_collection which)
 {
     return settings_of(addition_of(additions, which));
 }
 
-struct kdm_str kdm_dm_fixed_mappings(struct kdm_arena *arena, const struct kdm_dm_additions *additions,
+struct kdm_str kdm_dm_fixed_mappings(struct kdm_arena *arena,
+                                     const struct kdm_dm_additions *additions,
                                      enum kdm_dm_fixed which)
 {
     return with_addition(arena, kdm_dm_fixed_base(which), fixed_addition_of(additions, which));
 }
 
-/* --- what models add ------------------------------------------------------------------------------------ */
+/* --- what models add ------------------------------------------------------------------------- */
 
 struct kdm_str kdm_dm_collection_name(enum kdm_dm_collection which)
 {
@@ -205,7 +213,8 @@ struct kdm_str kdm_dm_collection_name(enum kdm_dm_collection which)
 }
 
 /* Of tenants in `group`; none: whatever the group. */
-static bool takes_part(const struct kdm_dm_model *model, enum kdm_dm_kind kind, struct kdm_str group)
+static bool takes_part(const struct kdm_dm_model *model, enum kdm_dm_kind kind,
+                       struct kdm_str group)
 {
     return model->kind == kind && (kdm_str_none(group) || kdm_dm_group_sees(group, model->group));
 }
@@ -234,7 +243,8 @@ static struct kdm_str embedded_measure(struct kdm_arena *arena, const struct kdm
 
     return kdm_json_set_path(arena, kdm_json_parse(arena, kdm_dm_embedded_measure_base()),
                              KDM_STR("properties.values.properties"),
-                             kdm_val_none(values) ? KDM_STR("{}") : kdm_json_canonical(arena, values));
+                             kdm_val_none(values) ? KDM_STR("{}")
+                                                  : kdm_json_canonical(arena, values));
 }
 
 static struct kdm_str slots_of(struct kdm_arena *arena, const struct kdm_dm_models *models,
@@ -268,8 +278,8 @@ static struct kdm_str merged_slots(struct kdm_arena *arena, const struct kdm_dm_
 }
 
 /* `mapping` with more properties at a path below its root. */
-static struct kdm_str with_properties(struct kdm_arena *arena, struct kdm_str mapping, struct kdm_str path,
-                                      struct kdm_str properties)
+static struct kdm_str with_properties(struct kdm_arena *arena, struct kdm_str mapping,
+                                      struct kdm_str path, struct kdm_str properties)
 {
     struct kdm_val root = kdm_json_parse(arena, mapping);
     struct kdm_val present = kdm_val_path(root, path);
@@ -279,12 +289,14 @@ static struct kdm_str with_properties(struct kdm_arena *arena, struct kdm_str ma
     return kdm_json_set_path(arena, root, path, properties);
 }
 
-static struct kdm_str compose_twin(struct kdm_arena *arena, const struct kdm_dm_additions *additions,
+static struct kdm_str compose_twin(struct kdm_arena *arena,
+                                   const struct kdm_dm_additions *additions,
                                    const struct kdm_dm_models *models, enum kdm_dm_kind kind,
                                    struct kdm_str group)
 {
     enum kdm_dm_collection which = kind == KDM_DM_ASSET ? KDM_DM_ASSETS : KDM_DM_DEVICES;
-    struct kdm_str mapping = with_addition(arena, kdm_dm_base(which), addition_of(additions, which));
+    struct kdm_str mapping =
+        with_addition(arena, kdm_dm_base(which), addition_of(additions, which));
 
     mapping = with_properties(arena, mapping, KDM_STR("properties.metadata.properties"),
                               merged_mappings(arena, models, kind, group));
@@ -293,27 +305,33 @@ static struct kdm_str compose_twin(struct kdm_arena *arena, const struct kdm_dm_
 }
 
 /* An asset in its history is the asset as it was, _kuzzle_info and all. */
-static struct kdm_str compose_history(struct kdm_arena *arena, const struct kdm_dm_additions *additions,
+static struct kdm_str compose_history(struct kdm_arena *arena,
+                                      const struct kdm_dm_additions *additions,
                                       const struct kdm_dm_models *models, struct kdm_str group)
 {
-    struct kdm_str base = with_addition(arena, kdm_dm_base(KDM_DM_HISTORY), addition_of(additions, KDM_DM_HISTORY));
+    struct kdm_str base =
+        with_addition(arena, kdm_dm_base(KDM_DM_HISTORY), addition_of(additions, KDM_DM_HISTORY));
     struct kdm_str asset = compose_twin(arena, additions, models, KDM_DM_ASSET, group);
 
-    asset = kdm_json_set_path(arena, kdm_json_parse(arena, asset), KDM_STR("properties._kuzzle_info"),
-                              kdm_dm_kuzzle_info_base());
-    return kdm_json_set_path(arena, kdm_json_parse(arena, base), KDM_STR("properties.asset"), asset);
+    asset = kdm_json_set_path(arena, kdm_json_parse(arena, asset),
+                              KDM_STR("properties._kuzzle_info"), kdm_dm_kuzzle_info_base());
+    return kdm_json_set_path(arena, kdm_json_parse(arena, base), KDM_STR("properties.asset"),
+                             asset);
 }
 
-static struct kdm_str compose_groups(struct kdm_arena *arena, const struct kdm_dm_additions *additions,
+static struct kdm_str compose_groups(struct kdm_arena *arena,
+                                     const struct kdm_dm_additions *additions,
                                      const struct kdm_dm_models *models)
 {
-    struct kdm_str base = with_addition(arena, kdm_dm_base(KDM_DM_GROUPS), addition_of(additions, KDM_DM_GROUPS));
+    struct kdm_str base =
+        with_addition(arena, kdm_dm_base(KDM_DM_GROUPS), addition_of(additions, KDM_DM_GROUPS));
 
     return with_properties(arena, base, KDM_STR("properties.metadata.properties"),
                            merged_mappings(arena, models, KDM_DM_GROUP, KDM_STR_NONE));
 }
 
-static struct kdm_str compose_measures(struct kdm_arena *arena, const struct kdm_dm_additions *additions,
+static struct kdm_str compose_measures(struct kdm_arena *arena,
+                                       const struct kdm_dm_additions *additions,
                                        const struct kdm_dm_models *models, struct kdm_str group)
 {
     struct kdm_str base =
@@ -323,7 +341,8 @@ static struct kdm_str compose_measures(struct kdm_arena *arena, const struct kdm
                            merged_mappings(arena, models, KDM_DM_MEASURE, KDM_STR_NONE));
     base = with_properties(arena, base, KDM_STR("properties.asset.properties.metadata.properties"),
                            merged_mappings(arena, models, KDM_DM_ASSET, group));
-    return with_properties(arena, base, KDM_STR("properties.origin.properties.deviceMetadata.properties"),
+    return with_properties(arena, base,
+                           KDM_STR("properties.origin.properties.deviceMetadata.properties"),
                            merged_mappings(arena, models, KDM_DM_DEVICE, KDM_STR_NONE));
 }
 

@@ -21,7 +21,7 @@
 
 #define KDM_DM_COMMONS KDM_STR("commons")
 
-/* --- platform ---------------------------------------------------------------------------------- */
+/* --- platform -------------------------------------------------------------------------------- */
 
 /* Name of the platform index. */
 struct kdm_str kdm_dm_platform(struct kdm_tx *tx);
@@ -36,14 +36,14 @@ bool kdm_dm_models(struct kdm_tx *tx, bool checked, struct kdm_dm_models *ret_mo
 
 /* "model-<kind>-<name>" */
 struct kdm_str kdm_dm_model_id(struct kdm_arena *arena, enum kdm_dm_kind kind, struct kdm_str name);
-/* The model of that name; false: wait, or it failed with "Unknown .. model". Checked at commit. `group` none:
- * any; else it must be seen by tenants of that group. */
-bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name, struct kdm_str group,
-                  struct kdm_dm_model *ret_model);
+/* The model of that name; false: wait, or it failed with "Unknown .. model". Checked at commit.
+ * `group` none: any; else it must be seen by tenants of that group. */
+bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
+                  struct kdm_str group, struct kdm_dm_model *ret_model);
 /* The error that names a model nobody knows. */
 enum kdm_err kdm_dm_unknown_model(enum kdm_dm_kind kind);
 
-/* --- engines ------------------------------------------------------------------------------------- */
+/* --- engines --------------------------------------------------------------------------------- */
 
 struct kdm_dm_engine {
     struct kdm_str index, group;
@@ -58,7 +58,8 @@ struct kdm_dm_engines {
 /* "engine-device-manager--<index>" */
 struct kdm_str kdm_dm_engine_id(struct kdm_arena *arena, struct kdm_str index);
 /* The engine of that index, *ret_found false when it is none. Checked at commit. */
-bool kdm_dm_engine_find(struct kdm_tx *tx, struct kdm_str index, bool *ret_found, struct kdm_dm_engine *ret_engine);
+bool kdm_dm_engine_find(struct kdm_tx *tx, struct kdm_str index, bool *ret_found,
+                        struct kdm_dm_engine *ret_engine);
 /* The same, but fails with the 404 of its document. */
 bool kdm_dm_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_dm_engine *ret_engine);
 /* All of them; not checked at commit. */
@@ -68,10 +69,11 @@ bool kdm_dm_engines(struct kdm_tx *tx, struct kdm_dm_engines *ret_engines);
 bool kdm_dm_tenant_collection(struct kdm_tx *tx, struct kdm_str index, enum kdm_dm_collection which,
                               struct kdm_collection **ret_collection);
 
-/* --- mappings of tenants ---------------------------------------------------------------------------- */
+/* --- mappings of tenants --------------------------------------------------------------------- */
 
-/* The five collections of a tenant under the models, and for `platform` the devices of the platform. Remembers per
- * group what it composed, so that thousands of tenants in the same state cost one composition. */
+/* The five collections of a tenant under the models, and for `platform` the devices of the
+ * platform. Remembers per group what it composed, so that thousands of tenants in the same state
+ * cost one composition. */
 struct kdm_dm_refit;
 
 struct kdm_dm_refit *kdm_dm_refit_create(struct kdm_tx *tx, const struct kdm_dm_models *models);
@@ -84,38 +86,43 @@ struct kdm_dm_fit {
 };
 /* collection NULL: a new one. Lent. */
 const struct kdm_dm_fit *kdm_dm_refit(struct kdm_dm_refit *refit, enum kdm_dm_collection which,
-                                      struct kdm_str group, const struct kdm_collection *collection);
+                                      struct kdm_str group,
+                                      const struct kdm_collection *collection);
 
 /* "Failed to create the collection [..] for engine [..]: .." */
-enum kdm_outcome kdm_dm_collection_failed(struct kdm_tx *tx, struct kdm_str collection, struct kdm_str index,
-                                          const struct kdm_failure *failure);
+enum kdm_outcome kdm_dm_collection_failed(struct kdm_tx *tx, struct kdm_str collection,
+                                          struct kdm_str index, const struct kdm_failure *failure);
 
-/* Would the mappings of all tenants and of the platform's devices accept the models? Writes nothing. false: wait, or it
- * failed with engine_collection_failed. */
+/* Would the mappings of all tenants and of the platform's devices accept the models? Writes
+ * nothing. false: wait, or it failed with engine_collection_failed. */
 bool kdm_dm_refit_possible(struct kdm_tx *tx, struct kdm_dm_refit *refit);
 
-/* Stages what must change in an engine's collections, or in the platform's devices. What can't change is logged and
- * left. false: wait. */
-bool kdm_dm_refit_engine(struct kdm_tx *tx, struct kdm_dm_refit *refit, const struct kdm_dm_engine *engine);
+/* Stages what must change in an engine's collections, or in the platform's devices. What can't
+ * change is logged and left. false: wait. */
+bool kdm_dm_refit_engine(struct kdm_tx *tx, struct kdm_dm_refit *refit,
+                         const struct kdm_dm_engine *engine);
 bool kdm_dm_refit_platform(struct kdm_tx *tx, struct kdm_dm_refit *refit);
 
-/* --- job -------------------------------------------------------------------------------------------- */
+/* --- job ------------------------------------------------------------------------------------- */
 
 #define KDM_DM_JOB_KIND "dm-model"
 
-/* Stages the job that brings all tenants up to the models; with the name of an asset model, its assets too. */
+/* Stages the job that brings all tenants up to the models; with the name of an asset model, its
+ * assets too. */
 struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, struct kdm_str asset_model);
-enum kdm_outcome kdm_dm_model_job_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state);
+enum kdm_outcome kdm_dm_model_job_chunk(struct kdm_tx *tx, struct kdm_val args,
+                                        struct kdm_val state);
 
 /* Takes the devices of an engine that was deleted back to the platform. */
 #define KDM_DM_FREE_JOB_KIND "dm-free-devices"
-enum kdm_outcome kdm_dm_free_job_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state);
+enum kdm_outcome kdm_dm_free_job_chunk(struct kdm_tx *tx, struct kdm_val args,
+                                       struct kdm_val state);
 
-/* --- _kuzzle_info ------------------------------------------------------------------------------------- */
+/* --- _kuzzle_info ---------------------------------------------------------------------------- */
 
-/* The date of a write that follows the state `old` (a source, or NONE): now, or just after the date of that state when
- * the clock is not past it. So the states of an asset, and with them the entries of its history, always have strictly
- * increasing dates, whichever node wrote them. */
+/* The date of a write that follows the state `old` (a source, or NONE): now, or just after the date
+ * of that state when the clock is not past it. So the states of an asset, and with them the entries
+ * of its history, always have strictly increasing dates, whichever node wrote them. */
 int64_t kdm_dm_date(struct kdm_tx *tx, struct kdm_val old);
 
 /* Who is told as author and updater: the caller, or nobody (reference device-manager.md 5). */
@@ -123,17 +130,19 @@ enum kdm_dm_author { KDM_DM_USER, KDM_DM_NOBODY };
 
 struct kdm_str kdm_dm_info_created(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date);
 struct kdm_str kdm_dm_info_replaced(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date);
-struct kdm_str kdm_dm_info_updated(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date, struct kdm_val old);
+struct kdm_str kdm_dm_info_updated(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date,
+                                   struct kdm_val old);
 
-/* --- history ------------------------------------------------------------------------------------------- */
+/* --- history --------------------------------------------------------------------------------- */
 
-/* {"id":..,"timestamp":..,"event":<event>,"asset":<asset>,"_kuzzle_info":..}; event and asset are JSON texts. */
-struct kdm_str kdm_dm_history_entry(struct kdm_tx *tx, struct kdm_str asset_id, int64_t date, struct kdm_str event,
-                                    struct kdm_str asset);
+/* {"id":..,"timestamp":..,"event":<event>,"asset":<asset>,"_kuzzle_info":..}; event and asset are
+ * JSON texts. */
+struct kdm_str kdm_dm_history_entry(struct kdm_tx *tx, struct kdm_str asset_id, int64_t date,
+                                    struct kdm_str event, struct kdm_str asset);
 /* {"name":"metadata","metadata":{"names":<paths>}} */
 struct kdm_str kdm_dm_metadata_event(struct kdm_arena *arena, struct kdm_str paths);
 
-/* --- events ---------------------------------------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------------------------------- */
 
 #define KDM_DM_BEFORE_GET    KDM_STR("generic:document:beforeGet")
 #define KDM_DM_AFTER_GET     KDM_STR("generic:document:afterGet")
@@ -146,35 +155,40 @@ struct kdm_str kdm_dm_metadata_event(struct kdm_arena *arena, struct kdm_str pat
 #define KDM_DM_BEFORE_SEARCH KDM_STR("generic:document:beforeSearch")
 #define KDM_DM_AFTER_SEARCH  KDM_STR("generic:document:afterSearch")
 
-/* One of these: payload {"documents":<documents>,"request":{"controller","action","index","collection"}}; what the pipes
+/* One of these: payload
+ * {"documents":<documents>,"request":{"controller","action","index","collection"}}; what the pipes
  * made of `documents` comes back. `name` tells apart two in one action. false: wait. */
 bool kdm_dm_generic(struct kdm_tx *tx, struct kdm_str event, struct kdm_str name,
                     const struct kdm_collection *collection, struct kdm_str documents,
                     struct kdm_val *ret_documents);
 
-/* What a pipe answered, scanned; NONE when it is no JSON. Then, or when members are missing: fails with a 500. */
+/* What a pipe answered, scanned; NONE when it is no JSON. Then, or when members are missing: fails
+ * with a 500. */
 struct kdm_val kdm_dm_answer(struct kdm_tx *tx, struct kdm_str answer);
 enum kdm_outcome kdm_dm_bad_answer(struct kdm_tx *tx, struct kdm_str event);
 
-/* Reads an asset (or whatever) with the get events: beforeGet may change the id, afterGet what is shown. Fails with 404.
- * `claim`: it will be written. *ret_shown: JSON text of its source as the events leave it. */
+/* Reads an asset (or whatever) with the get events: beforeGet may change the id, afterGet what is
+ * shown. Fails with 404. `claim`: it will be written. *ret_shown: JSON text of its source as the
+ * events leave it. */
 bool kdm_dm_get(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id, bool claim,
                 struct kdm_doc **ret_doc, struct kdm_str *ret_shown);
 
 /* {"_id":..,"_source":..}, with _version when it is not 0. */
-struct kdm_str kdm_dm_document(struct kdm_arena *arena, struct kdm_str id, struct kdm_str source, int64_t version);
+struct kdm_str kdm_dm_document(struct kdm_arena *arena, struct kdm_str id, struct kdm_str source,
+                               int64_t version);
 
-/* One document through such an event; *source is replaced by what came back, none stays none. version 0: not
- * told. */
-bool kdm_dm_generic_document(struct kdm_tx *tx, struct kdm_str event, const struct kdm_collection *collection,
-                             struct kdm_str id, int64_t version, struct kdm_str *source);
+/* One document through such an event; *source is replaced by what came back, none stays none.
+ * version 0: not told. */
+bool kdm_dm_generic_document(struct kdm_tx *tx, struct kdm_str event,
+                             const struct kdm_collection *collection, struct kdm_str id,
+                             int64_t version, struct kdm_str *source);
 
-/* --- searches ---------------------------------------------------------------------------------------------- */
+/* --- searches -------------------------------------------------------------------------------- */
 
 struct kdm_scan_search;
 struct kdm_scan_found;
 /* {"hits":[..],"total":..,"fetched":..} */
-void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search, const struct kdm_scan_found *found,
-                      struct kdm_buf *buf);
+void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search,
+                      const struct kdm_scan_found *found, struct kdm_buf *buf);
 
 #endif

@@ -1,6 +1,7 @@
 /* engine.c - tenants: an index becomes one with its collections and its document in one commit.
- * The collections are shaped by the models, so the commit also carries that no model was written since they were read;
- * a model that is written later finds the tenant. Deleting one leaves its index and its `config` collection.
+ * The collections are shaped by the models, so the commit also carries that no model was written
+ * since they were read; a model that is written later finds the tenant. Deleting one leaves its
+ * index and its `config` collection.
  */
 #include "action/device_manager/dm.h"
 #include "action/kuzzle/collection_definition.h"
@@ -33,7 +34,7 @@ static enum kdm_outcome reply_collections(struct kdm_tx *tx, struct kdm_str inde
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
-/* --- making and updating -------------------------------------------------------------------------- */
+/* --- making and updating --------------------------------------------------------------------- */
 
 /* The tenant's own `config`: empty and strict, for the application. */
 static bool stage_config(struct kdm_tx *tx, struct kdm_str index)
@@ -45,7 +46,8 @@ static bool stage_config(struct kdm_tx *tx, struct kdm_str index)
     const struct kdm_dm_additions additions = kdm_dm_additions(tx);
     struct kdm_val mappings =
         kdm_json_parse(arena, kdm_dm_fixed_mappings(arena, &additions, KDM_DM_ENGINE_CONFIG));
-    struct kdm_val settings = kdm_json_parse(arena, kdm_dm_fixed_settings(&additions, KDM_DM_ENGINE_CONFIG));
+    struct kdm_val settings =
+        kdm_json_parse(arena, kdm_dm_fixed_settings(&additions, KDM_DM_ENGINE_CONFIG));
     struct kdm_collection *old;
     struct kdm_failure failure;
     struct kdm_str definition;
@@ -56,8 +58,8 @@ static bool stage_config(struct kdm_tx *tx, struct kdm_str index)
     if (old == NULL)
         valid = kdm_definition_create(arena, &common, mappings, settings, &definition, &failure);
     else
-        valid = kdm_definition_update(arena, old->mapping, old->definition, mappings, settings, &definition,
-                                      &changed, &failure);
+        valid = kdm_definition_update(arena, old->mapping, old->definition, mappings, settings,
+                                      &definition, &changed, &failure);
     if (!valid)
         kdm_dm_collection_failed(tx, KDM_STR("config"), index, &failure);
     else if (changed)
@@ -65,8 +67,8 @@ static bool stage_config(struct kdm_tx *tx, struct kdm_str index)
     return valid;
 }
 
-static bool stage_collection(struct kdm_tx *tx, struct kdm_dm_refit *refit, const struct kdm_dm_engine *engine,
-                             enum kdm_dm_collection which)
+static bool stage_collection(struct kdm_tx *tx, struct kdm_dm_refit *refit,
+                             const struct kdm_dm_engine *engine, enum kdm_dm_collection which)
 {
     struct kdm_str name = kdm_dm_collection_name(which);
     const struct kdm_dm_fit *fit;
@@ -93,9 +95,10 @@ static bool stage_collections(struct kdm_tx *tx, const struct kdm_dm_engine *eng
 
     /* Asked for all at once; afterwards each is there. */
     for (int which = 0; which < KDM_DM_COLLECTION_COUNT; which++)
-        all = kdm_tx_find_collection(tx, engine->index, kdm_dm_collection_name((enum kdm_dm_collection)which),
-                                     &ignored)
-              && all;
+        all =
+            kdm_tx_find_collection(tx, engine->index,
+                                   kdm_dm_collection_name((enum kdm_dm_collection)which), &ignored)
+            && all;
     if (!kdm_dm_models(tx, true, &models) || !all || !stage_config(tx, engine->index))
         return false;
     refit = kdm_dm_refit_create(tx, &models);
@@ -141,7 +144,8 @@ static bool stage_index(struct kdm_tx *tx, struct kdm_str index)
 
 enum kdm_outcome kdm_dm_engine_create(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_dm_engine known, engine = { .index = kdm_args_str(args, KDM_ARG_INDEX), .group = group_of(args) };
+    struct kdm_dm_engine known,
+        engine = { .index = kdm_args_str(args, KDM_ARG_INDEX), .group = group_of(args) };
     struct kdm_collection *config;
     bool found;
 
@@ -152,7 +156,8 @@ enum kdm_outcome kdm_dm_engine_create(struct kdm_tx *tx, const struct kdm_args *
     if (!kdm_dm_config_collection(tx, &config) || !stage_index(tx, engine.index)
         || !stage_collections(tx, &engine))
         return KDM_WAIT;
-    kdm_tx_create(tx, config, kdm_dm_engine_id(kdm_tx_arena(tx), engine.index), engine_document(tx, &engine), 0);
+    kdm_tx_create(tx, config, kdm_dm_engine_id(kdm_tx_arena(tx), engine.index),
+                  engine_document(tx, &engine), 0);
     if (!kdm_tx_commit(tx))
         return KDM_WAIT;
     return reply_collections(tx, engine.index, true);
@@ -160,7 +165,8 @@ enum kdm_outcome kdm_dm_engine_create(struct kdm_tx *tx, const struct kdm_args *
 
 enum kdm_outcome kdm_dm_engine_update(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_dm_engine known, engine = { .index = kdm_args_str(args, KDM_ARG_INDEX), .group = group_of(args) };
+    struct kdm_dm_engine known,
+        engine = { .index = kdm_args_str(args, KDM_ARG_INDEX), .group = group_of(args) };
     bool found;
 
     if (!kdm_dm_engine_find(tx, engine.index, &found, &known))
@@ -172,7 +178,7 @@ enum kdm_outcome kdm_dm_engine_update(struct kdm_tx *tx, const struct kdm_args *
     return reply_collections(tx, engine.index, false);
 }
 
-/* --- deleting ----------------------------------------------------------------------------------------- */
+/* --- deleting -------------------------------------------------------------------------------- */
 
 static bool stage_deletion(struct kdm_tx *tx, struct kdm_str index)
 {
@@ -180,9 +186,10 @@ static bool stage_deletion(struct kdm_tx *tx, struct kdm_str index)
     bool all = true;
 
     for (int which = 0; which < KDM_DM_COLLECTION_COUNT; which++)
-        all = kdm_tx_find_collection(tx, index, kdm_dm_collection_name((enum kdm_dm_collection)which),
-                                     &collections[which])
-              && all;
+        all =
+            kdm_tx_find_collection(tx, index, kdm_dm_collection_name((enum kdm_dm_collection)which),
+                                   &collections[which])
+            && all;
     for (int which = 0; all && which < KDM_DM_COLLECTION_COUNT; which++) {
         if (collections[which] != NULL)
             kdm_tx_delete_collection(tx, collections[which]);
@@ -240,8 +247,8 @@ static struct kdm_str freed(struct kdm_tx *tx, struct kdm_doc *device)
 }
 
 /* Stages those of `docs` that are still attached; false: wait. */
-static bool stage_freed(struct kdm_tx *tx, struct kdm_collection *devices, const struct kdm_doc_list *docs,
-                        struct kdm_str index)
+static bool stage_freed(struct kdm_tx *tx, struct kdm_collection *devices,
+                        const struct kdm_doc_list *docs, struct kdm_str index)
 {
     struct kdm_doc *doc;
     bool all = true;
@@ -283,7 +290,7 @@ enum kdm_outcome kdm_dm_free_job_chunk(struct kdm_tx *tx, struct kdm_val args, s
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
 
-/* --- looking ------------------------------------------------------------------------------------------ */
+/* --- looking --------------------------------------------------------------------------------- */
 
 enum kdm_outcome kdm_dm_engine_exists(struct kdm_tx *tx, const struct kdm_args *args)
 {

@@ -1,6 +1,6 @@
-/* events.c - the events that the device manager fires around each document it reads or writes (reference
- * device-manager-events.md 3). Upstream hands listeners two arguments, documents and request; here they are two members
- * of one payload. When nobody listens nothing is built.
+/* events.c - the events that the device manager fires around each document it reads or writes
+ * (reference device-manager-events.md 3). Upstream hands listeners two arguments, documents and
+ * request; here they are two members of one payload. When nobody listens nothing is built.
  */
 #include "action/device_manager/dm.h"
 
@@ -13,13 +13,15 @@ struct kdm_val kdm_dm_answer(struct kdm_tx *tx, struct kdm_str answer)
 
 enum kdm_outcome kdm_dm_bad_answer(struct kdm_tx *tx, struct kdm_str event)
 {
-    return kdm_tx_fail(tx, KDM_ERR_PLUGIN_RUNTIME_UNEXPECTED_ERROR,
-                       KDM_PROPS(kdm_arena_printf(kdm_tx_arena(tx),
-                                                  "a pipe of " KDM_FMT " returned something else than the event",
-                                                  KDM_ARG(event))));
+    return kdm_tx_fail(
+        tx, KDM_ERR_PLUGIN_RUNTIME_UNEXPECTED_ERROR,
+        KDM_PROPS(kdm_arena_printf(kdm_tx_arena(tx),
+                                   "a pipe of " KDM_FMT " returned something else than the event",
+                                   KDM_ARG(event))));
 }
 
-static struct kdm_str payload_of(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str documents)
+static struct kdm_str payload_of(struct kdm_tx *tx, const struct kdm_collection *collection,
+                                 struct kdm_str documents)
 {
     const struct kdm_tx_origin *origin = kdm_tx_origin(tx);
     struct kdm_buf buf;
@@ -39,8 +41,9 @@ static struct kdm_str payload_of(struct kdm_tx *tx, const struct kdm_collection 
     return kdm_buf_str(&buf);
 }
 
-bool kdm_dm_generic(struct kdm_tx *tx, struct kdm_str event, struct kdm_str name, const struct kdm_collection *collection,
-                    struct kdm_str documents, struct kdm_val *ret_documents)
+bool kdm_dm_generic(struct kdm_tx *tx, struct kdm_str event, struct kdm_str name,
+                    const struct kdm_collection *collection, struct kdm_str documents,
+                    struct kdm_val *ret_documents)
 {
     struct kdm_str answer;
 
@@ -62,7 +65,8 @@ static struct kdm_val first_of(struct kdm_val documents)
     return kdm_element_next(&it, &first) ? first : KDM_VAL_NONE;
 }
 
-struct kdm_str kdm_dm_document(struct kdm_arena *arena, struct kdm_str id, struct kdm_str source, int64_t version)
+struct kdm_str kdm_dm_document(struct kdm_arena *arena, struct kdm_str id, struct kdm_str source,
+                               int64_t version)
 {
     struct kdm_buf buf;
 
@@ -72,7 +76,8 @@ struct kdm_str kdm_dm_document(struct kdm_arena *arena, struct kdm_str id, struc
     return kdm_buf_str(&buf);
 }
 
-static struct kdm_str one_document(struct kdm_arena *arena, struct kdm_str id, struct kdm_str source, int64_t version)
+static struct kdm_str one_document(struct kdm_arena *arena, struct kdm_str id,
+                                   struct kdm_str source, int64_t version)
 {
     struct kdm_buf buf;
 
@@ -83,15 +88,17 @@ static struct kdm_str one_document(struct kdm_arena *arena, struct kdm_str id, s
     return kdm_buf_str(&buf);
 }
 
-bool kdm_dm_generic_document(struct kdm_tx *tx, struct kdm_str event, const struct kdm_collection *collection,
-                             struct kdm_str id, int64_t version, struct kdm_str *source)
+bool kdm_dm_generic_document(struct kdm_tx *tx, struct kdm_str event,
+                             const struct kdm_collection *collection, struct kdm_str id,
+                             int64_t version, struct kdm_str *source)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_val documents, changed;
 
     if (!kdm_tx_listened(tx, event))
         return true;
-    if (!kdm_dm_generic(tx, event, id, collection, one_document(arena, id, *source, version), &documents))
+    if (!kdm_dm_generic(tx, event, id, collection, one_document(arena, id, *source, version),
+                        &documents))
         return false;
     changed = kdm_val_get(first_of(documents), KDM_STR("_source"));
     if (kdm_val_type(changed) == KDM_JSON_OBJECT)
@@ -99,9 +106,10 @@ bool kdm_dm_generic_document(struct kdm_tx *tx, struct kdm_str event, const stru
     return true;
 }
 
-/* --- get --------------------------------------------------------------------------------------------- */
+/* --- get ------------------------------------------------------------------------------------- */
 
-static bool before_get(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str *id)
+static bool before_get(struct kdm_tx *tx, const struct kdm_collection *collection,
+                       struct kdm_str *id)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_val documents;
@@ -109,7 +117,8 @@ static bool before_get(struct kdm_tx *tx, const struct kdm_collection *collectio
 
     if (!kdm_tx_listened(tx, KDM_DM_BEFORE_GET))
         return true;
-    if (!kdm_dm_generic(tx, KDM_DM_BEFORE_GET, *id, collection, one_document(arena, *id, KDM_STR_NONE, 0), &documents))
+    if (!kdm_dm_generic(tx, KDM_DM_BEFORE_GET, *id, collection,
+                        one_document(arena, *id, KDM_STR_NONE, 0), &documents))
         return false;
     changed = kdm_val_str(arena, kdm_val_get(first_of(documents), KDM_STR("_id")));
     if (!kdm_str_none(changed))
@@ -129,5 +138,6 @@ bool kdm_dm_get(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm
         return false;
     }
     *ret_shown = (*ret_doc)->text;
-    return kdm_dm_generic_document(tx, KDM_DM_AFTER_GET, collection, id, (*ret_doc)->version, ret_shown);
+    return kdm_dm_generic_document(tx, KDM_DM_AFTER_GET, collection, id, (*ret_doc)->version,
+                                   ret_shown);
 }

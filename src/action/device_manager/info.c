@@ -1,8 +1,9 @@
 /* info.c - _kuzzle_info of writes that nobody makes, dates, and entries of histories. */
 #include "action/device_manager/dm.h"
 
-/* How far a state's date may lie ahead of our clock and still be followed: clocks of nodes differ, and more than a
- * thousand updates of one asset in a second run ahead. Beyond that it is a date that somebody made up. */
+/* How far a state's date may lie ahead of our clock and still be followed: clocks of nodes differ,
+ * and more than a thousand updates of one asset in a second run ahead. Beyond that it is a date
+ * that somebody made up. */
 #define MAX_AHEAD_MS 60000
 
 int64_t kdm_dm_date(struct kdm_tx *tx, struct kdm_val old)
@@ -26,7 +27,8 @@ static void put_author(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_autho
         kdm_json_put_str(buf, kuid);
 }
 
-static void put_created(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_author author, int64_t date)
+static void put_created(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_author author,
+                        int64_t date)
 {
     kdm_buf_lit(buf, "{\"author\":");
     put_author(buf, tx, author);
@@ -34,7 +36,8 @@ static void put_created(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_auth
     kdm_buf_int(buf, date);
 }
 
-static void put_updated(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_author author, int64_t date)
+static void put_updated(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_author author,
+                        int64_t date)
 {
     kdm_buf_lit(buf, ",\"updatedAt\":");
     kdm_buf_int(buf, date);
@@ -63,7 +66,8 @@ struct kdm_str kdm_dm_info_replaced(struct kdm_tx *tx, enum kdm_dm_author author
     return kdm_buf_str(&buf);
 }
 
-struct kdm_str kdm_dm_info_updated(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date, struct kdm_val old)
+struct kdm_str kdm_dm_info_updated(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date,
+                                   struct kdm_val old)
 {
     static const struct kdm_str replaced[] = { KDM_STR("updatedAt"), KDM_STR("updater") };
     struct kdm_val info = kdm_val_get(old, KDM_STR("_kuzzle_info"));
@@ -71,16 +75,17 @@ struct kdm_str kdm_dm_info_updated(struct kdm_tx *tx, enum kdm_dm_author author,
 
     kdm_buf_init(&buf, kdm_tx_arena(tx), 160);
     kdm_buf_char(&buf, '{');
-    if (kdm_val_type(info) != KDM_JSON_OBJECT || kdm_json_put_members_except(&buf, info, replaced, 2) == 0)
+    if (kdm_val_type(info) != KDM_JSON_OBJECT
+        || kdm_json_put_members_except(&buf, info, replaced, 2) == 0)
         kdm_buf_lit(&buf, "\"author\":null"); /* written without, by bulk:write */
     put_updated(&buf, tx, author, date);
     return kdm_buf_str(&buf);
 }
 
-/* --- histories ------------------------------------------------------------------------------------ */
+/* --- histories ------------------------------------------------------------------------------- */
 
-struct kdm_str kdm_dm_history_entry(struct kdm_tx *tx, struct kdm_str asset_id, int64_t date, struct kdm_str event,
-                                    struct kdm_str asset)
+struct kdm_str kdm_dm_history_entry(struct kdm_tx *tx, struct kdm_str asset_id, int64_t date,
+                                    struct kdm_str event, struct kdm_str asset)
 {
     struct kdm_buf buf;
 

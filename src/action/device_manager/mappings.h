@@ -1,5 +1,5 @@
-/* mappings.h - the fixed part of the device manager's mappings, as JSON texts (reference device-manager.md 4), and the
- * measure types that are always there. Pure data.
+/* mappings.h - the fixed part of the device manager's mappings, as JSON texts (reference
+ * device-manager.md 4), and the measure types that are always there. Pure data.
  */
 #ifndef KDM_ACTION_DEVICE_MANAGER_MAPPINGS_H
 #define KDM_ACTION_DEVICE_MANAGER_MAPPINGS_H

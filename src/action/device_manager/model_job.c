@@ -1,21 +1,22 @@
 /* model_job.c - what follows from a written model (reference device-manager.md 6.5 and 6.6).
- * First the mappings of all tenants, then, for an asset model, the metadata of its assets in the tenants of its group: all
- * of them. Every chunk is one commit with the place behind it; an asset that has its history entry of this job is
- * done, so a chunk that is repeated writes nothing twice. It follows the models as they are when it runs, so of two writes
- * in a row the later one is what stays.
- * State: {"phase":"mappings","after":"<index>"}, then {"phase":"assets","engine":"<index>","ids":[..],"after":"<id>"}:
- * the ids that come next and the last one that the scan looked at, so that one scan serves many chunks.
+ * First the mappings of all tenants, then, for an asset model, the metadata of its assets in the
+ * tenants of its group: all of them. Every chunk is one commit with the place behind it; an asset
+ * that has its history entry of this job is done, so a chunk that is repeated writes nothing twice.
+ * It follows the models as they are when it runs, so of two writes in a row the later one is what
+ * stays. State: {"phase":"mappings","after":"<index>"}, then
+ * {"phase":"assets","engine":"<index>","ids":[..],"after":"<id>"}: the ids that come next and the
+ * last one that the scan looked at, so that one scan serves many chunks.
  */
 #include "action/device_manager/dm.h"
 #include "action/device_manager/rules.h"
 #include "base/hash.h"
 
-#define CHUNK_ENGINES 8
-#define WINDOW_ASSETS 2000  /* whose ids one scan finds */
-#define WINDOW_BYTES  32768 /* that these ids take in the job's record */
-#define CHUNK_ASSETS  200
+#define CHUNK_ENGINES       8
+#define WINDOW_ASSETS       2000  /* whose ids one scan finds */
+#define WINDOW_BYTES        32768 /* that these ids take in the job's record */
+#define CHUNK_ASSETS        200
 #define CHUNK_EMPTY_ENGINES 32
-#define CHUNK_BYTES   (KDM_COMMIT_MAX_BYTES / 2)
+#define CHUNK_BYTES         (KDM_COMMIT_MAX_BYTES / 2)
 
 struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, struct kdm_str asset_model)
 {
@@ -71,7 +72,8 @@ static void set_assets_state(struct kdm_tx *tx, const struct place *place)
             kdm_buf_char(&state, ',');
         kdm_json_put_str(&state, place->ids.items[i]);
     }
-    kdm_buf_put(&state, place->engine_done ? KDM_STR("],\"done\":true}") : KDM_STR("],\"done\":false}"));
+    kdm_buf_put(&state,
+                place->engine_done ? KDM_STR("],\"done\":true}") : KDM_STR("],\"done\":false}"));
     kdm_tx_job_state(tx, kdm_buf_str(&state));
 }
 
@@ -79,7 +81,8 @@ static struct place read_place(struct kdm_tx *tx, struct kdm_val state)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_val ids = kdm_val_get(state, KDM_STR("ids")), id;
-    struct place place = { .engine = text_of(tx, state, "engine"), .after = text_of(tx, state, "after") };
+    struct place place = { .engine = text_of(tx, state, "engine"),
+                           .after = text_of(tx, state, "after") };
     struct kdm_val_iter it;
 
     place.engine_done = kdm_val_type(kdm_val_get(state, KDM_STR("done"))) == KDM_JSON_TRUE;
@@ -89,7 +92,7 @@ static struct place read_place(struct kdm_tx *tx, struct kdm_val state)
     return place;
 }
 
-/* --- mappings ---------------------------------------------------------------------------------- */
+/* --- mappings -------------------------------------------------------------------------------- */
 
 static void set_mappings_state(struct kdm_tx *tx, struct kdm_str after)
 {
@@ -113,7 +116,8 @@ static enum kdm_outcome mappings_chunk(struct kdm_tx *tx, struct kdm_val args, s
 
     if (!kdm_dm_engines(tx, &engines) || !kdm_dm_models(tx, false, &models))
         return KDM_WAIT;
-    while (!kdm_str_none(after) && first < engines.count && kdm_str_cmp(engines.items[first].index, after) <= 0)
+    while (!kdm_str_none(after) && first < engines.count
+           && kdm_str_cmp(engines.items[first].index, after) <= 0)
         first++;
     last = engines.count - first > CHUNK_ENGINES ? first + CHUNK_ENGINES : engines.count;
     refit = kdm_dm_refit_create(tx, &models);
@@ -132,10 +136,11 @@ static enum kdm_outcome mappings_chunk(struct kdm_tx *tx, struct kdm_val args, s
     return commit_chunk(tx);
 }
 
-/* --- assets -------------------------------------------------------------------------------------- */
+/* --- assets ---------------------------------------------------------------------------------- */
 
-/* Filters a scan down to about those ids that come next: the smallest beyond `after` that it has met so far. What it
- * lets through in between is of no harm; the list that a scan gives is sorted. */
+/* Filters a scan down to about those ids that come next: the smallest beyond `after` that it has
+ * met so far. What it lets through in between is of no harm; the list that a scan gives is sorted.
+ */
 struct next_filter {
     struct kdm_arena *arena;
     struct kdm_str model, after;
@@ -174,13 +179,15 @@ static bool is_next(void *ctx, struct kdm_str id, struct kdm_val source)
         return true;
     if (filter->count < WINDOW_ASSETS)
         filter->count++;
-    memmove(&filter->ids[at + 1], &filter->ids[at], (filter->count - at - 1) * sizeof(filter->ids[0]));
+    memmove(&filter->ids[at + 1], &filter->ids[at],
+            (filter->count - at - 1) * sizeof(filter->ids[0]));
     filter->ids[at] = kdm_arena_copy(filter->arena, id);
     return true;
 }
 
 /* Fills place->ids with what comes behind place->after. false: wait. */
-static bool find_next(struct kdm_tx *tx, struct kdm_collection *assets, struct kdm_str model, struct place *place)
+static bool find_next(struct kdm_tx *tx, struct kdm_collection *assets, struct kdm_str model,
+                      struct place *place)
 {
     struct next_filter *filter = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*filter));
     struct kdm_doc_list docs;
@@ -217,15 +224,17 @@ static struct kdm_str history_id(const struct propagation *all, struct kdm_str a
 {
     static const struct kdm_hash_seed seeds[2] = { { 0x6b646d2d6d6f6465, 0x6c2d686973746f72 },
                                                    { 0x792d6f662d616e2d, 0x61737365742d6964 } };
-    struct kdm_str key = kdm_arena_printf(kdm_tx_arena(all->tx), KDM_FMT "/" KDM_FMT "/" KDM_FMT,
-                                          KDM_ARG(all->run), KDM_ARG(all->engine), KDM_ARG(asset_id));
+    struct kdm_str key =
+        kdm_arena_printf(kdm_tx_arena(all->tx), KDM_FMT "/" KDM_FMT "/" KDM_FMT, KDM_ARG(all->run),
+                         KDM_ARG(all->engine), KDM_ARG(asset_id));
 
     return kdm_arena_printf(kdm_tx_arena(all->tx), "m%016llx%016llx",
                             (unsigned long long)kdm_hash(&seeds[0], key),
                             (unsigned long long)kdm_hash(&seeds[1], key));
 }
 
-/* The asset with its metadata brought up to the model, by nobody (the core's mReplace: no date of an update). */
+/* The asset with its metadata brought up to the model, by nobody (the core's mReplace: no date of
+ * an update). */
 static struct kdm_str propagated(const struct propagation *all, struct kdm_val old, int64_t date,
                                  struct kdm_str *ret_metadata)
 {
@@ -265,13 +274,15 @@ static bool read_assets(const struct propagation *all, const struct kdm_str_list
 
     for (size_t i = 0; i < ids->count && i < CHUNK_ASSETS; i++) {
         read = kdm_tx_read_unchecked(all->tx, all->assets, ids->items[i], &ignored) && read;
-        read = kdm_tx_read_unchecked(all->tx, all->history, history_id(all, ids->items[i]), &ignored) && read;
+        read =
+            kdm_tx_read_unchecked(all->tx, all->history, history_id(all, ids->items[i]), &ignored)
+            && read;
     }
     return read;
 }
 
-/* Stages as many of the ids as one commit takes; returns how many those are. Unchecked reads suffice: each write carries
- * the state it was made from. */
+/* Stages as many of the ids as one commit takes; returns how many those are. Unchecked reads
+ * suffice: each write carries the state it was made from. */
 static size_t stage_assets(const struct propagation *all, const struct kdm_str_list *ids)
 {
     size_t bytes = 0, done;
@@ -280,8 +291,9 @@ static size_t stage_assets(const struct propagation *all, const struct kdm_str_l
         struct kdm_doc *asset = NULL, *entry = NULL;
         struct kdm_str id = ids->items[done];
 
-        if (kdm_tx_read_unchecked(all->tx, all->history, history_id(all, id), &entry) && entry == NULL
-            && kdm_tx_read_unchecked(all->tx, all->assets, id, &asset) && asset != NULL) {
+        if (kdm_tx_read_unchecked(all->tx, all->history, history_id(all, id), &entry)
+            && entry == NULL && kdm_tx_read_unchecked(all->tx, all->assets, id, &asset)
+            && asset != NULL) {
             if (bytes > 0 && bytes + 4 * asset->text.len > 2 * CHUNK_BYTES)
                 break;
             bytes += stage_asset(all, asset);
@@ -291,13 +303,15 @@ static size_t stage_assets(const struct propagation *all, const struct kdm_str_l
 }
 
 /* The first tenant behind place->engine whose assets follow the model; NULL: none is left. */
-static const struct kdm_dm_engine *next_engine(const struct kdm_dm_engines *engines, struct kdm_str model_group,
+static const struct kdm_dm_engine *next_engine(const struct kdm_dm_engines *engines,
+                                               struct kdm_str model_group,
                                                const struct place *place)
 {
     for (size_t i = 0; i < engines->count; i++) {
         const struct kdm_dm_engine *engine = &engines->items[i];
 
-        if (kdm_dm_group_sees(engine->group, model_group) && kdm_str_cmp(engine->index, place->engine) > 0)
+        if (kdm_dm_group_sees(engine->group, model_group)
+            && kdm_str_cmp(engine->index, place->engine) > 0)
             return engine;
     }
     return NULL;
@@ -306,14 +320,17 @@ static const struct kdm_dm_engine *next_engine(const struct kdm_dm_engines *engi
 /* The tenant's two collections; *ret_there false when it has gone meanwhile. */
 static bool find_collections(struct propagation *all, bool *ret_there)
 {
-    if (!kdm_tx_find_collection(all->tx, all->engine, kdm_dm_collection_name(KDM_DM_ASSETS), &all->assets)
-        || !kdm_tx_find_collection(all->tx, all->engine, kdm_dm_collection_name(KDM_DM_HISTORY), &all->history))
+    if (!kdm_tx_find_collection(all->tx, all->engine, kdm_dm_collection_name(KDM_DM_ASSETS),
+                                &all->assets)
+        || !kdm_tx_find_collection(all->tx, all->engine, kdm_dm_collection_name(KDM_DM_HISTORY),
+                                   &all->history))
         return false;
     *ret_there = all->assets != NULL && all->history != NULL;
     return true;
 }
 
-static bool next_place(struct kdm_tx *tx, const struct kdm_dm_model *model, struct place *place, bool *ret_end)
+static bool next_place(struct kdm_tx *tx, const struct kdm_dm_model *model, struct place *place,
+                       bool *ret_end)
 {
     const struct kdm_dm_engine *engine;
     struct kdm_dm_engines engines;
@@ -331,7 +348,8 @@ static bool next_place(struct kdm_tx *tx, const struct kdm_dm_model *model, stru
 }
 
 /* false: wait, or the model has gone: *ret_found false. */
-static bool find_model(struct kdm_tx *tx, struct kdm_str name, bool *ret_found, struct kdm_dm_model *ret_model)
+static bool find_model(struct kdm_tx *tx, struct kdm_str name, bool *ret_found,
+                       struct kdm_dm_model *ret_model)
 {
     struct kdm_str id = kdm_dm_model_id(kdm_tx_arena(tx), KDM_DM_ASSET, name);
     struct kdm_collection *models;
@@ -339,13 +357,14 @@ static bool find_model(struct kdm_tx *tx, struct kdm_str name, bool *ret_found, 
 
     if (!kdm_dm_models_collection(tx, &models) || !kdm_tx_read_unchecked(tx, models, id, &doc))
         return false;
-    *ret_found = doc != NULL
-                 && kdm_dm_model_read(kdm_tx_arena(tx), id, doc->text, kdm_doc_source(tx, doc), ret_model);
+    *ret_found =
+        doc != NULL
+        && kdm_dm_model_read(kdm_tx_arena(tx), id, doc->text, kdm_doc_source(tx, doc), ret_model);
     return true;
 }
 
-/* Goes on to the next assets there are, past tenants that have none; after many of those the chunk ends with nothing to
- * do but to note how far it came. *ret_end: nothing is left. false: wait. */
+/* Goes on to the next assets there are, past tenants that have none; after many of those the chunk
+ * ends with nothing to do but to note how far it came. *ret_end: nothing is left. false: wait. */
 static bool find_work(struct propagation *all, struct place *place, bool *ret_end)
 {
     bool there;
@@ -392,7 +411,8 @@ static enum kdm_outcome assets_chunk(struct kdm_tx *tx, struct kdm_val args, str
     return commit_chunk(tx);
 }
 
-enum kdm_outcome kdm_dm_model_job_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
+enum kdm_outcome kdm_dm_model_job_chunk(struct kdm_tx *tx, struct kdm_val args,
+                                        struct kdm_val state)
 {
     if (kdm_val_str_eq(kdm_val_get(state, KDM_STR("phase")), KDM_STR("assets")))
         return assets_chunk(tx, args, state);

@@ -21,24 +21,26 @@ static bool chosen(void *ctx, struct kdm_str id, struct kdm_val source)
                || kdm_val_str_eq(group, KDM_DM_COMMONS));
 }
 
-static struct kdm_scan_search search_of(struct kdm_tx *tx, struct kdm_collection *collection, enum kdm_dm_kind kind,
-                                        struct kdm_str group)
+static struct kdm_scan_search search_of(struct kdm_tx *tx, struct kdm_collection *collection,
+                                        enum kdm_dm_kind kind, struct kdm_str group)
 {
     struct choice *choice = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*choice));
 
     *choice = (struct choice){ .kind = kind, .group = group };
-    return (struct kdm_scan_search){ .name = KDM_STR("models search"),
-                                     .collection = collection,
-                                     .request = { .body = KDM_VAL_NONE, .from = -1, .size = -1,
-                                                  .now_ms = kdm_tx_now(tx) },
-                                     .accepts = chosen,
-                                     .ctx = choice };
+    return (struct kdm_scan_search){
+        .name = KDM_STR("models search"),
+        .collection = collection,
+        .request = { .body = KDM_VAL_NONE, .from = -1, .size = -1, .now_ms = kdm_tx_now(tx) },
+        .accepts = chosen,
+        .ctx = choice
+    };
 }
 
-/* --- get --------------------------------------------------------------------------------------- */
+/* --- get ------------------------------------------------------------------------------------- */
 
 /* As a search would show it: with a score. */
-static enum kdm_outcome get_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name, struct kdm_str group)
+static enum kdm_outcome get_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
+                                  struct kdm_str group)
 {
     struct kdm_collection *collection;
     struct kdm_dm_model model;
@@ -82,7 +84,7 @@ enum kdm_outcome kdm_dm_models_get_measure(struct kdm_tx *tx, const struct kdm_a
     return get_model(tx, KDM_DM_MEASURE, kdm_args_str(args, KDM_ARG_TYPE), KDM_STR_NONE);
 }
 
-/* --- list ---------------------------------------------------------------------------------------- */
+/* --- list ------------------------------------------------------------------------------------ */
 
 static enum kdm_outcome list_models(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str group)
 {
@@ -133,10 +135,10 @@ enum kdm_outcome kdm_dm_models_list_measures(struct kdm_tx *tx, const struct kdm
     return list_models(tx, KDM_DM_MEASURE, KDM_STR_NONE);
 }
 
-/* --- search ---------------------------------------------------------------------------------------- */
+/* --- search ---------------------------------------------------------------------------------- */
 
-static enum kdm_outcome search_models(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_dm_kind kind,
-                                      struct kdm_str group)
+static enum kdm_outcome search_models(struct kdm_tx *tx, const struct kdm_args *args,
+                                      enum kdm_dm_kind kind, struct kdm_str group)
 {
     struct kdm_collection *collection;
     struct kdm_scan_search search;

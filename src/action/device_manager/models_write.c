@@ -1,8 +1,9 @@
 /* models_write.c - models written: asset, device, group and measure models.
- * A model shapes the mappings of all tenants, so a write is decided on all models there are and commits only when none
- * was written meanwhile. Whether every tenant's mapping would take it is found out before: upstream stores the model first
- * and then fails half way. What follows from it - mappings of tenants, metadata of assets - is a job that commits together
- * with the model; the reply waits for it.
+ * A model shapes the mappings of all tenants, so a write is decided on all models there are and
+ * commits only when none was written meanwhile. Whether every tenant's mapping would take it is
+ * found out before: upstream stores the model first and then fails half way. What follows from it -
+ * mappings of tenants, metadata of assets - is a job that commits together with the model; the
+ * reply waits for it.
  */
 #include "action/device_manager/dm.h"
 #include "action/device_manager/rules.h"
@@ -13,13 +14,13 @@
 struct wish {
     enum kdm_dm_kind kind;
     struct kdm_str name;
-    struct kdm_str source;       /* without _kuzzle_info */
-    enum kdm_err conflicts;      /* what conflicts are told as */
-    struct kdm_doc *old;         /* updates: the document that is replaced; NULL: create or replace */
-    struct kdm_str asset_model;  /* its assets follow; or none */
+    struct kdm_str source;  /* without _kuzzle_info */
+    enum kdm_err conflicts; /* what conflicts are told as */
+    struct kdm_doc *old;    /* updates: the document that is replaced; NULL: create or replace */
+    struct kdm_str asset_model; /* its assets follow; or none */
 };
 
-/* --- checks ------------------------------------------------------------------------------------ */
+/* --- checks ---------------------------------------------------------------------------------- */
 
 static bool check_name(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name)
 {
@@ -35,7 +36,8 @@ static bool check_name(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str 
     return false;
 }
 
-static struct kdm_str strings_text(struct kdm_arena *arena, const char *member, const struct kdm_str_list *strings)
+static struct kdm_str strings_text(struct kdm_arena *arena, const char *member,
+                                   const struct kdm_str_list *strings)
 {
     struct kdm_buf buf;
 
@@ -80,22 +82,24 @@ static bool check_measure_types(struct kdm_tx *tx, const struct kdm_dm_models *m
     struct kdm_val_iter it;
     struct kdm_val measure;
 
-    for (kdm_elements(&it, kdm_val_get(model->content, KDM_STR("measures"))); kdm_element_next(&it, &measure);) {
+    for (kdm_elements(&it, kdm_val_get(model->content, KDM_STR("measures")));
+         kdm_element_next(&it, &measure);) {
         struct kdm_str type = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(measure, KDM_STR("type")));
 
         if (!kdm_str_none(type) && kdm_dm_model_find(models, KDM_DM_MEASURE, type) != NULL)
             continue;
         kdm_tx_fail(tx,
-                    model->kind == KDM_DM_ASSET ? KDM_ERR_DEVICE_MANAGER_UNKNOWN_MEASURE_IN_ASSET_MODEL
-                                                : KDM_ERR_DEVICE_MANAGER_UNKNOWN_MEASURE_IN_DEVICE_MODEL,
+                    model->kind == KDM_DM_ASSET
+                        ? KDM_ERR_DEVICE_MANAGER_UNKNOWN_MEASURE_IN_ASSET_MODEL
+                        : KDM_ERR_DEVICE_MANAGER_UNKNOWN_MEASURE_IN_DEVICE_MODEL,
                     KDM_PROPS(kdm_str_none(type) ? KDM_STR("undefined") : type, model->name));
         return false;
     }
     return true;
 }
 
-static bool check_conflicts(struct kdm_tx *tx, const struct kdm_dm_models *models, const struct kdm_dm_model *model,
-                            enum kdm_err err)
+static bool check_conflicts(struct kdm_tx *tx, const struct kdm_dm_models *models,
+                            const struct kdm_dm_model *model, enum kdm_err err)
 {
     struct kdm_str chunks = kdm_dm_conflicts(kdm_tx_arena(tx), models, model);
     struct kdm_failure failure;
@@ -116,31 +120,34 @@ static bool check_document(struct kdm_tx *tx, const struct kdm_collection *colle
     struct kdm_str additions;
 
     if (kdm_doc_id_check(arena, model->id, &failure)
-        && kdm_source_check(arena, collection, collection->mapping, model->source, &additions, &failure))
+        && kdm_source_check(arena, collection, collection->mapping, model->source, &additions,
+                            &failure))
         return true;
     kdm_tx_fail_with(tx, &failure);
     return false;
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 /* A wish that passed all checks; kept over replays. */
 struct plan {
     struct kdm_str id, text;
 };
 
-static struct kdm_str with_info(struct kdm_tx *tx, const struct wish *wish, const struct kdm_dm_model *model)
+static struct kdm_str with_info(struct kdm_tx *tx, const struct wish *wish,
+                                const struct kdm_dm_model *model)
 {
     int64_t now = kdm_tx_now(tx);
 
     return kdm_tx_with_info(tx, model->source,
-                            wish->old == NULL
-                                ? kdm_dm_info_replaced(tx, KDM_DM_NOBODY, now)
-                                : kdm_dm_info_updated(tx, KDM_DM_USER, now, kdm_doc_source(tx, wish->old)));
+                            wish->old == NULL ? kdm_dm_info_replaced(tx, KDM_DM_NOBODY, now)
+                                              : kdm_dm_info_updated(tx, KDM_DM_USER, now,
+                                                                    kdm_doc_source(tx, wish->old)));
 }
 
 /* NULL: wait, or it failed. */
-static struct plan *decide(struct kdm_tx *tx, const struct wish *wish, const struct kdm_collection *collection)
+static struct plan *decide(struct kdm_tx *tx, const struct wish *wish,
+                           const struct kdm_collection *collection)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str id = kdm_dm_model_id(arena, wish->kind, wish->name);
@@ -150,7 +157,8 @@ static struct plan *decide(struct kdm_tx *tx, const struct wish *wish, const str
 
     if (!kdm_dm_models(tx, true, &models)
         || !kdm_dm_model_read(arena, id, wish->source, kdm_json_parse(arena, wish->source), &model)
-        || !check_measure_types(tx, &models, &model) || !check_conflicts(tx, &models, &model, wish->conflicts)
+        || !check_measure_types(tx, &models, &model)
+        || !check_conflicts(tx, &models, &model, wish->conflicts)
         || !check_document(tx, collection, &model))
         return NULL;
     with = kdm_dm_models_with(arena, &models, &model);
@@ -181,10 +189,12 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
     if (wish->old == NULL)
         kdm_tx_put(tx, *ret_collection, plan->id, plan->text, 0);
     else
-        kdm_tx_write(tx, *ret_collection, wish->old, plan->text, KDM_CHANGE_UPDATE, KDM_STR_NONE, 0);
+        kdm_tx_write(tx, *ret_collection, wish->old, plan->text, KDM_CHANGE_UPDATE, KDM_STR_NONE,
+                     0);
     job = kdm_dm_model_job(tx, wish->asset_model);
     *ret_plan = plan;
-    return kdm_tx_commit(tx) && kdm_tx_await_job(tx, job, &done); /* one that takes longer goes on by itself */
+    return kdm_tx_commit(tx)
+           && kdm_tx_await_job(tx, job, &done); /* one that takes longer goes on by itself */
 }
 
 static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wish)
@@ -199,10 +209,10 @@ static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wi
     return kdm_document_reply_created(tx, plan->id, plan->text, written->version, written->created);
 }
 
-/* --- what requests say ------------------------------------------------------------------------------ */
+/* --- what requests say ----------------------------------------------------------------------- */
 
-static void put_val(struct kdm_buf *buf, struct kdm_arena *arena, const char *name, struct kdm_val val,
-                    struct kdm_str absent)
+static void put_val(struct kdm_buf *buf, struct kdm_arena *arena, const char *name,
+                    struct kdm_val val, struct kdm_str absent)
 {
     kdm_json_put_name(buf, kdm_str_of(name));
     kdm_buf_put(buf, kdm_val_none(val) ? absent : kdm_json_canonical(arena, val));
@@ -217,22 +227,27 @@ static void put_text(struct kdm_buf *buf, const char *name, struct kdm_str text)
 /* defaultMetadata is what they are stored as, and taken for them when they are absent. */
 static struct kdm_val defaults_of(const struct kdm_args *args)
 {
-    return kdm_args_val(args, kdm_args_has(args, KDM_ARG_BODY_DEFAULT_VALUES) ? KDM_ARG_BODY_DEFAULT_VALUES
-                                                                              : KDM_ARG_BODY_DEFAULT_METADATA);
+    return kdm_args_val(args, kdm_args_has(args, KDM_ARG_BODY_DEFAULT_VALUES)
+                                  ? KDM_ARG_BODY_DEFAULT_VALUES
+                                  : KDM_ARG_BODY_DEFAULT_METADATA);
 }
 
 /* The members that asset, device and group models share. */
 static void put_metadata(struct kdm_buf *buf, const struct kdm_args *args)
 {
-    put_val(buf, args->arena, "metadataMappings", kdm_args_val(args, KDM_ARG_BODY_METADATA_MAPPINGS), KDM_STR("{}"));
+    put_val(buf, args->arena, "metadataMappings",
+            kdm_args_val(args, KDM_ARG_BODY_METADATA_MAPPINGS), KDM_STR("{}"));
     put_val(buf, args->arena, "defaultMetadata", defaults_of(args), KDM_STR("{}"));
-    put_val(buf, args->arena, "metadataDetails", kdm_args_val(args, KDM_ARG_BODY_METADATA_DETAILS), KDM_STR("{}"));
-    put_val(buf, args->arena, "metadataGroups", kdm_args_val(args, KDM_ARG_BODY_METADATA_GROUPS), KDM_STR("{}"));
+    put_val(buf, args->arena, "metadataDetails", kdm_args_val(args, KDM_ARG_BODY_METADATA_DETAILS),
+            KDM_STR("{}"));
+    put_val(buf, args->arena, "metadataGroups", kdm_args_val(args, KDM_ARG_BODY_METADATA_GROUPS),
+            KDM_STR("{}"));
 }
 
-/* {"type":..,["engineGroup":..,]"<kind>":{"model":.. : what every model but a measure's begins with. */
-static void open_source(struct kdm_buf *buf, const struct kdm_args *args, enum kdm_dm_kind kind, struct kdm_str name,
-                        struct kdm_str group)
+/* {"type":..,["engineGroup":..,]"<kind>":{"model":.. : what every model but a measure's begins
+ * with. */
+static void open_source(struct kdm_buf *buf, const struct kdm_args *args, enum kdm_dm_kind kind,
+                        struct kdm_str name, struct kdm_str group)
 {
     kdm_buf_init(buf, args->arena, kdm_val_text(args->body).len + 256);
     kdm_buf_char(buf, '{');
@@ -250,8 +265,10 @@ static struct kdm_str asset_source(const struct kdm_args *args, struct kdm_str n
 
     open_source(&buf, args, KDM_DM_ASSET, name, kdm_args_str(args, KDM_ARG_BODY_ENGINE_GROUP));
     put_metadata(&buf, args);
-    put_val(&buf, args->arena, "measures", kdm_args_val(args, KDM_ARG_BODY_MEASURES), KDM_STR("[]"));
-    put_val(&buf, args->arena, "tooltipModels", kdm_args_val(args, KDM_ARG_BODY_TOOLTIP_MODELS), KDM_STR("{}"));
+    put_val(&buf, args->arena, "measures", kdm_args_val(args, KDM_ARG_BODY_MEASURES),
+            KDM_STR("[]"));
+    put_val(&buf, args->arena, "tooltipModels", kdm_args_val(args, KDM_ARG_BODY_TOOLTIP_MODELS),
+            KDM_STR("{}"));
     put_val(&buf, args->arena, "locales", kdm_args_val(args, KDM_ARG_BODY_LOCALES), KDM_STR("{}"));
     kdm_buf_lit(&buf, "}}");
     return kdm_buf_str(&buf);
@@ -266,7 +283,8 @@ enum kdm_outcome kdm_dm_models_write_asset(struct kdm_tx *tx, const struct kdm_a
     if (!check_name(tx, KDM_DM_ASSET, wish.name)
         || !check_measure_names(tx, KDM_ERR_DEVICE_MANAGER_ASSET_MEASURE_NAMES_DUPLICATES,
                                 kdm_args_val(args, KDM_ARG_BODY_MEASURES))
-        || !check_defaults(tx, kdm_args_val(args, KDM_ARG_BODY_METADATA_MAPPINGS), defaults_of(args)))
+        || !check_defaults(tx, kdm_args_val(args, KDM_ARG_BODY_METADATA_MAPPINGS),
+                           defaults_of(args)))
         return KDM_WAIT;
     wish.source = asset_source(args, wish.name);
     wish.asset_model = wish.name;
@@ -286,7 +304,8 @@ enum kdm_outcome kdm_dm_models_write_device(struct kdm_tx *tx, const struct kdm_
         return KDM_WAIT;
     open_source(&buf, args, KDM_DM_DEVICE, wish.name, KDM_STR_NONE);
     put_metadata(&buf, args);
-    put_val(&buf, args->arena, "measures", kdm_args_val(args, KDM_ARG_BODY_MEASURES), KDM_STR("[]"));
+    put_val(&buf, args->arena, "measures", kdm_args_val(args, KDM_ARG_BODY_MEASURES),
+            KDM_STR("[]"));
     kdm_buf_lit(&buf, "}}");
     wish.source = kdm_buf_str(&buf);
     return write_and_reply(tx, &wish);
@@ -308,7 +327,7 @@ enum kdm_outcome kdm_dm_models_write_group(struct kdm_tx *tx, const struct kdm_a
     return write_and_reply(tx, &wish);
 }
 
-/* --- measures ---------------------------------------------------------------------------------------- */
+/* --- measures -------------------------------------------------------------------------------- */
 
 static bool check_schema(struct kdm_tx *tx, struct kdm_val schema)
 {
@@ -318,7 +337,8 @@ static bool check_schema(struct kdm_tx *tx, struct kdm_val schema)
     if (kdm_str_none(errors))
         return true;
     kdm_failure_set(&failure, kdm_tx_arena(tx), KDM_ERR_DEVICE_MANAGER_SCHEMA_VALIDATION, NULL, 0);
-    failure.extra = kdm_arena_printf(kdm_tx_arena(tx), "\"schemaErrors\":" KDM_FMT, KDM_ARG(errors));
+    failure.extra =
+        kdm_arena_printf(kdm_tx_arena(tx), "\"schemaErrors\":" KDM_FMT, KDM_ARG(errors));
     kdm_tx_fail_with(tx, &failure);
     return false;
 }
@@ -337,18 +357,21 @@ enum kdm_outcome kdm_dm_models_write_measure(struct kdm_tx *tx, const struct kdm
     kdm_buf_init(&buf, args->arena, kdm_val_text(args->body).len + 192);
     kdm_buf_lit(&buf, "{\"type\":\"measure\",\"measure\":{");
     put_text(&buf, "type", wish.name);
-    put_val(&buf, args->arena, "valuesMappings", kdm_args_val(args, KDM_ARG_BODY_VALUES_MAPPINGS), KDM_STR("{}"));
+    put_val(&buf, args->arena, "valuesMappings", kdm_args_val(args, KDM_ARG_BODY_VALUES_MAPPINGS),
+            KDM_STR("{}"));
     put_val(&buf, args->arena, "validationSchema", schema, KDM_STR("{}"));
-    put_val(&buf, args->arena, "valuesDetails", kdm_args_val(args, KDM_ARG_BODY_VALUES_DETAILS), KDM_STR("{}"));
+    put_val(&buf, args->arena, "valuesDetails", kdm_args_val(args, KDM_ARG_BODY_VALUES_DETAILS),
+            KDM_STR("{}"));
     put_val(&buf, args->arena, "locales", kdm_args_val(args, KDM_ARG_BODY_LOCALES), KDM_STR("{}"));
     kdm_buf_lit(&buf, "}}");
     wish.source = kdm_buf_str(&buf);
     return write_and_reply(tx, &wish);
 }
 
-/* --- updateAsset ----------------------------------------------------------------------------------------- */
+/* --- updateAsset ----------------------------------------------------------------------------- */
 
-static void put_if_given(struct kdm_buf *buf, const struct kdm_args *args, const char *name, struct kdm_val val)
+static void put_if_given(struct kdm_buf *buf, const struct kdm_args *args, const char *name,
+                         struct kdm_val val)
 {
     if (!kdm_val_none(val))
         put_val(buf, args->arena, name, val, KDM_STR_NONE);
@@ -364,12 +387,14 @@ static struct kdm_str asset_changes(const struct kdm_args *args)
     kdm_buf_char(&buf, '{');
     put_text(&buf, "engineGroup", kdm_args_str(args, KDM_ARG_ENGINE_GROUP));
     kdm_buf_lit(&buf, ",\"asset\":{");
-    put_if_given(&buf, args, "metadataMappings", kdm_args_val(args, KDM_ARG_BODY_METADATA_MAPPINGS));
+    put_if_given(&buf, args, "metadataMappings",
+                 kdm_args_val(args, KDM_ARG_BODY_METADATA_MAPPINGS));
     put_if_given(&buf, args, "defaultMetadata", defaults_of(args));
     put_if_given(&buf, args, "metadataDetails", kdm_args_val(args, KDM_ARG_BODY_METADATA_DETAILS));
     put_if_given(&buf, args, "metadataGroups", kdm_args_val(args, KDM_ARG_BODY_METADATA_GROUPS));
     put_if_given(&buf, args, "locales", kdm_args_val(args, KDM_ARG_BODY_LOCALES));
-    put_val(&buf, args->arena, "tooltipModels", kdm_args_val(args, KDM_ARG_BODY_TOOLTIP_MODELS), KDM_STR("{}"));
+    put_val(&buf, args->arena, "tooltipModels", kdm_args_val(args, KDM_ARG_BODY_TOOLTIP_MODELS),
+            KDM_STR("{}"));
     if (kdm_val_count(measures) > 0)
         put_val(&buf, args->arena, "measures", measures, KDM_STR_NONE);
     kdm_buf_lit(&buf, "}}");
@@ -377,9 +402,11 @@ static struct kdm_str asset_changes(const struct kdm_args *args)
 }
 
 /* The stored model with the changes; its tooltip models are not merged but replaced. */
-static struct kdm_str updated_source(struct kdm_arena *arena, struct kdm_val old, struct kdm_str changes)
+static struct kdm_str updated_source(struct kdm_arena *arena, struct kdm_val old,
+                                     struct kdm_str changes)
 {
-    struct kdm_str bare = kdm_json_set_path(arena, old, KDM_STR("asset.tooltipModels"), KDM_STR_NONE);
+    struct kdm_str bare =
+        kdm_json_set_path(arena, old, KDM_STR("asset.tooltipModels"), KDM_STR_NONE);
 
     bare = kdm_json_set(arena, kdm_json_parse(arena, bare), KDM_STR("_kuzzle_info"), KDM_STR_NONE);
     return kdm_json_merge(arena, kdm_json_parse(arena, bare), kdm_json_parse(arena, changes));
@@ -396,7 +423,8 @@ enum kdm_outcome kdm_dm_models_update_asset(struct kdm_tx *tx, const struct kdm_
     struct plan *plan;
 
     if (!check_name(tx, KDM_DM_ASSET, wish.name)
-        || !check_defaults(tx, kdm_args_val(args, KDM_ARG_BODY_METADATA_MAPPINGS), defaults_of(args))
+        || !check_defaults(tx, kdm_args_val(args, KDM_ARG_BODY_METADATA_MAPPINGS),
+                           defaults_of(args))
         || !kdm_dm_models_collection(tx, &collection))
         return KDM_WAIT;
     kdm_tx_set_target(tx, collection->index->name, collection->name);
@@ -414,10 +442,11 @@ enum kdm_outcome kdm_dm_models_update_asset(struct kdm_tx *tx, const struct kdm_
     if (!kdm_dm_generic_document(tx, KDM_DM_AFTER_UPDATE, collection, plan->id,
                                  kdm_tx_written(tx, collection, plan->id)->version, &shown))
         return KDM_WAIT;
-    return kdm_document_reply(tx, plan->id, shown, kdm_tx_written(tx, collection, plan->id)->version);
+    return kdm_document_reply(tx, plan->id, shown,
+                              kdm_tx_written(tx, collection, plan->id)->version);
 }
 
-/* --- delete -------------------------------------------------------------------------------------------- */
+/* --- delete ---------------------------------------------------------------------------------- */
 
 /* Any model's id is taken, as upstream does. Mappings only grow: nothing follows. */
 static enum kdm_outcome delete_model(struct kdm_tx *tx, const struct kdm_args *args)

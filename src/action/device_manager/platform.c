@@ -28,10 +28,11 @@ bool kdm_dm_models_collection(struct kdm_tx *tx, struct kdm_collection **ret_col
 
 bool kdm_dm_config_collection(struct kdm_tx *tx, struct kdm_collection **ret_collection)
 {
-    return kdm_tx_collection(tx, kdm_dm_platform(tx), settings(tx)->config_collection, ret_collection);
+    return kdm_tx_collection(tx, kdm_dm_platform(tx), settings(tx)->config_collection,
+                             ret_collection);
 }
 
-/* --- models ----------------------------------------------------------------------------------- */
+/* --- models ---------------------------------------------------------------------------------- */
 
 bool kdm_dm_models(struct kdm_tx *tx, bool checked, struct kdm_dm_models *ret_models)
 {
@@ -47,7 +48,8 @@ bool kdm_dm_models(struct kdm_tx *tx, bool checked, struct kdm_dm_models *ret_mo
     for (size_t i = 0; i < docs.count; i++) {
         struct kdm_doc *doc = docs.items[i];
 
-        if (kdm_dm_model_read(arena, doc->id, doc->text, kdm_doc_source(tx, doc), &models.items[models.count]))
+        if (kdm_dm_model_read(arena, doc->id, doc->text, kdm_doc_source(tx, doc),
+                              &models.items[models.count]))
             models.count++;
     }
     *ret_models = models;
@@ -78,8 +80,8 @@ enum kdm_err kdm_dm_unknown_model(enum kdm_dm_kind kind)
     return errors[kind];
 }
 
-bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name, struct kdm_str group,
-                  struct kdm_dm_model *ret_model)
+bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
+                  struct kdm_str group, struct kdm_dm_model *ret_model)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_collection *collection;
@@ -89,13 +91,14 @@ bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
     if (!kdm_dm_models_collection(tx, &collection) || !kdm_tx_read(tx, collection, id, &doc))
         return false;
     if (doc != NULL && kdm_dm_model_read(arena, id, doc->text, kdm_doc_source(tx, doc), ret_model)
-        && ret_model->kind == kind && (kdm_str_none(group) || kdm_dm_group_sees(group, ret_model->group)))
+        && ret_model->kind == kind
+        && (kdm_str_none(group) || kdm_dm_group_sees(group, ret_model->group)))
         return true;
     kdm_tx_fail(tx, kdm_dm_unknown_model(kind), KDM_PROPS(name));
     return false;
 }
 
-/* --- engines ------------------------------------------------------------------------------------ */
+/* --- engines --------------------------------------------------------------------------------- */
 
 struct kdm_str kdm_dm_engine_id(struct kdm_arena *arena, struct kdm_str index)
 {
@@ -107,7 +110,8 @@ struct kdm_str kdm_dm_engine_id(struct kdm_arena *arena, struct kdm_str index)
     return kdm_buf_str(&buf);
 }
 
-static bool read_engine(struct kdm_arena *arena, struct kdm_val source, struct kdm_dm_engine *ret_engine)
+static bool read_engine(struct kdm_arena *arena, struct kdm_val source,
+                        struct kdm_dm_engine *ret_engine)
 {
     struct kdm_val engine = kdm_val_get(source, KDM_STR("engine"));
 
@@ -120,7 +124,8 @@ static bool read_engine(struct kdm_arena *arena, struct kdm_val source, struct k
            && !kdm_str_none(ret_engine->index) && !kdm_index_is_private(ret_engine->index);
 }
 
-bool kdm_dm_engine_find(struct kdm_tx *tx, struct kdm_str index, bool *ret_found, struct kdm_dm_engine *ret_engine)
+bool kdm_dm_engine_find(struct kdm_tx *tx, struct kdm_str index, bool *ret_found,
+                        struct kdm_dm_engine *ret_engine)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_collection *collection;

@@ -1,7 +1,8 @@
 /* refit.c - the mappings of tenants brought up to the models.
- * A model may not be written when a tenant's mapping would refuse it, so that is tried first, on what every tenant has
- * now; the change itself follows in a job, tenant by tenant. A mapping that changed in between and now refuses is
- * logged and left as it is: the models are the record, and the next write tries again.
+ * A model may not be written when a tenant's mapping would refuse it, so that is tried first, on
+ * what every tenant has now; the change itself follows in a job, tenant by tenant. A mapping that
+ * changed in between and now refuses is logged and left as it is: the models are the record, and
+ * the next write tries again.
  */
 #include "action/device_manager/dm.h"
 #include "action/kuzzle/collection_definition.h"
@@ -51,7 +52,8 @@ static struct kdm_str group_for(enum kdm_dm_collection which, struct kdm_str gro
     return which == KDM_DM_DEVICES || which == KDM_DM_GROUPS ? KDM_STR("") : group;
 }
 
-static struct kdm_val mappings_of(struct kdm_dm_refit *refit, enum kdm_dm_collection which, struct kdm_str group)
+static struct kdm_val mappings_of(struct kdm_dm_refit *refit, enum kdm_dm_collection which,
+                                  struct kdm_str group)
 {
     struct composed *composed = refit->composed;
 
@@ -60,8 +62,9 @@ static struct kdm_val mappings_of(struct kdm_dm_refit *refit, enum kdm_dm_collec
     if (composed == NULL) {
         composed = kdm_arena_alloc(refit->arena, sizeof(*composed));
         *composed = (struct composed){ .next = refit->composed, .which = which, .group = group };
-        composed->mappings = kdm_json_parse(
-            refit->arena, kdm_dm_compose(refit->arena, &refit->additions, &refit->models, group, which));
+        composed->mappings =
+            kdm_json_parse(refit->arena, kdm_dm_compose(refit->arena, &refit->additions,
+                                                        &refit->models, group, which));
         refit->composed = composed;
     }
     return composed->mappings;
@@ -70,7 +73,8 @@ static struct kdm_val mappings_of(struct kdm_dm_refit *refit, enum kdm_dm_collec
 static void fit(struct kdm_dm_refit *refit, enum kdm_dm_collection which, struct kdm_str group,
                 const struct kdm_collection *collection, struct kdm_dm_fit *ret_fit)
 {
-    struct kdm_val settings = kdm_json_parse(refit->arena, kdm_dm_settings(&refit->additions, which));
+    struct kdm_val settings =
+        kdm_json_parse(refit->arena, kdm_dm_settings(&refit->additions, which));
     struct kdm_val mappings = mappings_of(refit, which, group);
 
     if (collection == NULL) {
@@ -78,8 +82,9 @@ static void fit(struct kdm_dm_refit *refit, enum kdm_dm_collection which, struct
                                                  &ret_fit->definition, &ret_fit->failure);
         return;
     }
-    if (!kdm_definition_update(refit->arena, collection->mapping, collection->definition, mappings, settings,
-                               &ret_fit->definition, &ret_fit->changed, &ret_fit->failure))
+    if (!kdm_definition_update(refit->arena, collection->mapping, collection->definition, mappings,
+                               settings, &ret_fit->definition, &ret_fit->changed,
+                               &ret_fit->failure))
         ret_fit->changed = false;
 }
 
@@ -92,7 +97,8 @@ const struct kdm_dm_fit *kdm_dm_refit(struct kdm_dm_refit *refit, enum kdm_dm_co
     group = group_for(which, group);
     while (fitted != NULL
            && !(fitted->which == which && kdm_str_eq(fitted->group, group)
-                && kdm_str_none(fitted->from) == kdm_str_none(from) && kdm_str_eq(fitted->from, from)))
+                && kdm_str_none(fitted->from) == kdm_str_none(from)
+                && kdm_str_eq(fitted->from, from)))
         fitted = fitted->next;
     if (fitted == NULL) {
         fitted = kdm_arena_zalloc(refit->arena, sizeof(*fitted));
@@ -106,16 +112,17 @@ const struct kdm_dm_fit *kdm_dm_refit(struct kdm_dm_refit *refit, enum kdm_dm_co
     return &fitted->fit;
 }
 
-enum kdm_outcome kdm_dm_collection_failed(struct kdm_tx *tx, struct kdm_str collection, struct kdm_str index,
-                                          const struct kdm_failure *failure)
+enum kdm_outcome kdm_dm_collection_failed(struct kdm_tx *tx, struct kdm_str collection,
+                                          struct kdm_str index, const struct kdm_failure *failure)
 {
     return kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_ENGINE_COLLECTION_FAILED,
                        KDM_PROPS(collection, index, failure->message));
 }
 
-/* --- all tenants ---------------------------------------------------------------------------------- */
+/* --- all tenants ----------------------------------------------------------------------------- */
 
-static struct kdm_collection *collection_in(const struct kdm_collection_list *list, enum kdm_dm_collection which)
+static struct kdm_collection *collection_in(const struct kdm_collection_list *list,
+                                            enum kdm_dm_collection which)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (kdm_str_eq(list->items[i]->name, kdm_dm_collection_name(which)))
@@ -124,7 +131,8 @@ static struct kdm_collection *collection_in(const struct kdm_collection_list *li
     return NULL;
 }
 
-static bool engine_accepts(struct kdm_tx *tx, struct kdm_dm_refit *refit, const struct kdm_dm_engine *engine,
+static bool engine_accepts(struct kdm_tx *tx, struct kdm_dm_refit *refit,
+                           const struct kdm_dm_engine *engine,
                            const struct kdm_collection_list *list)
 {
     for (int which = 0; which < KDM_DM_COLLECTION_COUNT; which++) {
@@ -133,8 +141,8 @@ static bool engine_accepts(struct kdm_tx *tx, struct kdm_dm_refit *refit, const 
             kdm_dm_refit(refit, (enum kdm_dm_collection)which, engine->group, collection);
 
         if (tried->failure.err != KDM_OK) {
-            kdm_dm_collection_failed(tx, kdm_dm_collection_name((enum kdm_dm_collection)which), engine->index,
-                                     &tried->failure);
+            kdm_dm_collection_failed(tx, kdm_dm_collection_name((enum kdm_dm_collection)which),
+                                     engine->index, &tried->failure);
             return false;
         }
     }
@@ -154,16 +162,17 @@ static bool platform_accepts(struct kdm_tx *tx, struct kdm_dm_refit *refit)
     return tried->failure.err == KDM_OK;
 }
 
-/* Could there be a tenant with these models? Tells of mappings that are wrong in themselves when there is no tenant
- * yet to refuse them. */
+/* Could there be a tenant with these models? Tells of mappings that are wrong in themselves when
+ * there is no tenant yet to refuse them. */
 static bool valid_at_all(struct kdm_tx *tx, struct kdm_dm_refit *refit)
 {
     for (size_t i = 0; i < refit->models.count; i++) {
         struct kdm_str group = refit->models.items[i].group;
 
         for (int which = 0; which < KDM_DM_COLLECTION_COUNT; which++) {
-            const struct kdm_dm_fit *tried = kdm_dm_refit(refit, (enum kdm_dm_collection)which,
-                                                          kdm_str_none(group) ? KDM_DM_COMMONS : group, NULL);
+            const struct kdm_dm_fit *tried =
+                kdm_dm_refit(refit, (enum kdm_dm_collection)which,
+                             kdm_str_none(group) ? KDM_DM_COMMONS : group, NULL);
 
             if (tried->failure.err != KDM_OK) {
                 kdm_tx_fail_with(tx, &tried->failure);
@@ -194,10 +203,10 @@ bool kdm_dm_refit_possible(struct kdm_tx *tx, struct kdm_dm_refit *refit)
     return valid_at_all(tx, refit);
 }
 
-/* --- doing it -------------------------------------------------------------------------------------- */
+/* --- doing it -------------------------------------------------------------------------------- */
 
-static void stage(struct kdm_tx *tx, struct kdm_dm_refit *refit, enum kdm_dm_collection which, struct kdm_str group,
-                  struct kdm_collection *collection)
+static void stage(struct kdm_tx *tx, struct kdm_dm_refit *refit, enum kdm_dm_collection which,
+                  struct kdm_str group, struct kdm_collection *collection)
 {
     const struct kdm_dm_fit *fitting = kdm_dm_refit(refit, which, group, collection);
 
@@ -206,10 +215,12 @@ static void stage(struct kdm_tx *tx, struct kdm_dm_refit *refit, enum kdm_dm_col
                       KDM_ARG(collection->index->name), KDM_ARG(collection->name),
                       KDM_ARG(fitting->failure.message));
     else if (fitting->changed)
-        kdm_tx_set_collection(tx, collection->index->name, collection->name, collection, fitting->definition);
+        kdm_tx_set_collection(tx, collection->index->name, collection->name, collection,
+                              fitting->definition);
 }
 
-bool kdm_dm_refit_engine(struct kdm_tx *tx, struct kdm_dm_refit *refit, const struct kdm_dm_engine *engine)
+bool kdm_dm_refit_engine(struct kdm_tx *tx, struct kdm_dm_refit *refit,
+                         const struct kdm_dm_engine *engine)
 {
     struct kdm_collection_list list;
     bool exists;

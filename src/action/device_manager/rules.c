@@ -18,11 +18,14 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Is what follows the digit at `at` the ending of an ordinal, with a new word or nothing behind it? 11th is none:
- * the word split that the rule was made with only knows st, nd and rd behind 1, 2 and 3. */
+/* Is what follows the digit at `at` the ending of an ordinal, with a new word or nothing behind it?
+ * 11th is none: the word split that the rule was made with only knows st, nd and rd behind 1, 2
+ * and 3. */
 static bool is_ordinal(struct kdm_str name, size_t at)
 {
-    static const char endings[10][3] = { "th", "st", "nd", "rd", "th", "th", "th", "th", "th", "th" };
+    static const char endings[10][3] = {
+        "th", "st", "nd", "rd", "th", "th", "th", "th", "th", "th"
+    };
 
     return name.len - at >= 3 && memcmp(name.ptr + at + 1, endings[name.ptr[at] - '0'], 2) == 0
            && (name.len - at == 3 || is_upper(name.ptr[at + 3]));
@@ -43,7 +46,7 @@ bool kdm_dm_name_is_pascal(struct kdm_str name)
     return true;
 }
 
-/* --- checks of models --------------------------------------------------------------------------- */
+/* --- checks of models ------------------------------------------------------------------------ */
 
 static bool contains(const struct kdm_str_list *list, struct kdm_str name)
 {
@@ -99,14 +102,15 @@ static struct kdm_str field_path(struct kdm_arena *arena, struct kdm_str path)
 static bool is_geo(struct kdm_val mappings, struct kdm_str path)
 {
     const char *dot = path.len == 0 ? NULL : memchr(path.ptr, '.', path.len);
-    struct kdm_str first = { .ptr = path.ptr, .len = dot == NULL ? path.len : (size_t)(dot - path.ptr) };
+    struct kdm_str first = { .ptr = path.ptr,
+                             .len = dot == NULL ? path.len : (size_t)(dot - path.ptr) };
     struct kdm_val type = kdm_val_get(kdm_val_get(mappings, first), KDM_STR("type"));
 
     return kdm_val_str_eq(type, KDM_STR("geo_point")) || kdm_val_str_eq(type, KDM_STR("geo_shape"));
 }
 
-bool kdm_dm_defaults_mapped(struct kdm_arena *arena, struct kdm_val mappings, struct kdm_val defaults,
-                            struct kdm_str *ret_unmapped)
+bool kdm_dm_defaults_mapped(struct kdm_arena *arena, struct kdm_val mappings,
+                            struct kdm_val defaults, struct kdm_str *ret_unmapped)
 {
     struct kdm_str_list known = kdm_json_flatten(arena, mappings);
     struct kdm_str_list given = kdm_json_flatten(arena, defaults);
@@ -126,7 +130,7 @@ bool kdm_dm_defaults_mapped(struct kdm_arena *arena, struct kdm_val mappings, st
     return true;
 }
 
-/* --- metadata -------------------------------------------------------------------------------------- */
+/* --- metadata -------------------------------------------------------------------------------- */
 
 static struct kdm_str all_null(struct kdm_arena *arena, struct kdm_val mappings)
 {
@@ -152,8 +156,8 @@ struct kdm_str kdm_dm_metadata_created(struct kdm_arena *arena, struct kdm_val m
     struct kdm_val name, value;
 
     for (kdm_members(&it, defaults); kdm_member_next(&it, &name, &value);)
-        metadata = kdm_json_set_path(arena, kdm_json_parse(arena, metadata), kdm_val_str(arena, name),
-                                     kdm_json_canonical(arena, value));
+        metadata = kdm_json_set_path(arena, kdm_json_parse(arena, metadata),
+                                     kdm_val_str(arena, name), kdm_json_canonical(arena, value));
     for (kdm_members(&it, given); kdm_member_next(&it, &name, &value);)
         metadata = kdm_json_set(arena, kdm_json_parse(arena, metadata), kdm_val_str(arena, name),
                                 kdm_json_canonical(arena, value));
@@ -185,8 +189,9 @@ struct kdm_str kdm_dm_metadata_propagated(struct kdm_arena *arena, struct kdm_va
 struct kdm_str kdm_dm_metadata_replaced(struct kdm_arena *arena, struct kdm_val mappings,
                                         struct kdm_val current, struct kdm_val given)
 {
-    struct kdm_str metadata =
-        kdm_val_type(current) == KDM_JSON_OBJECT ? kdm_json_canonical(arena, current) : KDM_STR("{}");
+    struct kdm_str metadata = kdm_val_type(current) == KDM_JSON_OBJECT
+                                  ? kdm_json_canonical(arena, current)
+                                  : KDM_STR("{}");
     struct kdm_val_iter it;
     struct kdm_val name, value;
 

@@ -6,29 +6,31 @@
 
 #include "json/json.h"
 
-/* May an asset, device or group model have this name (6.2)? ASCII letters and digits, each word beginning with
- * an upper-case letter; a word may follow a digit only so, except in ordinals: 1st, 22nd, 4thFloor. */
+/* May an asset, device or group model have this name (6.2)? ASCII letters and digits, each word
+ * beginning with an upper-case letter; a word may follow a digit only so, except in ordinals: 1st,
+ * 22nd, 4thFloor. */
 bool kdm_dm_name_is_pascal(struct kdm_str name);
 
 /* Names that stand more than once in `measures` ([{name,type}]), each once. */
 struct kdm_str_list kdm_dm_duplicate_names(struct kdm_arena *arena, struct kdm_val measures);
 
-/* Is every default value mapped (6.3)? false: *ret_unmapped is the first flattened path that is not. */
-bool kdm_dm_defaults_mapped(struct kdm_arena *arena, struct kdm_val mappings, struct kdm_val defaults,
-                            struct kdm_str *ret_unmapped);
+/* Is every default value mapped (6.3)? false: *ret_unmapped is the first flattened path that is
+ * not. */
+bool kdm_dm_defaults_mapped(struct kdm_arena *arena, struct kdm_val mappings,
+                            struct kdm_val defaults, struct kdm_str *ret_unmapped);
 
-/* Metadata of a new asset (9.1): every mapped top-level key null, then the defaults by path, then what was given,
- * key by key. */
+/* Metadata of a new asset (9.1): every mapped top-level key null, then the defaults by path, then
+ * what was given, key by key. */
 struct kdm_str kdm_dm_metadata_created(struct kdm_arena *arena, struct kdm_val mappings,
                                        struct kdm_val defaults, struct kdm_val given);
 
-/* Metadata of an existing asset whose model has changed (6.6): the mapped top-level keys, each with its value or
- * else the default or else null. */
+/* Metadata of an existing asset whose model has changed (6.6): the mapped top-level keys, each with
+ * its value or else the default or else null. */
 struct kdm_str kdm_dm_metadata_propagated(struct kdm_arena *arena, struct kdm_val mappings,
                                           struct kdm_val defaults, struct kdm_val current);
 
-/* Metadata after assets:replaceMetadata (9.1): given keys replace whole values; one that the asset does not have
- * comes in only when the model maps it. */
+/* Metadata after assets:replaceMetadata (9.1): given keys replace whole values; one that the asset
+ * does not have comes in only when the model maps it. */
 struct kdm_str kdm_dm_metadata_replaced(struct kdm_arena *arena, struct kdm_val mappings,
                                         struct kdm_val current, struct kdm_val given);
 

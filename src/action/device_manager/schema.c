@@ -1,4 +1,5 @@
-/* schema.c - see schema.h. The meta-schema is small enough to be a table: what each keyword's value must be. */
+/* schema.c - see schema.h. The meta-schema is small enough to be a table: what each keyword's value
+ * must be. */
 #include "action/device_manager/schema.h"
 
 #include <math.h>
@@ -78,7 +79,7 @@ struct check {
 
 static bool check_schema(struct check *check, struct kdm_val schema, struct kdm_str path);
 
-/* --- telling ------------------------------------------------------------------------------------ */
+/* --- telling --------------------------------------------------------------------------------- */
 
 /* `path` and a step, escaped as a JSON pointer. */
 static struct kdm_str below(struct check *check, struct kdm_str path, struct kdm_str step)
@@ -99,16 +100,17 @@ static struct kdm_str below(struct check *check, struct kdm_str path, struct kdm
     return kdm_buf_str(&buf);
 }
 
-static bool fail(struct check *check, struct kdm_str path, const char *keyword, const char *schema_path,
-                 const char *params, const char *message)
+static bool fail(struct check *check, struct kdm_str path, const char *keyword,
+                 const char *schema_path, const char *params, const char *message)
 {
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, check->arena, path.len + 192);
     kdm_buf_lit(&buf, "[{\"instancePath\":");
     kdm_json_put_str(&buf, path);
-    kdm_buf_printf(&buf, ",\"schemaPath\":\"%s\",\"keyword\":\"%s\",\"params\":{%s},\"message\":\"%s\"}]", schema_path,
-                   keyword, params, message);
+    kdm_buf_printf(&buf,
+                   ",\"schemaPath\":\"%s\",\"keyword\":\"%s\",\"params\":{%s},\"message\":\"%s\"}]",
+                   schema_path, keyword, params, message);
     check->errors = kdm_buf_str(&buf);
     return false;
 }
@@ -117,10 +119,11 @@ static bool fail_type(struct check *check, struct kdm_str path, const char *type
 {
     const char *params = kdm_arena_printf(check->arena, "\"type\":\"%s\"", type).ptr;
 
-    return fail(check, path, "type", "#/type", params, kdm_arena_printf(check->arena, "must be %s", type).ptr);
+    return fail(check, path, "type", "#/type", params,
+                kdm_arena_printf(check->arena, "must be %s", type).ptr);
 }
 
-/* --- lists -------------------------------------------------------------------------------------- */
+/* --- lists ----------------------------------------------------------------------------------- */
 
 static struct kdm_str number_step(struct check *check, size_t number)
 {
@@ -168,7 +171,8 @@ static bool check_strings(struct check *check, struct kdm_val list, struct kdm_s
 
 static bool is_type_name(struct kdm_val val)
 {
-    static const char *const names[] = { "array", "boolean", "integer", "null", "number", "object", "string" };
+    static const char *const names[] = { "array",  "boolean", "integer", "null",
+                                         "number", "object",  "string" };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (kdm_val_str_eq(val, kdm_str_of(names[i])))
@@ -191,7 +195,8 @@ static bool check_types(struct check *check, struct kdm_val types, struct kdm_st
             return check_strings(check, types, path);
     }
     return valid
-           || fail(check, path, "anyOf", "#/properties/type/anyOf", "", "must match a schema in anyOf");
+           || fail(check, path, "anyOf", "#/properties/type/anyOf", "",
+                   "must match a schema in anyOf");
 }
 
 static bool check_map(struct check *check, struct kdm_val map, struct kdm_str path, bool names_too)
@@ -211,9 +216,10 @@ static bool check_map(struct check *check, struct kdm_val map, struct kdm_str pa
     return true;
 }
 
-/* --- values --------------------------------------------------------------------------------------- */
+/* --- values ---------------------------------------------------------------------------------- */
 
-static bool check_number(struct check *check, struct kdm_val val, struct kdm_str path, enum shape shape)
+static bool check_number(struct check *check, struct kdm_val val, struct kdm_str path,
+                         enum shape shape)
 {
     double number;
 
@@ -230,7 +236,8 @@ static bool check_number(struct check *check, struct kdm_val val, struct kdm_str
     return true;
 }
 
-static bool check_value(struct check *check, struct kdm_val val, struct kdm_str path, enum shape shape)
+static bool check_value(struct check *check, struct kdm_val val, struct kdm_str path,
+                        enum shape shape)
 {
     enum kdm_json_type type = kdm_val_type(val);
 
@@ -250,7 +257,8 @@ static bool check_value(struct check *check, struct kdm_val val, struct kdm_str 
     case IS_SCHEMAS:
         return check_schemas(check, val, path);
     case IS_SCHEMA_OR_SCHEMAS:
-        return type == KDM_JSON_ARRAY ? check_schemas(check, val, path) : check_schema(check, val, path);
+        return type == KDM_JSON_ARRAY ? check_schemas(check, val, path)
+                                      : check_schema(check, val, path);
     case IS_SCHEMA_MAP:
         return check_map(check, val, path, false);
     case IS_DEPENDENCIES:
@@ -273,12 +281,14 @@ static bool check_schema(struct check *check, struct kdm_val schema, struct kdm_
     if (type == KDM_JSON_TRUE || type == KDM_JSON_FALSE)
         return true;
     if (type != KDM_JSON_OBJECT)
-        return fail(check, path, "type", "#/type", "\"type\":[\"object\",\"boolean\"]", "must be object,boolean");
+        return fail(check, path, "type", "#/type", "\"type\":[\"object\",\"boolean\"]",
+                    "must be object,boolean");
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
         struct kdm_str keyword = kdm_str_of(keywords[i].keyword);
         struct kdm_val value = kdm_val_get(schema, keyword);
 
-        if (!kdm_val_none(value) && !check_value(check, value, below(check, path, keyword), keywords[i].shape))
+        if (!kdm_val_none(value)
+            && !check_value(check, value, below(check, path, keyword), keywords[i].shape))
             return false;
     }
     return true;

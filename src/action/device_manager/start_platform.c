@@ -10,16 +10,19 @@ void kdm_dm_register_jobs(struct kdm_tx_engine *engine)
     kdm_job_register(engine, KDM_DM_FREE_JOB_KIND, kdm_dm_free_job_chunk);
 }
 
-/* --- collections ------------------------------------------------------------------------------- */
+/* --- collections ----------------------------------------------------------------------------- */
 
-/* Stages a collection of the platform; false: wait, or its mapping can't become what it is to be. */
-static bool stage_collection(struct kdm_tx *tx, struct kdm_str name, struct kdm_str mappings, struct kdm_str settings)
+/* Stages a collection of the platform; false: wait, or its mapping can't become what it is to be.
+ */
+static bool stage_collection(struct kdm_tx *tx, struct kdm_str name, struct kdm_str mappings,
+                             struct kdm_str settings)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     const struct kdm_context *server = kdm_server_of(tx);
     const struct kdm_common_mapping common = { .dynamic = server->common_dynamic,
                                                .properties = server->common_properties };
-    struct kdm_val mapping_val = kdm_json_parse(arena, mappings), settings_val = kdm_json_parse(arena, settings);
+    struct kdm_val mapping_val = kdm_json_parse(arena, mappings),
+                   settings_val = kdm_json_parse(arena, settings);
     struct kdm_collection *old;
     struct kdm_failure failure;
     struct kdm_str definition;
@@ -28,10 +31,11 @@ static bool stage_collection(struct kdm_tx *tx, struct kdm_str name, struct kdm_
     if (!kdm_tx_find_collection(tx, kdm_dm_platform(tx), name, &old))
         return false;
     if (old == NULL)
-        valid = kdm_definition_create(arena, &common, mapping_val, settings_val, &definition, &failure);
+        valid =
+            kdm_definition_create(arena, &common, mapping_val, settings_val, &definition, &failure);
     else
-        valid = kdm_definition_update(arena, old->mapping, old->definition, mapping_val, settings_val, &definition,
-                                      &changed, &failure);
+        valid = kdm_definition_update(arena, old->mapping, old->definition, mapping_val,
+                                      settings_val, &definition, &changed, &failure);
     if (!valid)
         kdm_tx_fail_with(tx, &failure);
     else if (changed)
@@ -39,8 +43,8 @@ static bool stage_collection(struct kdm_tx *tx, struct kdm_str name, struct kdm_
     return valid;
 }
 
-static bool stage_fixed(struct kdm_tx *tx, const struct kdm_dm_additions *additions, struct kdm_str name,
-                        enum kdm_dm_fixed which)
+static bool stage_fixed(struct kdm_tx *tx, const struct kdm_dm_additions *additions,
+                        struct kdm_str name, enum kdm_dm_fixed which)
 {
     return stage_collection(tx, name, kdm_dm_fixed_mappings(kdm_tx_arena(tx), additions, which),
                             kdm_dm_fixed_settings(additions, which));
@@ -51,9 +55,10 @@ static bool stage_devices(struct kdm_tx *tx, const struct kdm_dm_additions *addi
 {
     const struct kdm_dm_models none = { .count = 0 };
 
-    return stage_collection(tx, KDM_STR("devices"),
-                            kdm_dm_compose(kdm_tx_arena(tx), additions, &none, KDM_DM_COMMONS, KDM_DM_DEVICES),
-                            kdm_dm_settings(additions, KDM_DM_DEVICES));
+    return stage_collection(
+        tx, KDM_STR("devices"),
+        kdm_dm_compose(kdm_tx_arena(tx), additions, &none, KDM_DM_COMMONS, KDM_DM_DEVICES),
+        kdm_dm_settings(additions, KDM_DM_DEVICES));
 }
 
 static enum kdm_outcome make_collections(struct kdm_tx *tx, void *ctx)
@@ -76,7 +81,7 @@ static enum kdm_outcome make_collections(struct kdm_tx *tx, void *ctx)
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
 
-/* --- documents ---------------------------------------------------------------------------------- */
+/* --- documents ------------------------------------------------------------------------------- */
 
 /* Is it what is stored already, whoever wrote it and when? */
 static bool is_stored(struct kdm_tx *tx, struct kdm_doc *doc, struct kdm_val source)
@@ -129,11 +134,12 @@ static bool stage_config(struct kdm_tx *tx)
         return false;
     if (doc == NULL)
         kdm_tx_create(tx, config, id,
-                      kdm_tx_with_info(tx,
-                                       kdm_json_parse(kdm_tx_arena(tx),
-                                                      KDM_STR("{\"type\":\"device-manager\",\"device-manager\":"
-                                                              "{\"provisioningStrategy\":\"auto\"}}")),
-                                       kdm_dm_info_created(tx, KDM_DM_NOBODY, kdm_tx_now(tx))),
+                      kdm_tx_with_info(
+                          tx,
+                          kdm_json_parse(kdm_tx_arena(tx),
+                                         KDM_STR("{\"type\":\"device-manager\",\"device-manager\":"
+                                                 "{\"provisioningStrategy\":\"auto\"}}")),
+                          kdm_dm_info_created(tx, KDM_DM_NOBODY, kdm_tx_now(tx))),
                       0);
     return true;
 }
@@ -154,7 +160,7 @@ static enum kdm_outcome make_documents(struct kdm_tx *tx, void *ctx)
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
 
-/* --- mappings ------------------------------------------------------------------------------------ */
+/* --- mappings -------------------------------------------------------------------------------- */
 
 /* The platform's devices at once; the tenants by a job that the start does not wait for. */
 static enum kdm_outcome apply_models(struct kdm_tx *tx, void *ctx)

@@ -1,5 +1,6 @@
-/* dm_events_test.c - who listens to changes of assets, and what listeners may do (rule R3 of device-manager.md 18.2,
- * device-manager-events.md 2 and 3). Real Redis, no socket: requests go straight to their actions.
+/* dm_events_test.c - who listens to changes of assets, and what listeners may do (rule R3 of
+ * device-manager.md 18.2, device-manager-events.md 2 and 3). Real Redis, no socket: requests go
+ * straight to their actions.
  */
 #include "../tx/world.h"
 #include "action/start.h"
@@ -12,7 +13,7 @@ static struct server redis;
 static struct node node;
 static struct kdm_context context;
 
-/* --- a node that has started -------------------------------------------------------------------- */
+/* --- a node that has started ----------------------------------------------------------------- */
 
 static void on_started(void *ctx, const char *error)
 {
@@ -22,19 +23,23 @@ static void on_started(void *ctx, const char *error)
 
 static void node_begin(void)
 {
-    struct kdm_store_options options = { .redis_url = redis.url, .node = KDM_STR("node-a"),
-                                         .feed_max_bytes = 64 << 20, .feed_max_age_ms = 3600000 };
+    struct kdm_store_options options = { .redis_url = redis.url,
+                                         .node = KDM_STR("node-a"),
+                                         .feed_max_bytes = 64 << 20,
+                                         .feed_max_age_ms = 3600000 };
     struct kdm_hash_seed seed = { 1, 2 };
     char *error = NULL;
     int started = 0;
 
     memset(&node, 0, sizeof(node));
-    context = (struct kdm_context){ .common_dynamic = KDM_STR("false"), .common_properties = KDM_STR("{}") };
-    context.device_manager = (struct kdm_context_device_manager){ .admin_index = KDM_STR("device-manager"),
-                                                                  .config_collection = KDM_STR("config"),
-                                                                  .engine_collections = KDM_STR("{}"),
-                                                                  .admin_collections = KDM_STR("{}"),
-                                                                  .auto_update = true };
+    context = (struct kdm_context){ .common_dynamic = KDM_STR("false"),
+                                    .common_properties = KDM_STR("{}") };
+    context.device_manager =
+        (struct kdm_context_device_manager){ .admin_index = KDM_STR("device-manager"),
+                                             .config_collection = KDM_STR("config"),
+                                             .engine_collections = KDM_STR("{}"),
+                                             .admin_collections = KDM_STR("{}"),
+                                             .auto_update = true };
     node.store = kdm_store_open(&loop, &options, &node.random, &error);
     ck_assert_ptr_nonnull(node.store);
     node.bus = kdm_bus_create(&seed);
@@ -48,7 +53,7 @@ static void node_begin(void)
     ck_assert(started);
 }
 
-/* --- requests --------------------------------------------------------------------------------------- */
+/* --- requests -------------------------------------------------------------------------------- */
 
 struct call {
     struct run run;
@@ -114,7 +119,7 @@ static void assert_has(const char *text, const char *part)
     ck_assert_msg(strstr(text, part) != NULL, "no %s in %s", part, text);
 }
 
-/* --- listeners ----------------------------------------------------------------------------------------- */
+/* --- listeners ------------------------------------------------------------------------------- */
 
 struct listener {
     const char *answer; /* NULL: as it was */
@@ -147,13 +152,17 @@ static void listen_to(struct listener *listener, const char *event)
 
 #define BEFORE "device-manager:asset:update:before"
 #define AFTER  "device-manager:asset:update:after"
-#define UPDATE(body)                                                                                     \
-    "{\"controller\":\"device-manager/assets\",\"action\":\"update\",\"engineId\":\"t\",\"_id\":\"Box-1\","  \
+#define UPDATE(body)                                                                               \
+    "{\"controller\":\"device-manager/"                                                            \
+    "assets\",\"action\":\"update\",\"engineId\":\"t\",\"_id\":\"Box-1\","                         \
     "\"body\":" body "}"
-#define OLD_UPDATE(body)                                                                                 \
-    "{\"controller\":\"device-manager/asset\",\"action\":\"update\",\"index\":\"t\",\"_id\":\"Box-1\","     \
+#define OLD_UPDATE(body)                                                                           \
+    "{\"controller\":\"device-manager/"                                                            \
+    "asset\",\"action\":\"update\",\"index\":\"t\",\"_id\":\"Box-1\","                             \
     "\"body\":" body "}"
-#define GET "{\"controller\":\"device-manager/assets\",\"action\":\"get\",\"engineId\":\"t\",\"_id\":\"Box-1\"}"
+#define GET                                                                                        \
+    "{\"controller\":\"device-manager/"                                                            \
+    "assets\",\"action\":\"get\",\"engineId\":\"t\",\"_id\":\"Box-1\"}"
 
 static void setup(void)
 {
@@ -161,9 +170,12 @@ static void setup(void)
     server_open(&redis, NULL, NULL);
     node_begin();
     result("{\"controller\":\"device-manager/engine\",\"action\":\"create\",\"index\":\"t\"}");
-    result("{\"controller\":\"device-manager/models\",\"action\":\"writeAsset\",\"body\":{\"engineGroup\":\"commons\","
-           "\"model\":\"Box\",\"metadataMappings\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"integer\"}}}}");
-    result("{\"controller\":\"device-manager/assets\",\"action\":\"create\",\"engineId\":\"t\",\"body\":{\"model\":"
+    result("{\"controller\":\"device-manager/"
+           "models\",\"action\":\"writeAsset\",\"body\":{\"engineGroup\":\"commons\","
+           "\"model\":\"Box\",\"metadataMappings\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":"
+           "\"integer\"}}}}");
+    result("{\"controller\":\"device-manager/"
+           "assets\",\"action\":\"create\",\"engineId\":\"t\",\"body\":{\"model\":"
            "\"Box\",\"reference\":\"1\",\"metadata\":{\"a\":1}}}");
 }
 
@@ -176,7 +188,7 @@ static void teardown(void)
     ck_assert_int_eq(uv_loop_close(&loop), 0);
 }
 
-/* --- asset:update ------------------------------------------------------------------------------------------ */
+/* --- asset:update ---------------------------------------------------------------------------- */
 
 START_TEST(before_hears_of_the_stored_asset_and_after_of_the_new_one)
 {
@@ -189,15 +201,19 @@ START_TEST(before_hears_of_the_stored_asset_and_after_of_the_new_one)
     ck_assert_int_eq(after.calls, 1);
     assert_has(before.heard, "{\"asset\":{\"_id\":\"Box-1\",\"_source\":{");
     assert_has(before.heard, "\"metadata\":{\"a\":1,\"b\":null}");
-    assert_has(before.heard, "\"_version\":1},\"metadata\":{\"b\":2},\"updates\":{\"metadata\":{\"b\":2}}}");
+    assert_has(before.heard,
+               "\"_version\":1},\"metadata\":{\"b\":2},\"updates\":{\"metadata\":{\"b\":2}}}");
     assert_has(after.heard, "\"metadata\":{\"a\":1,\"b\":2}");
-    assert_has(after.heard, "\"_version\":2},\"metadata\":{\"b\":2},\"updates\":{\"metadata\":{\"b\":2}},\"previous\":{");
+    assert_has(after.heard, "\"_version\":2},\"metadata\":{\"b\":2},\"updates\":{\"metadata\":{"
+                            "\"b\":2}},\"previous\":{");
 }
 END_TEST
 
 START_TEST(what_before_makes_of_metadata_is_applied)
 {
-    struct listener before = { .answer = "{\"metadata\":{\"a\":7},\"updates\":{\"metadata\":{\"b\":2}}}" };
+    struct listener before = {
+        .answer = "{\"metadata\":{\"a\":7},\"updates\":{\"metadata\":{\"b\":2}}}"
+    };
 
     listen_to(&before, BEFORE);
     assert_has(result(UPDATE("{\"metadata\":{\"b\":2}}")), "\"metadata\":{\"a\":7,\"b\":null}");
@@ -206,9 +222,8 @@ END_TEST
 
 START_TEST(what_before_makes_of_updates_wins)
 {
-    struct listener before = {
-        .answer = "{\"metadata\":{\"a\":7},\"updates\":{\"metadata\":{\"b\":9},\"softTenant\":[\"x\"],\"_kuzzle_info\":1}}"
-    };
+    struct listener before = { .answer = "{\"metadata\":{\"a\":7},\"updates\":{\"metadata\":{\"b\":"
+                                         "9},\"softTenant\":[\"x\"],\"_kuzzle_info\":1}}" };
     const char *text;
 
     listen_to(&before, BEFORE);
@@ -220,7 +235,9 @@ END_TEST
 
 START_TEST(metadata_can_be_added_to_an_update_that_has_none)
 {
-    struct listener before = { .answer = "{\"metadata\":{\"a\":5},\"updates\":{\"softTenant\":[\"y\"]}}" };
+    struct listener before = {
+        .answer = "{\"metadata\":{\"a\":5},\"updates\":{\"softTenant\":[\"y\"]}}"
+    };
     const char *text;
 
     listen_to(&before, BEFORE);
@@ -289,7 +306,8 @@ START_TEST(a_race_that_is_lost_while_before_waits_runs_it_again_with_the_new_ass
     turn_until(&loop, &before.calls, 1, 5000);
     ck_assert_int_eq(before.calls, 1);
     /* Another writer that is not in line: the core's own update. */
-    result("{\"controller\":\"document\",\"action\":\"createOrReplace\",\"index\":\"t\",\"collection\":\"assets\",\"_id\":\"Box-1\",\"body\":"
+    result("{\"controller\":\"document\",\"action\":\"createOrReplace\",\"index\":\"t\","
+           "\"collection\":\"assets\",\"_id\":\"Box-1\",\"body\":"
            "{\"model\":\"Box\",\"reference\":\"1\",\"metadata\":{\"a\":50,\"b\":null}}}");
     before.hold = false;
     kdm_call_next(before.held, KDM_STR_NONE);
@@ -304,7 +322,8 @@ END_TEST
 START_TEST(upsert_fires_only_when_it_updates)
 {
     struct listener before = { 0 };
-    static const char ask[] = "{\"controller\":\"device-manager/assets\",\"action\":\"upsert\",\"engineId\":\"t\",\"body\":"
+    static const char ask[] = "{\"controller\":\"device-manager/"
+                              "assets\",\"action\":\"upsert\",\"engineId\":\"t\",\"body\":"
                               "{\"model\":\"Box\",\"reference\":\"2\",\"metadata\":{\"a\":3}}}";
 
     listen_to(&before, BEFORE);
@@ -317,14 +336,18 @@ END_TEST
 
 START_TEST(replace_metadata_stores_asset_and_metadata_as_before_returns_them)
 {
-    struct listener before = { .answer = "{\"asset\":{\"_id\":\"Box-1\",\"_source\":{\"model\":\"Box\",\"reference\":\"1\","
-                                         "\"softTenant\":[\"z\"],\"metadata\":{\"a\":1}}},\"metadata\":{\"b\":8}}" };
+    struct listener before = {
+        .answer =
+            "{\"asset\":{\"_id\":\"Box-1\",\"_source\":{\"model\":\"Box\",\"reference\":\"1\","
+            "\"softTenant\":[\"z\"],\"metadata\":{\"a\":1}}},\"metadata\":{\"b\":8}}"
+    };
     struct listener after = { 0 };
     const char *text;
 
     listen_to(&before, BEFORE);
     listen_to(&after, AFTER);
-    text = result("{\"controller\":\"device-manager/assets\",\"action\":\"replaceMetadata\",\"engineId\":\"t\",\"_id\":"
+    text = result("{\"controller\":\"device-manager/"
+                  "assets\",\"action\":\"replaceMetadata\",\"engineId\":\"t\",\"_id\":"
                   "\"Box-1\",\"body\":{\"metadata\":{\"a\":2}}}");
     assert_has(text, "\"softTenant\":[\"z\"]");
     assert_has(text, "\"metadata\":{\"a\":1,\"b\":8}");
@@ -332,18 +355,20 @@ START_TEST(replace_metadata_stores_asset_and_metadata_as_before_returns_them)
 }
 END_TEST
 
-/* --- generic events ------------------------------------------------------------------------------------------- */
+/* --- generic events -------------------------------------------------------------------------- */
 
 START_TEST(generic_events_surround_get_and_update)
 {
-    struct listener before_get = { 0 }, after_get = { 0 }, before_update = { 0 }, after_update = { 0 };
+    struct listener before_get = { 0 }, after_get = { 0 }, before_update = { 0 },
+                    after_update = { 0 };
     const char *text;
 
     listen_to(&before_get, "generic:document:beforeGet");
     listen_to(&after_get, "generic:document:afterGet");
     listen_to(&before_update, "generic:document:beforeUpdate");
     listen_to(&after_update, "generic:document:afterUpdate");
-    before_update.answer = "{\"documents\":[{\"_id\":\"Box-1\",\"_source\":{\"metadata\":{\"b\":6}}}]}";
+    before_update.answer =
+        "{\"documents\":[{\"_id\":\"Box-1\",\"_source\":{\"metadata\":{\"b\":6}}}]}";
     after_update.answer = "{\"documents\":[{\"_id\":\"Box-1\",\"_source\":{\"shown\":true}}]}";
     text = result(UPDATE("{\"metadata\":{\"b\":2}}"));
     assert_has(text, "\"_source\":{\"shown\":true}");
@@ -362,20 +387,25 @@ START_TEST(before_get_may_ask_for_another_asset)
     struct listener before = { .answer = "{\"documents\":[{\"_id\":\"Box-1\"}]}" };
 
     listen_to(&before, "generic:document:beforeGet");
-    assert_has(result("{\"controller\":\"device-manager/assets\",\"action\":\"get\",\"engineId\":\"t\",\"_id\":\"Other\"}"),
+    assert_has(result("{\"controller\":\"device-manager/"
+                      "assets\",\"action\":\"get\",\"engineId\":\"t\",\"_id\":\"Other\"}"),
                "\"_id\":\"Box-1\"");
 }
 END_TEST
 
 START_TEST(before_write_may_change_a_new_asset)
 {
-    struct listener before = { .answer = "{\"documents\":[{\"_source\":{\"model\":\"Box\",\"metadata\":{\"a\":11}}}]}" };
+    struct listener before = {
+        .answer = "{\"documents\":[{\"_source\":{\"model\":\"Box\",\"metadata\":{\"a\":11}}}]}"
+    };
 
     listen_to(&before, "generic:document:beforeWrite");
-    result("{\"controller\":\"device-manager/assets\",\"action\":\"create\",\"engineId\":\"t\",\"body\":{\"model\":"
+    result("{\"controller\":\"device-manager/"
+           "assets\",\"action\":\"create\",\"engineId\":\"t\",\"body\":{\"model\":"
            "\"Box\",\"reference\":\"9\"}}");
     assert_has(before.heard, "\"reference\":\"9\"");
-    assert_has(result("{\"controller\":\"device-manager/assets\",\"action\":\"get\",\"engineId\":\"t\",\"_id\":\"Box-9\"}"),
+    assert_has(result("{\"controller\":\"device-manager/"
+                      "assets\",\"action\":\"get\",\"engineId\":\"t\",\"_id\":\"Box-9\"}"),
                "{\"model\":\"Box\",\"metadata\":{\"a\":11},\"_kuzzle_info\"");
 }
 END_TEST
@@ -388,7 +418,8 @@ START_TEST(patterns_hear_generic_events_of_deletions_and_searches)
     result("{\"controller\":\"device-manager/assets\",\"action\":\"search\",\"engineId\":\"t\"}");
     ck_assert_str_eq(all.event, "generic:document:afterSearch");
     assert_has(all.heard, "\"total\":1,\"fetched\":1");
-    result("{\"controller\":\"device-manager/assets\",\"action\":\"delete\",\"engineId\":\"t\",\"_id\":\"Box-1\"}");
+    result("{\"controller\":\"device-manager/"
+           "assets\",\"action\":\"delete\",\"engineId\":\"t\",\"_id\":\"Box-1\"}");
     ck_assert_str_eq(all.event, "generic:document:afterDelete");
 }
 END_TEST

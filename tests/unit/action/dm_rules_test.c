@@ -22,16 +22,17 @@ static struct kdm_val json(const char *text)
 
 static void assert_text(struct kdm_str actual, const char *expected)
 {
-    ck_assert_msg(kdm_str_eq(actual, kdm_str_of(expected)), "is " KDM_FMT ", not %s", KDM_ARG(actual), expected);
+    ck_assert_msg(kdm_str_eq(actual, kdm_str_of(expected)), "is " KDM_FMT ", not %s",
+                  KDM_ARG(actual), expected);
 }
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 START_TEST(pascal_case_names_are_accepted)
 {
-    static const char *const names[] = { "Plane",    "CO2",       "ABCDevice", "T1000",      "LoRaWAN", "2Fast",
-                                         "",         "Floor2nd",  "1stFloor",  "Model22ndB", "A4th",    "X1ST",
-                                         "DummyTemp", "A20thB" };
+    static const char *const names[] = { "Plane", "CO2",  "ABCDevice", "T1000",    "LoRaWAN",
+                                         "2Fast", "",     "Floor2nd",  "1stFloor", "Model22ndB",
+                                         "A4th",  "X1ST", "DummyTemp", "A20thB" };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         ck_assert_msg(kdm_dm_name_is_pascal(kdm_str_of(names[i])), "%s", names[i]);
@@ -40,8 +41,9 @@ END_TEST
 
 START_TEST(other_names_are_refused)
 {
-    static const char *const names[] = { "plane",  "A_B",   "Model-2", "MyModelV2b", "iPhone", "\xc3\x89tage",
-                                         "Two Words", "A1sts", "A11th",   "A2st",       "a",      "A.B",
+    static const char *const names[] = { "plane",   "A_B",          "Model-2",   "MyModelV2b",
+                                         "iPhone",  "\xc3\x89tage", "Two Words", "A1sts",
+                                         "A11th",   "A2st",         "a",         "A.B",
                                          "1st2nd3x" };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -52,8 +54,9 @@ END_TEST
 
 START_TEST(duplicate_measure_names_are_told_once_each)
 {
-    struct kdm_str_list twice = kdm_dm_duplicate_names(
-        &arena, json("[{\"name\":\"a\",\"type\":\"x\"},{\"name\":\"b\"},{\"name\":\"a\"},{\"name\":\"a\"},7,{}]"));
+    struct kdm_str_list twice =
+        kdm_dm_duplicate_names(&arena, json("[{\"name\":\"a\",\"type\":\"x\"},{\"name\":\"b\"},{"
+                                            "\"name\":\"a\"},{\"name\":\"a\"},7,{}]"));
 
     ck_assert_uint_eq(twice.count, 1);
     assert_text(twice.items[0], "a");
@@ -61,7 +64,7 @@ START_TEST(duplicate_measure_names_are_told_once_each)
 }
 END_TEST
 
-/* --- defaults ------------------------------------------------------------------------------------ */
+/* --- defaults -------------------------------------------------------------------------------- */
 
 static const char mappings[] = "{\"weight\":{\"type\":\"integer\"},"
                                "\"trailer\":{\"properties\":{\"capacity\":{\"type\":\"integer\"}}},"
@@ -72,13 +75,16 @@ START_TEST(defaults_must_be_mapped)
 {
     struct kdm_str unmapped;
 
+    ck_assert(kdm_dm_defaults_mapped(
+        &arena, json(mappings),
+        json("{\"weight\":1,\"trailer\":{\"capacity\":2},\"where\":{\"lat\":1,\"lon\":2}}"),
+        &unmapped));
     ck_assert(kdm_dm_defaults_mapped(&arena, json(mappings),
-                                     json("{\"weight\":1,\"trailer\":{\"capacity\":2},\"where\":{\"lat\":1,\"lon\":2}}"),
-                                     &unmapped));
-    ck_assert(kdm_dm_defaults_mapped(&arena, json(mappings), json("{\"trailer.capacity\":2,\"weight\":null}"), &unmapped));
+                                     json("{\"trailer.capacity\":2,\"weight\":null}"), &unmapped));
     ck_assert(kdm_dm_defaults_mapped(&arena, KDM_VAL_NONE, KDM_VAL_NONE, &unmapped));
     ck_assert(kdm_dm_defaults_mapped(&arena, json("{}"), json("{\"empty\":{}}"), &unmapped));
-    ck_assert(!kdm_dm_defaults_mapped(&arena, json(mappings), json("{\"weight\":1,\"trailer\":{\"x\":2}}"), &unmapped));
+    ck_assert(!kdm_dm_defaults_mapped(&arena, json(mappings),
+                                      json("{\"weight\":1,\"trailer\":{\"x\":2}}"), &unmapped));
     assert_text(unmapped, "trailer.x");
 }
 END_TEST
@@ -87,12 +93,13 @@ START_TEST(geo_fields_below_the_first_level_get_no_grace)
 {
     struct kdm_str unmapped;
 
-    ck_assert(!kdm_dm_defaults_mapped(&arena, json(mappings), json("{\"deep\":{\"geo\":{\"lat\":1}}}"), &unmapped));
+    ck_assert(!kdm_dm_defaults_mapped(&arena, json(mappings),
+                                      json("{\"deep\":{\"geo\":{\"lat\":1}}}"), &unmapped));
     assert_text(unmapped, "deep.geo.lat");
 }
 END_TEST
 
-/* --- metadata -------------------------------------------------------------------------------------- */
+/* --- metadata -------------------------------------------------------------------------------- */
 
 START_TEST(a_new_asset_has_every_mapped_key_in_the_order_of_the_model)
 {
@@ -103,10 +110,12 @@ END_TEST
 
 START_TEST(defaults_are_set_by_path_and_given_objects_replace_whole_defaults)
 {
-    assert_text(kdm_dm_metadata_created(&arena, json("{\"a\":{\"type\":\"integer\"},\"b\":{\"properties\":{}}}"),
-                                        json("{\"b.x\":1,\"b.y\":{\"z\":2}}"), json("{\"a\":5}")),
+    assert_text(kdm_dm_metadata_created(
+                    &arena, json("{\"a\":{\"type\":\"integer\"},\"b\":{\"properties\":{}}}"),
+                    json("{\"b.x\":1,\"b.y\":{\"z\":2}}"), json("{\"a\":5}")),
                 "{\"a\":5,\"b\":{\"x\":1,\"y\":{\"z\":2}}}");
-    assert_text(kdm_dm_metadata_created(&arena, json("{\"b\":{\"properties\":{}}}"), json("{\"b\":{\"x\":1,\"y\":2}}"),
+    assert_text(kdm_dm_metadata_created(&arena, json("{\"b\":{\"properties\":{}}}"),
+                                        json("{\"b\":{\"x\":1,\"y\":2}}"),
                                         json("{\"b\":{\"x\":9},\"unknown\":1}")),
                 "{\"b\":{\"x\":9},\"unknown\":1}");
 }
@@ -116,14 +125,16 @@ START_TEST(propagation_keeps_values_even_null_adds_defaults_and_drops_unmapped_k
 {
     assert_text(kdm_dm_metadata_propagated(
                     &arena, json("{\"kept\":{},\"nulled\":{},\"new\":{},\"bare\":{}}"),
-                    json("{\"kept\":1,\"nulled\":2,\"new\":3,\"bare.x\":4}"), json("{\"gone\":0,\"nulled\":null,\"kept\":9}")),
+                    json("{\"kept\":1,\"nulled\":2,\"new\":3,\"bare.x\":4}"),
+                    json("{\"gone\":0,\"nulled\":null,\"kept\":9}")),
                 "{\"kept\":9,\"nulled\":null,\"new\":3,\"bare\":null}");
 }
 END_TEST
 
 START_TEST(replaced_metadata_takes_known_keys_whole_and_drops_unknown_ones)
 {
-    assert_text(kdm_dm_metadata_replaced(&arena, json("{\"mapped\":{}}"), json("{\"own\":{\"a\":1,\"b\":2},\"stays\":1}"),
+    assert_text(kdm_dm_metadata_replaced(&arena, json("{\"mapped\":{}}"),
+                                         json("{\"own\":{\"a\":1,\"b\":2},\"stays\":1}"),
                                          json("{\"own\":{\"a\":3},\"mapped\":4,\"unknown\":5}")),
                 "{\"own\":{\"a\":3},\"stays\":1,\"mapped\":4}");
 }
@@ -131,8 +142,9 @@ END_TEST
 
 START_TEST(history_names_are_all_leaves_nulls_and_arrays_too)
 {
-    assert_text(kdm_dm_paths(&arena, json("{\"b\":null,\"a\":{\"y\":[1,{\"z\":2}],\"x\":1},\"e\":{}}")),
-                "[\"b\",\"a.y\",\"a.x\"]");
+    assert_text(
+        kdm_dm_paths(&arena, json("{\"b\":null,\"a\":{\"y\":[1,{\"z\":2}],\"x\":1},\"e\":{}}")),
+        "[\"b\",\"a.y\",\"a.x\"]");
     assert_text(kdm_dm_paths(&arena, KDM_VAL_NONE), "[]");
 }
 END_TEST

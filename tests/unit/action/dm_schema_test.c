@@ -29,22 +29,26 @@ static void assert_refused(const char *schema, const char *path, const char *key
     ck_assert_msg(!kdm_str_none(errors), "%s", schema);
     kdm_elements(&it, kdm_json_parse(&arena, errors));
     ck_assert(kdm_element_next(&it, &error));
-    ck_assert_msg(kdm_val_str_eq(kdm_val_get(error, KDM_STR("instancePath")), kdm_str_of(path)), KDM_FMT,
-                  KDM_ARG(errors));
-    ck_assert_msg(kdm_val_str_eq(kdm_val_get(error, KDM_STR("keyword")), kdm_str_of(keyword)), KDM_FMT,
-                  KDM_ARG(errors));
+    ck_assert_msg(kdm_val_str_eq(kdm_val_get(error, KDM_STR("instancePath")), kdm_str_of(path)),
+                  KDM_FMT, KDM_ARG(errors));
+    ck_assert_msg(kdm_val_str_eq(kdm_val_get(error, KDM_STR("keyword")), kdm_str_of(keyword)),
+                  KDM_FMT, KDM_ARG(errors));
 }
 
 START_TEST(schemas_are_accepted)
 {
     static const char *const schemas[] = {
         "{}",
-        "{\"type\":\"object\",\"properties\":{\"magicule\":{\"type\":\"integer\"}},\"required\":[\"magicule\"],"
+        "{\"type\":\"object\",\"properties\":{\"magicule\":{\"type\":\"integer\"}},\"required\":["
+        "\"magicule\"],"
         "\"additionalProperties\":false}",
-        "{\"type\":[\"string\",\"null\"],\"minLength\":0,\"maxLength\":3.0,\"enum\":[],\"const\":null}",
-        "{\"items\":[{\"type\":\"number\"},true],\"additionalItems\":{},\"allOf\":[{}],\"not\":false}",
+        "{\"type\":[\"string\",\"null\"],\"minLength\":0,\"maxLength\":3.0,\"enum\":[],\"const\":"
+        "null}",
+        "{\"items\":[{\"type\":\"number\"},true],\"additionalItems\":{},\"allOf\":[{}],\"not\":"
+        "false}",
         "{\"dependencies\":{\"a\":[\"b\"],\"c\":{\"multipleOf\":0.1}},\"anything\":\"unknown\"}",
-        "{\"$ref\":\"#/definitions/x\",\"definitions\":{\"x\":{\"if\":{},\"then\":{},\"else\":true}}}",
+        "{\"$ref\":\"#/definitions/"
+        "x\",\"definitions\":{\"x\":{\"if\":{},\"then\":{},\"else\":true}}}",
     };
 
     for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++)
@@ -60,7 +64,8 @@ START_TEST(what_is_no_schema_is_told_with_its_place)
     assert_refused("{\"type\":[]}", "/type", "anyOf");
     assert_refused("{\"type\":[\"string\",\"string\"]}", "/type", "uniqueItems");
     assert_refused("{\"properties\":[]}", "/properties", "type");
-    assert_refused("{\"properties\":{\"a/b~c\":{\"minimum\":\"1\"}}}", "/properties/a~1b~0c/minimum", "type");
+    assert_refused("{\"properties\":{\"a/b~c\":{\"minimum\":\"1\"}}}",
+                   "/properties/a~1b~0c/minimum", "type");
     assert_refused("{\"required\":\"a\"}", "/required", "type");
     assert_refused("{\"required\":[1]}", "/required/0", "type");
     assert_refused("{\"required\":[\"a\",\"a\"]}", "/required", "uniqueItems");
