@@ -1,0 +1,288 @@
+/* stage_test.c - what is staged twice, blindly, or after a commit; and scans. */
+#include "tenant.h"
+
+/* --- several changes of one document in one run ------------------------------------------------ */
+
+enum step { CREATE, PUT, WRITE, DELETE, DELETE_BLINDLY };
+
+struct plan {
+    const char *id;
+    enum step steps[4];
+    int count;
+};
+
+static enum kdm_outcome follow_plan(struct kdm_tx *tx, void *ctx)
+{
+    const struct plan *plan = ctx;
+    struct kdm_str id = kdm_str_of(plan->id);
+    struct kdm_collection *assets;
+
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    for (int i = 0; i < plan->count; i++) {
+        struct kdm_str text = kdm_arena_printf(kdm_tx_arena(tx), "{\"step\":%d}", i);
+        struct kdm_doc *doc = NULL;
+
+        if ((plan->steps[i] == WRITE || plan->steps[i] == DELETE) && !kdm_tx_read(tx, assets, id, &doc))
+            return KDM_WAIT;
+        switch (plan->steps[i]) {
+        case CREATE:
+            kdm_tx_create(tx, assets, id, text, 0);
+            break;
+        case PUT:
+            kdm_tx_put(tx, assets, id, text, 0);
+            break;
+        case WRITE:
+            ck_assert_ptr_nonnull(doc);
+            kdm_tx_write(tx, assets, doc, text, KDM_CHANGE_UPDATE, KDM_STR_NONE, 0);
+            break;
+        case DELETE:
+            ck_assert_ptr_nonnull(doc);
+            kdm_tx_delete(tx, assets, id, doc, 0);
+            break;
+        case DELETE_BLINDLY:
+            kdm_tx_delete(tx, assets, id, NULL, 0);
+            break;
+        }
+    }
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, kdm_arena_printf(kdm_tx_arena(tx), "%d",
+                                             (int)kdm_tx_written(tx, assets, id)->version));
+}
+
+static const struct {
+    struct plan plan;
+    const char *then; /* the document, afterwards */
+} plans[] = {
+    { { "there", { WRITE, WRITE }, 2 }, "2 {\"step\":1}" },
+    { { "there", { WRITE, WRITE, WRITE }, 3 }, "2 {\"step\":2}" },
+    { { "there", { WRITE, DELETE }, 2 }, "null" },
+    { { "there", { DELETE, CREATE }, 2 }, "1 {\"step\":1}" },
+    { { "there", { DELETE, CREATE, WRITE }, 3 }, "1 {\"step\":2}" },
+    { { "there", { PUT, PUT }, 2 }, "2 {\"step\":1}" },
+    { { "there", { WRITE, PUT }, 2 }, "2 {\"step\":1}" },
+    { { "there", { DELETE_BLINDLY }, 1 }, "null" },
+    { { "new", { CREATE, WRITE }, 2 }, "1 {\"step\":1}" },
+    { { "new", { CREATE, PUT }, 2 }, "1 {\"step\":1}" },
+    { { "new", { CREATE, WRITE, WRITE }, 3 }, "1 {\"step\":2}" },
+    { { "new", { CREATE, DELETE }, 2 }, "null" },
+    { { "new", { PUT, WRITE }, 2 }, "1 {\"step\":1}" },
+};
+
+START_TEST(changes_of_one_document_in_one_commit_are_one_change)
+{
+    struct kdm_tx_counts counts;
+    struct run run;
+
+    have_doc("there");
+    run_now(&run, &node, &loop, follow_plan, (void *)&plans[_i].plan);
+    ck_assert_msg(run.err == KDM_OK, "plan %d: %s", _i, run.message);
+    expect_doc(&other, plans[_i].plan.id, plans[_i].then);
+    kdm_tx_counts(node.engine, &counts);
+    ck_assert_uint_eq(counts.conflicts, 0);
+}
+END_TEST
+
+START_TEST(a_blind_delete_of_nothing_is_told_to_be_absent)
+{
+    struct plan plan = { "nothing", { DELETE_BLINDLY }, 1 };
+    struct run run;
+
+    run_begin_in(&run, &node, follow_plan, &plan, 500, NULL);
+    run_end(&run, &loop);
+    ck_assert_int_ne(run.err, KDM_OK); /* this action does not look at kdm_tx_known_absent() */
+}
+END_TEST
+
+/* --- two commits of one action ------------------------------------------------------------------ */
+
+static enum kdm_outcome two_commits(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+
+    (void)ctx;
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    kdm_tx_create(tx, assets, KDM_STR("first"), KDM_STR("{}"), 0);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    kdm_tx_create(tx, assets, KDM_STR("second"), KDM_STR("{}"), 0);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, KDM_STR("true"));
+}
+
+START_TEST(an_action_may_commit_twice_and_each_commit_is_done_once)
+{
+    struct run run;
+
+    run_now(&run, &node, &loop, two_commits, NULL);
+    ck_assert_msg(run.err == KDM_OK, "%s", run.message);
+    expect_doc(&other, "first", "1 {}");
+    expect_doc(&other, "second", "1 {}");
+}
+END_TEST
+
+/* --- ids and time -------------------------------------------------------------------------------- */
+
+static enum kdm_outcome make_ids(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+    struct kdm_str a = kdm_tx_id(tx, KDM_STR("a")), b = kdm_tx_id(tx, KDM_STR("b"));
+    struct kdm_doc *doc;
+
+    (void)ctx;
+    ck_assert(!kdm_str_eq(a, b));
+    ck_assert(kdm_str_eq(a, kdm_tx_id(tx, KDM_STR("a"))));
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets) || !kdm_tx_read(tx, assets, a, &doc))
+        return KDM_WAIT;
+    kdm_tx_create(tx, assets, a, kdm_arena_printf(kdm_tx_arena(tx), "{\"at\":%lld}", (long long)kdm_tx_now(tx)),
+                  0);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, a);
+}
+
+START_TEST(a_replay_gets_the_same_ids_another_transaction_others)
+{
+    struct run first, second;
+
+    run_now(&first, &node, &loop, make_ids, NULL);
+    run_now(&second, &node, &loop, make_ids, NULL);
+    ck_assert_int_eq(first.err, KDM_OK);
+    ck_assert_int_gt(first.runs, 2);
+    ck_assert_str_ne(first.result, second.result);
+}
+END_TEST
+
+#ifdef KDM_DEBUG_REPLAY
+static enum kdm_outcome impure(struct kdm_tx *tx, void *ctx)
+{
+    static int calls; /* what an action must not have */
+    struct kdm_collection *assets;
+
+    (void)ctx;
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    kdm_tx_create(tx, assets, KDM_STR("x"), kdm_arena_printf(kdm_tx_arena(tx), "{\"n\":%d}", calls++), 0);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, KDM_STR("true"));
+}
+
+START_TEST(a_debug_build_finds_an_action_that_is_not_pure)
+{
+    struct run run;
+
+    run_now(&run, &node, &loop, impure, NULL);
+}
+END_TEST
+#endif
+
+/* --- scans ----------------------------------------------------------------------------------------- */
+
+static enum kdm_outcome fill(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+    const int *from = ctx;
+
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    for (int i = *from; i < *from + 2000; i++)
+        kdm_tx_put(tx, assets, kdm_arena_printf(kdm_tx_arena(tx), "s%d", i),
+                   kdm_arena_printf(kdm_tx_arena(tx), "{\"n\":%d,\"odd\":%s}", i, i % 2 ? "true" : "false"), 0);
+    if (!kdm_tx_commit_each(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, KDM_STR("true"));
+}
+
+static bool is_odd(void *ctx, struct kdm_str id, struct kdm_val source)
+{
+    (void)ctx;
+    (void)id;
+    return kdm_val_type(kdm_val_get(source, KDM_STR("odd"))) == KDM_JSON_TRUE;
+}
+
+static enum kdm_outcome count_odd(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+    struct kdm_doc_list found;
+
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets)
+        || !kdm_tx_scan(tx, KDM_STR("odd"), assets, ctx != NULL, is_odd, NULL, &found))
+        return KDM_WAIT;
+    for (size_t i = 1; i < found.count; i++)
+        ck_assert_int_lt(kdm_str_cmp(found.items[i - 1]->id, found.items[i]->id), 0);
+    if (ctx != NULL) {
+        kdm_tx_put(tx, assets, KDM_STR("count"),
+                   kdm_arena_printf(kdm_tx_arena(tx), "{\"count\":%zu}", found.count), 0);
+        if (!kdm_tx_commit(tx))
+            return KDM_WAIT;
+    }
+    return kdm_tx_reply(tx, kdm_arena_printf(kdm_tx_arena(tx), "%zu", found.count));
+}
+
+START_TEST(a_scan_sees_every_document_once_while_the_collection_grows)
+{
+    enum { FIRST = 4000 };
+    struct run scan, writers[8];
+    int from[] = { 0, 2000, 10000, 12000, 14000, 16000, 18000, 20000, 22000, 24000 };
+    struct run run;
+
+    run_now(&run, &node, &loop, fill, &from[0]);
+    run_now(&run, &node, &loop, fill, &from[1]);
+    run_begin(&scan, &node, count_odd, NULL);
+    for (int i = 0; i < 8; i++) /* the hash is rehashed meanwhile */
+        run_begin(&writers[i], &other, fill, &from[2 + i]);
+    run_end(&scan, &loop);
+    ck_assert_msg(scan.err == KDM_OK, "%s", scan.message);
+    ck_assert_int_ge(atoi(scan.result), FIRST / 2);
+    for (int i = 0; i < 8; i++) {
+        run_end(&writers[i], &loop);
+        ck_assert_int_eq(writers[i].err, KDM_OK);
+    }
+    run_now(&run, &other, &loop, count_odd, NULL);
+    ck_assert_int_eq(atoi(run.result), FIRST / 2 + 8000);
+}
+END_TEST
+
+START_TEST(a_checked_scan_is_right_at_its_commit)
+{
+    int from[] = { 0, 2000 };
+    struct run scan, writer, run;
+    char expected[5000];
+
+    run_now(&run, &node, &loop, fill, &from[0]);
+    run_begin(&scan, &node, count_odd, "checked");
+    run_begin(&writer, &other, fill, &from[1]);
+    run_end(&writer, &loop);
+    run_end(&scan, &loop);
+    ck_assert_msg(scan.err == KDM_OK, "%s", scan.message);
+    /* All that was there when it committed: nothing, or 500 at a time, of the writer's. */
+    ck_assert_int_eq(atoi(scan.result) % 250, 0);
+    snprintf(expected, sizeof(expected), "1 {\"count\":%s}", scan.result);
+    expect_doc(&other, "count", expected);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stage");
+    TCase *tcase = tcase_create("stage");
+
+    tcase_add_checked_fixture(tcase, tenant_setup, tenant_teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, changes_of_one_document_in_one_commit_are_one_change, 0,
+                        sizeof(plans) / sizeof(plans[0]));
+    tcase_add_test(tcase, a_blind_delete_of_nothing_is_told_to_be_absent);
+    tcase_add_test(tcase, an_action_may_commit_twice_and_each_commit_is_done_once);
+    tcase_add_test(tcase, a_replay_gets_the_same_ids_another_transaction_others);
+#ifdef KDM_DEBUG_REPLAY
+    tcase_add_test_raise_signal(tcase, a_debug_build_finds_an_action_that_is_not_pure, SIGABRT);
+#endif
+    tcase_add_test(tcase, a_scan_sees_every_document_once_while_the_collection_grows);
+    tcase_add_test(tcase, a_checked_scan_is_right_at_its_commit);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
