@@ -146,6 +146,23 @@ static void start_api(struct server *server)
     server->api = kdm_api_create(&server->loop, server->engine, server->bus, &options);
 }
 
+/* The device manager is part of kdm; it is listed with the version of the plugin whose API it has, because
+ * clients look for it here. */
+static struct kdm_str plugins_text(struct server *server)
+{
+    const char *name;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &server->arena, 128);
+    kdm_buf_lit(&buf, "{\"device-manager\":{\"version\":\"2.10.1\"}");
+    for (size_t i = 0; (name = kdm_native_name(server->plugins, i)) != NULL; i++) {
+        kdm_json_put_name(&buf, kdm_str_of(name));
+        kdm_buf_lit(&buf, "{\"version\":\"native\"}");
+    }
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
 static bool start_plugins(struct server *server, char **ret_error)
 {
     struct kdm_plugin_services services;
@@ -154,12 +171,12 @@ static bool start_plugins(struct server *server, char **ret_error)
     server->plugins = kdm_native_create(&server->loop, server->bus, &services);
     if (server->plugins == NULL)
         return false;
-    server->context.plugins = server->plugins;
     for (size_t i = 0; i < server->config->plugins.count; i++) {
         if (!kdm_native_load(server->plugins, server->config->plugins.items[i],
                              server->config->plugin_trees, ret_error))
             return false;
     }
+    server->context.plugins_json = plugins_text(server);
     return true;
 }
 

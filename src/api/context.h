@@ -53,7 +53,7 @@ struct kdm_context {
     void (*connections)(void *ctx, struct kdm_stats_connections *ret_connections);
     void *connections_ctx;
 
-    void *plugins; /* the plugin host's, for whoever knows it; or NULL */
+    struct kdm_str plugins_json; /* server:info's and server:capabilities' plugins: {name: {version, ..}} */
 };
 
 #endif

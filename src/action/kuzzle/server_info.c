@@ -79,7 +79,9 @@ static void put_process(struct kdm_buf *buf, const struct kdm_context *server)
     kdm_buf_lit(buf, "\"application\":{\"name\":\"kdm\",\"version\":");
     kdm_json_put_str(buf, server->version);
     kdm_buf_printf(buf, ",\"commit\":null},\"memoryUsed\":%zu", resident);
-    kdm_buf_lit(buf, ",\"nodeVersion\":\"kdm\",\"plugins\":{},\"system\":{");
+    kdm_buf_lit(buf, ",\"nodeVersion\":\"kdm\",\"plugins\":");
+    kdm_buf_put(buf, server->plugins_json);
+    kdm_buf_lit(buf, ",\"system\":{");
     put_cpus(buf);
     kdm_buf_printf(buf, ",\"memory\":{\"free\":%llu,\"total\":%llu}}",
                    (unsigned long long)uv_get_free_memory(),
@@ -150,7 +152,9 @@ enum kdm_outcome kdm_server_capabilities(struct kdm_tx *tx, const struct kdm_arg
     kdm_buf_init(&buf, args->arena, kdm_public_api.len + 1024);
     kdm_buf_lit(&buf, "{\"limits\":");
     kdm_buf_put(&buf, kdm_val_none(limits) ? KDM_STR("{}") : kdm_val_text(limits));
-    kdm_buf_lit(&buf, ",\"plugins\":{},\"routes\":");
+    kdm_buf_lit(&buf, ",\"plugins\":");
+    kdm_buf_put(&buf, kdm_server_of(tx)->plugins_json);
+    kdm_buf_lit(&buf, ",\"routes\":");
     kdm_buf_put(&buf, kdm_public_api);
     kdm_buf_lit(&buf, ",\"services\":{");
     put_service(&buf, "internalCache", KDM_STR("redis"), redis_version);
