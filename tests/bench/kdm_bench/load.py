@@ -30,8 +30,11 @@ class Load:
         return [self.program, "--port", server.port, "--frame-file", file, "--pid", pids, *options]
 
     def _run(self, command, limit_s):
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                              timeout=limit_s)  # fmt: skip
+        try:
+            done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                                  timeout=limit_s)  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"ws_load did not end within {limit_s:.0f} s") from None
         if done.returncode not in (0, 3) or not done.stdout:
             raise RuntimeError(done.stderr.strip() or f"ws_load ended with {done.returncode}")
         return json.loads(done.stdout)
