@@ -329,6 +329,20 @@ describe('models', () => {
       await client.result({ controller, action: 'updateAsset', engineGroup: 'commons', model });
     });
 
+    test('cannot take keys away, writeAsset can', async () => {
+      const model = newName();
+      const [stays, goes] = [newName('stays'), newName('goes')];
+      await write({ model, metadataMappings: { [stays]: integer, [goes]: integer } });
+      const updated = await client.result({
+        controller, action: 'updateAsset', engineGroup: 'commons', model, body: { metadataMappings: { [stays]: integer } },
+      });
+      assert.deepEqual(Object.keys(updated._source.asset.metadataMappings), [stays, goes]);
+      const written = await write({ model, metadataMappings: { [stays]: integer } });
+      assert.deepEqual(Object.keys(written._source.asset.metadataMappings), [stays]);
+      const { properties } = await mappingOf('tenant', 'assets');
+      assert.deepEqual(properties.metadata.properties[goes], integer); // mappings only grow
+    });
+
     test('a list of measures replaces the stored one', async () => {
       const model = newName();
       await write({ model, measures: [{ name: 'one', type: 'temperature' }] });
@@ -393,6 +407,19 @@ describe('models', () => {
         assert.equal(error.status, 404);
         assert.equal(error.message, message);
         assert.equal(error.id, undefined);
+      }
+    });
+
+    test('over HTTP: one by its singular name, many by the plural', async () => {
+      for (const [path, count] of [
+        ['asset/ReadA', 0], ['device/ReadDevice', 0], ['group/ReadGroup', 0], ['measure/position', 0],
+        ['assets?engineGroup=air', 3], ['devices', 1], ['groups?engineGroup=air', 1], ['measures', 5],
+      ]) {
+        const { status, body } = await request(server, `/_/device-manager/models/${path}`);
+        assert.equal(status, 200, `${path}: ${JSON.stringify(body)}`);
+        assert.equal(body.controller, controller);
+        if (count === 0) assert.equal(body.result.collection, 'models');
+        else assert.ok(body.result.models.length >= count, path);
       }
     });
 

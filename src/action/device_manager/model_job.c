@@ -11,7 +11,7 @@
 #include "action/device_manager/rules.h"
 #include "base/hash.h"
 
-#define CHUNK_ENGINES       8
+#define CHUNK_ENGINES       16
 #define WINDOW_ASSETS       2000  /* whose ids one scan finds */
 #define WINDOW_BYTES        32768 /* that these ids take in the job's record */
 #define CHUNK_ASSETS        200

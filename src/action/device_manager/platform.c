@@ -34,25 +34,37 @@ bool kdm_dm_config_collection(struct kdm_tx *tx, struct kdm_collection **ret_col
 
 /* --- models ---------------------------------------------------------------------------------- */
 
-bool kdm_dm_models(struct kdm_tx *tx, bool checked, struct kdm_dm_models *ret_models)
+static struct kdm_dm_models *read_models(struct kdm_tx *tx, const struct kdm_doc_list *docs)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_collection *collection;
-    struct kdm_doc_list docs;
-    struct kdm_dm_models models = { .count = 0 };
+    struct kdm_dm_models *models = kdm_arena_zalloc(arena, sizeof(*models));
 
-    if (!kdm_dm_models_collection(tx, &collection)
-        || !kdm_tx_scan(tx, KDM_STR("models"), collection, checked, NULL, NULL, &docs))
-        return false;
-    models.items = kdm_arena_alloc(arena, docs.count * sizeof(*models.items) + 1);
-    for (size_t i = 0; i < docs.count; i++) {
-        struct kdm_doc *doc = docs.items[i];
+    models->items = kdm_arena_alloc(arena, docs->count * sizeof(*models->items) + 1);
+    for (size_t i = 0; i < docs->count; i++) {
+        struct kdm_doc *doc = docs->items[i];
 
         if (kdm_dm_model_read(arena, doc->id, doc->text, kdm_doc_source(tx, doc),
-                              &models.items[models.count]))
-            models.count++;
+                              &models->items[models->count]))
+            models->count++;
     }
-    *ret_models = models;
+    return models;
+}
+
+bool kdm_dm_models(struct kdm_tx *tx, bool checked, struct kdm_dm_models *ret_models)
+{
+    static const char key[] = "models";
+    struct kdm_dm_models *models = kdm_tx_kept(tx, key);
+    struct kdm_collection *collection;
+    struct kdm_doc_list docs;
+
+    if (models == NULL) {
+        if (!kdm_dm_models_collection(tx, &collection)
+            || !kdm_tx_scan(tx, KDM_STR(key), collection, checked, NULL, NULL, &docs))
+            return false;
+        models = read_models(tx, &docs);
+        kdm_tx_keep(tx, key, models);
+    }
+    *ret_models = *models;
     return true;
 }
 
@@ -157,23 +169,35 @@ static bool is_engine(void *ctx, struct kdm_str id, struct kdm_val source)
     return kdm_val_str_eq(kdm_val_get(source, KDM_STR("type")), KDM_STR("engine-device-manager"));
 }
 
+static struct kdm_dm_engines *read_engines(struct kdm_tx *tx, const struct kdm_doc_list *docs)
+{
+    struct kdm_dm_engines *engines = kdm_arena_zalloc(kdm_tx_arena(tx), sizeof(*engines));
+
+    engines->items = kdm_arena_alloc(kdm_tx_arena(tx), docs->count * sizeof(*engines->items) + 1);
+    for (size_t i = 0; i < docs->count; i++) {
+        struct kdm_val source = kdm_doc_source(tx, docs->items[i]);
+
+        if (read_engine(kdm_tx_arena(tx), source, &engines->items[engines->count]))
+            engines->count++;
+    }
+    return engines;
+}
+
 bool kdm_dm_engines(struct kdm_tx *tx, struct kdm_dm_engines *ret_engines)
 {
-    struct kdm_dm_engines engines = { .count = 0 };
+    static const char key[] = "engines";
+    struct kdm_dm_engines *engines = kdm_tx_kept(tx, key);
     struct kdm_collection *collection;
     struct kdm_doc_list docs;
 
-    if (!kdm_dm_config_collection(tx, &collection)
-        || !kdm_tx_scan(tx, KDM_STR("engines"), collection, false, is_engine, NULL, &docs))
-        return false;
-    engines.items = kdm_arena_alloc(kdm_tx_arena(tx), docs.count * sizeof(*engines.items) + 1);
-    for (size_t i = 0; i < docs.count; i++) {
-        struct kdm_val source = kdm_doc_source(tx, docs.items[i]);
-
-        if (read_engine(kdm_tx_arena(tx), source, &engines.items[engines.count]))
-            engines.count++;
+    if (engines == NULL) {
+        if (!kdm_dm_config_collection(tx, &collection)
+            || !kdm_tx_scan(tx, KDM_STR(key), collection, false, is_engine, NULL, &docs))
+            return false;
+        engines = read_engines(tx, &docs);
+        kdm_tx_keep(tx, key, engines);
     }
-    *ret_engines = engines;
+    *ret_engines = *engines;
     return true;
 }
 

@@ -219,21 +219,23 @@ static void stage(struct kdm_tx *tx, struct kdm_dm_refit *refit, enum kdm_dm_col
                               fitting->definition);
 }
 
+/* From memory where this node knows them: what is out of date is found out by the commit. */
 bool kdm_dm_refit_engine(struct kdm_tx *tx, struct kdm_dm_refit *refit,
                          const struct kdm_dm_engine *engine)
 {
-    struct kdm_collection_list list;
-    bool exists;
+    struct kdm_collection *collections[KDM_DM_COLLECTION_COUNT];
+    bool all = true;
 
-    if (!kdm_tx_collection_list(tx, engine->index, &exists, &list))
-        return false;
-    for (int which = 0; which < KDM_DM_COLLECTION_COUNT; which++) {
-        struct kdm_collection *collection = collection_in(&list, (enum kdm_dm_collection)which);
-
-        if (collection != NULL) /* one that a client deleted stays deleted until engine:update */
-            stage(tx, refit, (enum kdm_dm_collection)which, engine->group, collection);
+    for (int which = 0; which < KDM_DM_COLLECTION_COUNT; which++)
+        all = kdm_tx_find_collection(tx, engine->index,
+                                     kdm_dm_collection_name((enum kdm_dm_collection)which),
+                                     &collections[which])
+              && all;
+    for (int which = 0; all && which < KDM_DM_COLLECTION_COUNT; which++) {
+        if (collections[which] != NULL) /* one that a client deleted: until engine:update */
+            stage(tx, refit, (enum kdm_dm_collection)which, engine->group, collections[which]);
     }
-    return true;
+    return all;
 }
 
 bool kdm_dm_refit_platform(struct kdm_tx *tx, struct kdm_dm_refit *refit)
