@@ -21,6 +21,9 @@ struct kdm_bus *kdm_bus_create(const struct kdm_hash_seed *seed);
 /* Calls that still run are dropped: their done functions are not called. NULL is fine. */
 void kdm_bus_destroy(struct kdm_bus *bus);
 
+/* Does anybody listen to anything at all? While not, an event's name need not even be looked up. */
+bool kdm_bus_listened(const struct kdm_bus *bus);
+
 /* The event of that name, made at the first ask; lives as long as the bus. */
 struct kdm_event *kdm_bus_event(struct kdm_bus *bus, struct kdm_str name);
 struct kdm_str kdm_event_name(const struct kdm_event *event);

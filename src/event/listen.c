@@ -141,6 +141,11 @@ bool kdm_bus_on_hook(struct kdm_bus *bus, struct kdm_str pattern, kdm_handler_fn
     return add_listener(bus, HOOK, pattern, fn, self, owner);
 }
 
+bool kdm_bus_listened(const struct kdm_bus *bus)
+{
+    return bus->listeners[PIPE].count > 0 || bus->listeners[HOOK].count > 0;
+}
+
 void kdm_listeners_fini(struct kdm_bus *bus)
 {
     for (int kind = 0; kind < KIND_COUNT; kind++) {

@@ -7,8 +7,11 @@
 
 bool kdm_tx_listened(struct kdm_tx *tx, struct kdm_str event)
 {
-    const struct kdm_event *interned = kdm_bus_event(tx->engine->bus, event);
+    const struct kdm_event *interned;
 
+    if (!kdm_bus_listened(tx->engine->bus))
+        return false;
+    interned = kdm_bus_event(tx->engine->bus, event);
     return kdm_event_has_pipes(interned) || kdm_event_has_hooks(interned);
 }
 

@@ -1,7 +1,6 @@
 /* server.c - the server's clock, configuration and description of its API. */
 #include "action/kuzzle/server.h"
 #include "action/kuzzle/yaml.h"
-#include "base/clock.h"
 
 enum kdm_outcome kdm_reply_snapshot(struct kdm_tx *tx, const struct kdm_args *args,
                                     kdm_snapshot_fn *fn)
@@ -18,17 +17,15 @@ enum kdm_outcome kdm_reply_snapshot(struct kdm_tx *tx, const struct kdm_args *ar
     return kdm_tx_failure(tx)->err == KDM_OK ? kdm_tx_reply(tx, kdm_buf_str(buf)) : KDM_WAIT;
 }
 
-/* Not the transaction's time: a client may have set that one. */
-static void put_now(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_buf *buf)
-{
-    (void)tx;
-    (void)args;
-    kdm_buf_printf(buf, "{\"now\":%lld}", (long long)kdm_clock_ms());
-}
-
 enum kdm_outcome kdm_server_now(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    return kdm_reply_snapshot(tx, args, put_now);
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, args->arena, 32);
+    kdm_buf_lit(&buf, "{\"now\":");
+    kdm_buf_int(&buf, kdm_tx_now(tx));
+    kdm_buf_char(&buf, '}');
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
 /* There are no users yet, so there is no administrator. */
