@@ -90,6 +90,7 @@ void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_
 struct kdm_commit_item {
     uint32_t token;
     bool conflict;         /* its check failed */
+    bool stale;            /* a conflict of which the answer was lost: its value has to be read */
     struct kdm_str value;  /* conflict: what is stored now; else what was there before; none: nothing. Lent. */
     int64_t version;       /* of the new document */
 };

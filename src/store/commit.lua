@@ -121,7 +121,9 @@ for i = 1, index_count do
         end
         at = at + SIZE[op]
     end
-    if index_count > 1 then
+    if not section.writes then
+        section.sequence = section.sequence - 1
+    elseif index_count > 1 then
         if call('EXISTS', KEYS[3 * i]) == 1 then
             local info = call('XINFO', 'STREAM', KEYS[3 * i])
             for f = 1, #info, 2 do

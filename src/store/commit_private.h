@@ -45,7 +45,13 @@ struct kdm_commit {
     uint32_t slot;
     struct kdm_str field; /* "k:<node>.<slot>" */
     int64_t fence_until;    /* a lost answer is asked for until then */
-    uint64_t done_sequence; /* of a blind one whose answer was lost */
+    /* Of one that was done and whose answer was lost: what its feed entries tell, index by index. */
+    struct {
+        uint64_t *numbers;
+        struct kdm_commit_item *items;
+        size_t item_count;
+        uint32_t section;
+    } told;
 };
 
 #endif

@@ -170,66 +170,145 @@ static void read_record(struct kdm_commit *commit, struct kdm_str record, uint64
 
 /* --- a commit whose answer was lost and that was done ---------------------------------------------- */
 
-static void ask_feed(struct kdm_commit *commit, uint64_t sequence);
+static void ask_feed(struct kdm_commit *commit);
 
-/* The feed's entry tells what the lost answer would have told of blind writes: for each document, in order,
- * "<change><notify> <version> <collection> <id>" and, two places on, the value before (commit.lua). */
+/* How many arguments an operation has; see commit.lua. */
+static size_t op_size(struct kdm_str op)
+{
+    switch (op.ptr[0]) {
+    case 'w':
+    case 'x':
+        return 11;
+    case '?':
+    case 'j':
+        return 5;
+    case 'c':
+    case 'T':
+        return 4;
+    case 'I':
+        return 2;
+    default:
+        return 3;
+    }
+}
+
+static uint32_t token_of(struct kdm_str decimal)
+{
+    long long token = 0;
+
+    kdm_str_int64(decimal, &token);
+    return (uint32_t)token;
+}
+
+/* Is `head` ("<change><notify> <version> <collection> <id>") of this write? Then its version is told. */
+static bool tells_of(struct kdm_str head, const struct kdm_str *write, int64_t *ret_version)
+{
+    struct kdm_str collection = write[5], id = write[3];
+    size_t names = collection.len + 1 + id.len;
+    const char *at;
+
+    if (head.len < names + 4 || strchr("crud", head.ptr[0]) == NULL)
+        return false;
+    at = head.ptr + head.len - names;
+    if (at[-1] != ' ' || memcmp(at, collection.ptr, collection.len) != 0 || at[collection.len] != ' '
+        || (id.len > 0 && memcmp(at + collection.len + 1, id.ptr, id.len) != 0))
+        return false;
+    *ret_version = strtoll(head.ptr + 2, NULL, 10);
+    return true;
+}
+
+static void add_item(struct kdm_commit *commit, const struct kdm_commit_item *item)
+{
+    commit->told.items[commit->told.item_count++] = *item;
+}
+
+/* The entry tells what the lost answer would have told: of the writes, in their order, those that were done, each with
+ * four fields, of which the last is the value before. One that is missing met a conflict (KDM_COMMIT_EACH). */
+static void read_entry(struct kdm_commit *commit, const struct section *section, const redisReply *fields)
+{
+    size_t f = 2;
+
+    for (size_t at = 0; at < section->ops.count; at += op_size(section->ops.items[at])) {
+        const struct kdm_str *write = &section->ops.items[at];
+        int64_t version;
+
+        if (write[0].ptr[0] != 'w' && write[0].ptr[0] != 'x')
+            continue;
+        if (f + 3 >= fields->elements || !tells_of(kdm_reply_str(fields->element[f]), write, &version)) {
+            add_item(commit, &(struct kdm_commit_item){ .token = token_of(write[1]), .conflict = true, .stale = true });
+            continue;
+        }
+        if (write[6].len == 0) { /* blind */
+            struct kdm_str before = kdm_reply_str(fields->element[f + 3]);
+
+            before = before.len == 0 ? KDM_STR_NONE : kdm_arena_copy(&commit->arena, before);
+            add_item(commit, &(struct kdm_commit_item){
+                                 .token = token_of(write[1]), .value = before, .version = version });
+        }
+        f += 4;
+    }
+}
+
 static void on_entry(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
 {
     struct kdm_commit *commit = ctx;
-    struct kdm_commit_item *items;
-    uint64_t number;
-    size_t count = 0;
-    const redisReply *fields;
 
     if (outcome == KDM_REDIS_LOST && kdm_clock_monotonic_ms() < commit->fence_until) {
-        ask_feed(commit, commit->done_sequence);
+        ask_feed(commit);
         return;
     }
     if (kdm_store_error_of(outcome, reply) != KDM_OK || reply->type != REDIS_REPLY_ARRAY
         || reply->elements == 0) {
-        unknown(commit);
+        unknown(commit); /* cut off from the feed already */
         return;
     }
-    number = strtoull(reply->element[0]->element[0]->str, NULL, 10);
-    fields = reply->element[0]->element[1];
-    items = kdm_arena_alloc(&commit->arena, (fields->elements / 4 + 1) * sizeof(*items));
-    for (size_t f = 2; f + 3 < fields->elements; f += 4, count++) {
-        struct kdm_str head = kdm_reply_str(fields->element[f]);
-        struct kdm_str before = kdm_reply_str(fields->element[f + 3]);
-
-        items[count] = (struct kdm_commit_item){ .token = (uint32_t)count,
-                                                 .value = before.len > 0 ? before : KDM_STR_NONE,
-                                                 .version = strtoll(head.ptr + 2, NULL, 10) };
-    }
-    committed(commit, &number, items, count);
+    read_entry(commit, &commit->sections[commit->told.section], reply->element[0]->element[1]);
+    commit->told.section++;
+    ask_feed(commit);
 }
 
-/* Blind writes are only made of one index, alone and in the order of their tokens (tx/commit.c), and with mode
- * EACH what was left out can't be told from the feed: those are unknown. */
-static void ask_feed(struct kdm_commit *commit, uint64_t sequence)
+static bool has_document_writes(const struct section *section)
 {
-    char id[32];
-    struct kdm_str args[] = { KDM_STR("XRANGE"), commit->sections[0].index->feed_key, KDM_STR_NONE,
-                              KDM_STR_NONE };
-    int len = snprintf(id, sizeof(id), "%llu-0", (unsigned long long)sequence);
+    for (size_t at = 0; at < section->ops.count; at += op_size(section->ops.items[at])) {
+        if (section->ops.items[at].ptr[0] == 'w' || section->ops.items[at].ptr[0] == 'x')
+            return true;
+    }
+    return false;
+}
 
-    commit->done_sequence = sequence;
+/* Of the next index into which it wrote documents; after the last one all is known. */
+static void ask_feed(struct kdm_commit *commit)
+{
+    struct kdm_str args[] = { KDM_STR("XRANGE"), KDM_STR_NONE, KDM_STR_NONE, KDM_STR_NONE };
+    char id[32];
+    int len;
+
+    while (commit->told.section < commit->section_count
+           && !has_document_writes(&commit->sections[commit->told.section]))
+        commit->told.section++;
+    if (commit->told.section == commit->section_count) {
+        committed(commit, commit->told.numbers, commit->told.items, commit->told.item_count);
+        return;
+    }
+    len = snprintf(id, sizeof(id), "%llu-0", (unsigned long long)commit->told.numbers[commit->told.section]);
+    args[1] = commit->sections[commit->told.section].index->feed_key;
     args[2] = args[3] = (struct kdm_str){ id, (size_t)len };
     kdm_redis_command(commit->store->redis, args, 4, commit->fence_until, on_entry, commit);
 }
 
 static void done_before(struct kdm_commit *commit, struct kdm_str record)
 {
-    uint64_t *numbers = kdm_arena_alloc(&commit->arena, commit->section_count * sizeof(*numbers));
+    struct kdm_arena *arena = &commit->arena;
 
-    read_record(commit, record, numbers);
-    if (!commit->blind && commit->mode == KDM_COMMIT_ALL)
-        committed(commit, numbers, NULL, 0);
-    else if (commit->mode == KDM_COMMIT_ALL && commit->section_count == 1)
-        ask_feed(commit, numbers[0]);
-    else
-        unknown(commit);
+    commit->told.numbers = kdm_arena_alloc(arena, commit->section_count * sizeof(uint64_t));
+    read_record(commit, record, commit->told.numbers);
+    if (!commit->blind && commit->mode == KDM_COMMIT_ALL) {
+        committed(commit, commit->told.numbers, NULL, 0);
+        return;
+    }
+    commit->told.items = kdm_arena_alloc(arena, (commit->write_count + 1) * sizeof(*commit->told.items));
+    commit->told.item_count = commit->told.section = 0;
+    ask_feed(commit);
 }
 
 /* "<number> <sequence>..": it was done. "<number> x": it never will be, and may be sent again. */

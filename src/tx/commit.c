@@ -406,7 +406,11 @@ static struct tx_read *read_of_token(struct kdm_tx *tx, uint32_t token)
         return tx->reads[token & ~TOKEN_READ];
     write = &tx->writes[token];
     read = kdm_tx_memory_find(tx, write->collection, write->id);
-    return read != NULL ? read : kdm_tx_memory_add(tx, write->collection, write->id);
+    if (read == NULL) {
+        read = kdm_tx_memory_add(tx, write->collection, write->id);
+        read->state = READ_ASKED; /* the conflict tells */
+    }
+    return read;
 }
 
 static void mark_fresh(struct kdm_tx *tx, const struct kdm_collection *collection)
@@ -449,7 +453,10 @@ static void learn_conflicts(struct kdm_tx *tx, const struct kdm_commit_result *r
             continue;
         read = read_of_token(tx, result->items[i].token);
         mark_fresh(tx, read->collection);
-        kdm_tx_memory_learn(tx, read, result->items[i].value);
+        if (result->items[i].stale)
+            kdm_tx_memory_ask_again(tx, read);
+        else
+            kdm_tx_memory_learn(tx, read, result->items[i].value);
     }
 }
 

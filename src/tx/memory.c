@@ -41,6 +41,14 @@ void kdm_tx_memory_drop(struct kdm_tx *tx)
     tx->queued_read = NULL;
 }
 
+void kdm_tx_memory_ask_again(struct kdm_tx *tx, struct tx_read *read)
+{
+    if (read->state == READ_WANTED)
+        return;
+    read->state = READ_WANTED;
+    tx->wanted++;
+}
+
 void kdm_tx_memory_set(struct kdm_tx *tx, struct tx_read *read, uint64_t sequence, int64_t version,
                        struct kdm_str text)
 {

@@ -201,6 +201,8 @@ struct tx_read *kdm_tx_memory_add(struct kdm_tx *tx, struct kdm_collection *coll
 void kdm_tx_memory_learn(struct kdm_tx *tx, struct tx_read *read, struct kdm_str value);
 void kdm_tx_memory_set(struct kdm_tx *tx, struct tx_read *read, uint64_t sequence, int64_t version,
                        struct kdm_str text);
+/* What is known of the document is too old. */
+void kdm_tx_memory_ask_again(struct kdm_tx *tx, struct tx_read *read);
 void kdm_tx_memory_drop(struct kdm_tx *tx);
 void kdm_tx_memory_send(struct kdm_tx *tx); /* asks for what is wanted */
 

@@ -559,6 +559,8 @@ START_TEST(one_commit_spans_indexes_all_or_nothing)
     commit_now(&node, commit, &outcome);
     ck_assert_int_eq(outcome.outcome, KDM_COMMITTED);
     ck_assert_int_eq(meta(a, "q"), before);
+    ck_assert_int_eq((long long)outcome.sequences[0], before);
+    ck_assert_int_eq((long long)outcome.sequences[1], meta(b, "q"));
     expect_doc(&node, b, "z", "1 {}");
     kdm_collection_unref(a);
     kdm_collection_unref(b);

@@ -19,6 +19,7 @@ static void setup(void)
     node_start(&node, &loop, proxy.url, "node-a");
     direct = look_in(&redis);
     docs = have_collection(&node, "tenant", "assets");
+    create_doc(&node, docs, "there", "{}");
 }
 
 static void teardown(void)
@@ -33,13 +34,13 @@ static void teardown(void)
 
 /* --- writers: each of its own document, one commit after the other ----------------------------- */
 
-enum kind { CAS, BLIND, KINDS };
+enum kind { CAS, BLIND, EACH, KINDS };
 
 struct told {
     enum kdm_commit_outcome outcome;
     enum kind kind;
-    int64_t version;     /* BLIND: as told */
-    char previous[64];   /* BLIND: as told */
+    int64_t version;     /* of a blind one: as told */
+    char previous[64];   /* the same */
     int seen;            /* how often the feed has it */
 };
 
@@ -70,11 +71,17 @@ static void on_written(void *ctx, const struct kdm_commit_result *result)
         writer->sequence = result->sequences[0].sequence;
         writer->present = true;
         writer->version++;
-        if (writer->kind == BLIND) {
-            ck_assert_uint_eq(result->item_count, 1);
-            ck_assert_uint_eq(result->items[0].token, 0);
-            told->version = result->items[0].version;
-            snprintf(told->previous, sizeof(told->previous), KDM_FMT, KDM_ARG(result->items[0].value));
+        if (writer->kind != CAS) {
+            const struct kdm_commit_item *item = result->items;
+
+            ck_assert_uint_eq(result->item_count, writer->kind == EACH ? 3 : 1);
+            for (size_t i = 0; i < result->item_count; i++) {
+                ck_assert(result->items[i].conflict == (result->items[i].token != 0));
+                if (result->items[i].token == 0)
+                    item = &result->items[i];
+            }
+            told->version = item->version;
+            snprintf(told->previous, sizeof(told->previous), KDM_FMT, KDM_ARG(item->value));
         }
     }
     ended++;
@@ -85,17 +92,22 @@ static void on_written(void *ctx, const struct kdm_commit_result *result)
 
 static void write_next(struct writer *writer)
 {
-    struct kdm_commit *commit = kdm_commit_create(node.store, KDM_COMMIT_ALL);
+    struct kdm_commit *commit =
+        kdm_commit_create(node.store, writer->kind == EACH ? KDM_COMMIT_EACH : KDM_COMMIT_ALL);
     char text[48];
 
     snprintf(text, sizeof(text), "{\"w\":%d,\"n\":%d}", writer->number, writer->started);
-    if (writer->kind == BLIND)
+    if (writer->kind == EACH) /* between two that are left out */
+        put(commit, docs, "there", "{}", KDM_EXPECT_ABSENT, 0, 1, KDM_CHANGE_CREATE, 1);
+    if (writer->kind != CAS)
         put(commit, docs, writer->id, text, KDM_EXPECT_ANY, 0, 0, KDM_CHANGE_PUT, 0);
     else if (!writer->present)
         put(commit, docs, writer->id, text, KDM_EXPECT_ABSENT, 0, 1, KDM_CHANGE_CREATE, 0);
     else
         put(commit, docs, writer->id, text, KDM_EXPECT_SEQUENCE, writer->sequence, writer->version + 1,
             KDM_CHANGE_UPDATE, 0);
+    if (writer->kind == EACH)
+        put(commit, docs, "not there", "{}", KDM_EXPECT_PRESENT, 0, 0, KDM_CHANGE_REPLACE, 2);
     writer->started++;
     left--;
     running++;
@@ -119,7 +131,7 @@ static void witness(struct writer *writers)
                 continue;
             told = &writers[number].told[n];
             told->seen++;
-            if (told->outcome == KDM_COMMITTED && told->kind == BLIND) {
+            if (told->outcome == KDM_COMMITTED && told->kind != CAS) {
                 ck_assert_int_eq(told->version, strtoll(fields->element[f]->str + 2, NULL, 10));
                 ck_assert_str_eq(told->previous, fields->element[f + 3]->str);
             }
