@@ -1,6 +1,7 @@
 /* start.c - see start.h. One transaction after the other; the first that fails ends the start. */
 #include "action/start.h"
 #include "action/device_manager/start_platform.h"
+#include "action/kuzzle/private_index.h"
 #include "base/clock.h"
 #include "tx/run.h"
 
@@ -33,7 +34,7 @@ static void on_step(struct kdm_tx *tx, void *ctx)
     struct kdm_str error = KDM_STR_NONE;
 
     if (failed)
-        error = kdm_arena_printf(&start->arena, "the device manager's collections: " KDM_FMT,
+        error = kdm_arena_printf(&start->arena, "the server's own collections: " KDM_FMT,
                                  KDM_ARG(failure->message));
     kdm_tx_release(tx);
     start->step++;
@@ -47,7 +48,9 @@ static enum kdm_outcome run_step(struct kdm_tx *tx, void *ctx)
 {
     const struct start *start = ctx;
 
-    return kdm_dm_start_steps[start->step](tx, NULL);
+    if (start->step == 0)
+        return kdm_private_make(tx, NULL);
+    return kdm_dm_start_steps[start->step - 1](tx, NULL);
 }
 
 static void next_step(struct start *start)
@@ -58,12 +61,12 @@ static void next_step(struct start *start)
                                 .done = on_step,
                                 .ctx = start };
 
-    if (start->step == kdm_dm_start_step_count) {
+    if (start->step == kdm_dm_start_step_count + 1) {
         end(start, NULL);
         return;
     }
     run.origin.controller = KDM_STR("start");
-    run.origin.action = KDM_STR("device-manager");
+    run.origin.action = start->step == 0 ? KDM_STR("kuzzle") : KDM_STR("device-manager");
     run.origin.protocol = "funnel";
     run.origin.timestamp = kdm_clock_ms();
     kdm_tx_run(start->engine, &run);

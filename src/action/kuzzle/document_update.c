@@ -3,6 +3,7 @@
  * neighbours (half a geo point is no geo point), and what is stored is then what was checked.
  */
 #include "action/kuzzle/document.h"
+#include "action/kuzzle/specified.h"
 
 /* What an update comes to; kept over replays. */
 struct change {
@@ -12,10 +13,31 @@ struct change {
     struct kdm_str additions; /* to the mapping, or none */
 };
 
-/* `changes` merged into the document as it was read. NULL: the transaction has failed. */
+/* Makes the changed document what the specifications demand; with defaults filled in it is checked
+ * as a whole. */
+static bool apply_specifications(struct kdm_tx *tx, const struct kdm_collection *collection,
+                                 struct kdm_str id, struct change *change)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_val merged = kdm_json_parse(arena, change->text), filled;
+    struct kdm_failure failure;
+
+    if (!kdm_specified_source(tx, collection, id, merged, &filled))
+        return false;
+    if (kdm_str_eq(kdm_val_text(filled), change->text))
+        return true;
+    change->text = kdm_val_text(filled);
+    if (kdm_source_check(arena, collection, collection->mapping, filled, &change->additions,
+                         &failure))
+        return true;
+    kdm_tx_fail_with(tx, &failure);
+    return false;
+}
+
+/* `changes` merged into the document as it was read. NULL: wait, or the transaction has failed. */
 static struct change *merge_change(struct kdm_tx *tx, const struct kdm_args *args,
                                    const struct kdm_collection *collection, struct kdm_doc *doc,
-                                   struct kdm_val changes)
+                                   struct kdm_val changes, bool specified)
 {
     static const char key[] = "document change";
     struct kdm_arena *arena = kdm_tx_arena(tx);
@@ -38,16 +60,19 @@ static struct change *merge_change(struct kdm_tx *tx, const struct kdm_args *arg
         kdm_tx_fail_with(tx, &failure);
         return NULL;
     }
+    if (specified && !apply_specifications(tx, collection, doc->id, change))
+        return NULL;
     kdm_tx_keep(tx, key, change);
     return change;
 }
 
-/* Merges, stages and commits; NULL: wait. */
+/* Merges, stages and commits; NULL: wait. `specified`: specifications hold (not for upsert, as in
+ * Kuzzle). */
 static struct change *apply(struct kdm_tx *tx, const struct kdm_args *args,
                             struct kdm_collection *collection, struct kdm_doc *doc,
-                            struct kdm_val changes)
+                            struct kdm_val changes, bool specified)
 {
-    struct change *change = merge_change(tx, args, collection, doc, changes);
+    struct change *change = merge_change(tx, args, collection, doc, changes, specified);
 
     if (change == NULL || !kdm_source_extend_mapping(tx, collection, change->additions))
         return NULL;
@@ -63,12 +88,14 @@ enum kdm_outcome kdm_document_update(struct kdm_tx *tx, const struct kdm_args *a
     struct kdm_doc *doc;
     struct kdm_str id;
 
-    if (!kdm_document_id(tx, args, &id) || !kdm_target_collection(tx, args, &collection)
-        || !kdm_tx_claim(tx, collection, id, &doc))
+    if (!kdm_document_id(tx, args, &id) || !kdm_target_collection(tx, args, &collection))
+        return KDM_WAIT;
+    kdm_specified_want(tx, collection);
+    if (!kdm_tx_claim(tx, collection, id, &doc))
         return KDM_WAIT;
     if (doc == NULL)
         return kdm_document_not_found(tx, collection, id);
-    change = apply(tx, args, collection, doc, args->body);
+    change = apply(tx, args, collection, doc, args->body, true);
     if (change == NULL)
         return KDM_WAIT;
     return kdm_document_reply(tx, id,
@@ -127,7 +154,7 @@ enum kdm_outcome kdm_document_upsert(struct kdm_tx *tx, const struct kdm_args *a
     if (doc == NULL)
         change = make_upserted(tx, args, collection, id);
     else
-        change = apply(tx, args, collection, doc, kdm_args_val(args, KDM_ARG_BODY_CHANGES));
+        change = apply(tx, args, collection, doc, kdm_args_val(args, KDM_ARG_BODY_CHANGES), false);
     if (change == NULL)
         return KDM_WAIT;
     written = kdm_tx_written(tx, collection, id);

@@ -1,8 +1,9 @@
 /* document_write.c - storing and deleting one document.
  * create, createOrReplace and delete don't read before they write: what they expect of the document
- * is checked by the commit itself, so each is one round trip.
+ * is checked by the commit itself. Beside the commit only the specifications are read.
  */
 #include "action/kuzzle/document.h"
+#include "action/kuzzle/specified.h"
 
 /* A body made ready to be stored. Kept over replays: checking it is most of the work. */
 struct ready {
@@ -10,20 +11,25 @@ struct ready {
     struct kdm_str additions;
 };
 
-/* The request's body with `info`, checked. NULL: the transaction has failed. */
+/* The request's body with `info`, checked. NULL: wait, or the transaction has failed. */
 static struct ready *make_ready(struct kdm_tx *tx, const struct kdm_args *args,
-                                const struct kdm_collection *collection, struct kdm_str info)
+                                const struct kdm_collection *collection, struct kdm_str id,
+                                struct kdm_str info)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct ready *ready = kdm_arena_alloc(arena, sizeof(*ready));
     struct kdm_failure failure;
+    struct ready *ready;
+    struct kdm_val body;
 
-    if (!kdm_source_check(arena, collection, collection->mapping, args->body, &ready->additions,
+    if (!kdm_specified_source(tx, collection, id, args->body, &body))
+        return NULL;
+    ready = kdm_arena_alloc(arena, sizeof(*ready));
+    if (!kdm_source_check(arena, collection, collection->mapping, body, &ready->additions,
                           &failure)) {
         kdm_tx_fail_with(tx, &failure);
         return NULL;
     }
-    ready->text = kdm_tx_with_info(tx, args->body, info);
+    ready->text = kdm_tx_with_info(tx, body, info);
     return ready;
 }
 
@@ -31,13 +37,14 @@ typedef struct kdm_str info_fn(struct kdm_tx *tx);
 
 /* The body ready to be stored, and its collection's mapping staged when it takes up new fields. */
 static bool body_ready(struct kdm_tx *tx, const struct kdm_args *args,
-                       struct kdm_collection *collection, info_fn *info, struct kdm_str *ret_text)
+                       struct kdm_collection *collection, struct kdm_str id, info_fn *info,
+                       struct kdm_str *ret_text)
 {
     static const char key[] = "document body";
     struct ready *ready = kdm_tx_kept(tx, key);
 
     if (ready == NULL) {
-        ready = make_ready(tx, args, collection, info(tx));
+        ready = make_ready(tx, args, collection, id, info(tx));
         if (ready == NULL)
             return false;
         kdm_tx_keep(tx, key, ready);
@@ -62,7 +69,7 @@ enum kdm_outcome kdm_document_create(struct kdm_tx *tx, const struct kdm_args *a
     struct kdm_str id, text;
 
     if (!given_or_made_id(tx, args, &id) || !kdm_target_collection(tx, args, &collection)
-        || !body_ready(tx, args, collection, kdm_tx_info_created, &text))
+        || !body_ready(tx, args, collection, id, kdm_tx_info_created, &text))
         return KDM_WAIT;
     kdm_tx_create(tx, collection, id, text, kdm_document_flags(args));
     if (!kdm_tx_commit(tx))
@@ -77,7 +84,7 @@ enum kdm_outcome kdm_document_create_or_replace(struct kdm_tx *tx, const struct 
     struct kdm_str id, text;
 
     if (!kdm_document_id(tx, args, &id) || !kdm_target_collection(tx, args, &collection)
-        || !body_ready(tx, args, collection, kdm_tx_info_replaced, &text))
+        || !body_ready(tx, args, collection, id, kdm_tx_info_replaced, &text))
         return KDM_WAIT;
     kdm_tx_put(tx, collection, id, text, kdm_document_flags(args));
     if (!kdm_tx_commit(tx))
@@ -92,12 +99,14 @@ enum kdm_outcome kdm_document_replace(struct kdm_tx *tx, const struct kdm_args *
     struct kdm_str id, text;
     struct kdm_doc *old;
 
-    if (!kdm_document_id(tx, args, &id) || !kdm_target_collection(tx, args, &collection)
-        || !kdm_tx_claim(tx, collection, id, &old))
+    if (!kdm_document_id(tx, args, &id) || !kdm_target_collection(tx, args, &collection))
+        return KDM_WAIT;
+    kdm_specified_want(tx, collection);
+    if (!kdm_tx_claim(tx, collection, id, &old))
         return KDM_WAIT;
     if (old == NULL)
         return kdm_document_not_found(tx, collection, id);
-    if (!body_ready(tx, args, collection, kdm_tx_info_replaced, &text))
+    if (!body_ready(tx, args, collection, id, kdm_tx_info_replaced, &text))
         return KDM_WAIT;
     kdm_tx_write(tx, collection, old, text, KDM_CHANGE_REPLACE, KDM_STR_NONE,
                  kdm_document_flags(args));
