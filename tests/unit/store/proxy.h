@@ -205,8 +205,8 @@ static void proxy_run(struct proxy_control *control, const char *path, const cha
 
 UNUSED_FN void proxy_open(struct proxy *proxy, const struct server *server, unsigned seed)
 {
-    snprintf(proxy->socket, sizeof(proxy->socket), "%s.p", server->socket);
-    snprintf(proxy->url, sizeof(proxy->url), "unix:%s", proxy->socket);
+    snprintf(proxy->socket, sizeof(proxy->socket), "%s.%u", server->socket, seed);
+    snprintf(proxy->url, sizeof(proxy->url), "unix:%s.%u", server->socket, seed);
     proxy->control = mmap(NULL, sizeof(*proxy->control), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(proxy->control, MAP_FAILED);
     proxy->control->late_ms = 60;

@@ -1,4 +1,5 @@
 /* life_test.c - deadlines, the line of writers, pipes, and transactions that are let go in any state. */
+#include "../store/proxy.h"
 #include "tenant.h"
 
 /* --- a pipe that takes its time ------------------------------------------------------------------ */
@@ -391,6 +392,52 @@ START_TEST(nodes_may_stop_while_answers_are_on_their_way)
 }
 END_TEST
 
+/* --- wires that break ---------------------------------------------------------------------------------- */
+
+/* Increments from three nodes whose connections are cut, stalled and answered by nobody: those told as done are done
+ * once, those told as failed never. */
+START_TEST(increments_over_wires_that_break_are_counted_once)
+{
+    enum { NODES = 3, ROUNDS = 40, WRITERS = 5 };
+    static struct run runs[NODES * WRITERS];
+    struct proxy proxies[NODES];
+    struct node nodes[NODES];
+    int done = 0, unknown = 0, refused = 0;
+    int64_t n = -1;
+    struct run run;
+
+    have_doc("hot");
+    for (int i = 0; i < NODES; i++) {
+        static const char *const names[] = { "wire-a", "wire-b", "wire-c" };
+
+        proxy_open(&proxies[i], &redis, 40 + (unsigned)i);
+        node_start(&nodes[i], &loop, proxies[i].url, names[i]);
+        proxies[i].control->one_in = 9;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < NODES * WRITERS; i++)
+            run_begin_in(&runs[i], &nodes[i % NODES], add_one, NULL, 3000, NULL);
+        for (int i = 0; i < NODES * WRITERS; i++) {
+            run_end(&runs[i], &loop);
+            done += runs[i].err == KDM_OK;
+            unknown += runs[i].err == KDM_ERR_SERVICES_STORAGE_COMMIT_UNKNOWN;
+            refused += runs[i].err != KDM_OK && runs[i].err != KDM_ERR_SERVICES_STORAGE_COMMIT_UNKNOWN;
+        }
+    }
+    nap(100);
+    run_now(&run, &other, &loop, read_doc, "hot");
+    n = strtoll(strchr(run.result, ':') + 1, NULL, 10);
+    ck_assert_int_gt(done, ROUNDS * NODES * WRITERS / 4);
+    ck_assert_int_gt(proxies[0].control->counts[LOSE_ANSWER], 0);
+    ck_assert_msg(n >= done && n <= done + unknown, "n is %lld: %d done, %d unknown, %d refused", (long long)n, done,
+                  unknown, refused);
+    for (int i = 0; i < NODES; i++) {
+        node_stop(&nodes[i]);
+        proxy_close(&proxies[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("life");
@@ -411,6 +458,7 @@ int main(void)
     tcase_add_test(tcase, the_line_goes_in_order_and_hands_the_document_over);
     tcase_add_test(tcase, a_transaction_may_be_let_go_at_any_moment);
     tcase_add_test(tcase, nodes_may_stop_while_answers_are_on_their_way);
+    tcase_add_test(tcase, increments_over_wires_that_break_are_counted_once);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
