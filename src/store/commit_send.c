@@ -93,10 +93,12 @@ static void decide_again(struct kdm_commit *commit)
 
 static void read_item(const redisReply *reply, struct kdm_commit_item *ret_item)
 {
-    ret_item->token = (uint32_t)reply->element[0]->integer;
-    ret_item->conflict = reply->element[1]->integer != 0;
-    ret_item->value = reply->elements > 2 ? kdm_reply_str(reply->element[2]) : KDM_STR_NONE;
-    ret_item->version = reply->elements > 3 ? reply->element[3]->integer : 0;
+    *ret_item = (struct kdm_commit_item){
+        .token = (uint32_t)reply->element[0]->integer,
+        .conflict = reply->element[1]->integer != 0,
+        .value = reply->elements > 2 ? kdm_reply_str(reply->element[2]) : KDM_STR_NONE,
+        .version = reply->elements > 3 ? reply->element[3]->integer : 0,
+    };
 }
 
 static struct kdm_commit_item *read_items(struct kdm_commit *commit, const redisReply *reply,
