@@ -338,6 +338,16 @@ static const struct kdm_commit_item **items_by_write(struct kdm_tx *tx, const st
     return items;
 }
 
+/* A commit in this life of the collection has just been made or checked: what it does not hold is
+ * absent. */
+static void mark_fresh(struct kdm_tx *tx, const struct kdm_collection *collection)
+{
+    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
+        if (fact->kind == FACT_COLLECTION && fact->collection == collection)
+            fact->fresh = true;
+    }
+}
+
 /* A request made from a handler has changed a document that its parents have read: they go on with the new
  * state, and what their handlers answered about the old one stands. */
 static void refresh_parents(struct kdm_tx *tx, const struct tx_write *write, uint64_t sequence, int64_t version)
@@ -348,10 +358,12 @@ static void refresh_parents(struct kdm_tx *tx, const struct tx_write *write, uin
         if (up->commits_done > 0 || read == NULL || read->state < READ_ABSENT)
             continue; /* after its commit it only replays what it did */
         kdm_tx_forget_kept(up);
-        if (kdm_str_none(write->text))
-            read->state = READ_ABSENT;
-        else
+        if (kdm_str_none(write->text)) {
+            mark_fresh(up, read->collection);
+            kdm_tx_memory_learn(up, read, KDM_STR_NONE);
+        } else {
             kdm_tx_memory_set(up, read, sequence, version, write->text);
+        }
         for (struct tx_fact *fact = up->facts; fact != NULL; fact = fact->next)
             fact->any_payload = fact->any_payload || fact->kind == FACT_PIPE;
     }
@@ -411,14 +423,6 @@ static struct tx_read *read_of_token(struct kdm_tx *tx, uint32_t token)
         read->state = READ_ASKED; /* the conflict tells */
     }
     return read;
-}
-
-static void mark_fresh(struct kdm_tx *tx, const struct kdm_collection *collection)
-{
-    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
-        if (fact->kind == FACT_COLLECTION && fact->collection == collection)
-            fact->fresh = true;
-    }
 }
 
 /* The race was lost. The script told what is stored now, so most of the time nothing needs to be fetched. */

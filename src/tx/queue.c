@@ -33,10 +33,11 @@ static void free_key(const char *few, struct kdm_str key)
         free((char *)key.ptr);
 }
 
-static bool ancestor_holds(const struct kdm_tx *tx, const struct tx_place *place)
+/* Its parents wait for it, so what they hold is held by it too. */
+static bool ancestor_holds_any(const struct kdm_tx *tx)
 {
     for (const struct kdm_tx *up = tx->parent; up != NULL; up = up->parent) {
-        if (up->place == place)
+        if (up->place != NULL)
             return true;
     }
     return false;
@@ -71,7 +72,7 @@ bool kdm_tx_queue_enter(struct kdm_tx *tx, struct kdm_collection *collection, st
     place = kdm_table_get(tx->engine->places, key);
     if (place == NULL) {
         tx->place = place_create(tx->engine, key, tx);
-    } else if (!ancestor_holds(tx, place)) {
+    } else if (!ancestor_holds_any(tx)) {
         tx->queued = place;
         tx->queue_next = NULL;
         *place->last = tx;
@@ -97,9 +98,11 @@ static void hand_over(struct tx_place *place, const struct kdm_stored *written)
     next->place = place;
     next->queued = NULL;
     next->engine->counts.queued--;
-    if (written != NULL && next->epoch == kdm_store_epoch(next->engine->store)) {
+    if (next->queued_read == NULL) {
+        /* What it knew was dropped while it waited: it asks anew. */
+    } else if (written != NULL && next->epoch == kdm_store_epoch(next->engine->store)) {
         kdm_tx_memory_set(next, next->queued_read, written->sequence, written->version, written->text);
-    } else if (next->queued_read != NULL && next->queued_read->state == READ_ASKED) {
+    } else if (next->queued_read->state == READ_ASKED) {
         next->queued_read->state = READ_WANTED;
         next->wanted++;
     }
