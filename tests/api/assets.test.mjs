@@ -216,6 +216,20 @@ describe('assets', () => {
       assert.equal((await historyOf(_id)).length, 1);
     });
 
+    test('more metadata than any mapping holds is refused quickly', async () => {
+      const { _id } = await newAsset();
+      const metadata = Object.fromEntries(Array.from({ length: 60000 }, (_, i) => [`k${i}`, i]));
+      const begin = Date.now();
+      for (const action of ['update', 'replaceMetadata']) {
+        assert.equal((await client.failure({ controller, action, engineId, _id, body: { metadata } })).status, 400);
+      }
+      for (const action of ['create', 'upsert']) {
+        const body = { model: 'Container', reference: 'big', metadata };
+        assert.equal((await client.failure({ controller, action, engineId, body })).status, 400);
+      }
+      assert.ok(Date.now() - begin < 5000, `${Date.now() - begin} ms`);
+    });
+
     test('an empty change is a change', async () => {
       const { _id } = await newAsset();
       assert.equal((await update(_id, {}))._version, 2);

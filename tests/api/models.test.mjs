@@ -163,6 +163,34 @@ describe('models', () => {
         'Missing argument "body.measures".');
     });
 
+    test('what no mapping could hold is refused quickly', async () => {
+      const many = (count, make) => Array.from({ length: count }, (_, i) => make(i));
+      const fields = Object.fromEntries(many(20000, (i) => [`f${i}`, integer]));
+      const begin = Date.now();
+      for (const body of [
+        { metadataMappings: fields },
+        { metadataMappings: Object.fromEntries(many(6000, (i) => [`g${i}`, integer])) },
+        { measures: many(20000, (i) => ({ name: `m${i}`, type: 'temperature' })) },
+        { metadataMappings: { where: { type: 'geo_point' } }, defaultValues: Object.fromEntries(many(300, (i) => [`where.x${i}`, 1])) },
+      ]) {
+        const { status } = await refuse({ model: 'TooMuch', ...body });
+        assert.ok(status === 400 || status === 500, `${status}`);
+      }
+      assert.ok(Date.now() - begin < 10000, `${Date.now() - begin} ms`);
+    });
+
+    test('a huge document that a client puts among the models does no harm', async () => {
+      const put = { controller: 'document', action: 'createOrReplace', index: 'device-manager', collection: 'models' };
+      const body = {
+        type: 'asset', engineGroup: 'commons',
+        asset: { model: 'Huge', metadataMappings: Object.fromEntries(Array.from({ length: 30000 }, (_, i) => [`h${i}`, integer])) },
+      };
+      await client.result({ ...put, _id: 'model-asset-Huge', body });
+      await write({ model: newName() });
+      await client.result({ controller: 'device-manager/engine', action: 'update', index: 'tenant' });
+      await client.result({ controller, action: 'deleteAsset', _id: 'model-asset-Huge' });
+    });
+
     test('measures hold nothing but name and type', async () => {
       const error = await refuse({ model: newName(), measures: [{ name: 'a', type: 'temperature', more: 1 }] });
       assert.equal(error.id, 'services.storage.strict_mapping_rejection');

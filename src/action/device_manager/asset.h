@@ -28,6 +28,9 @@ bool kdm_dm_home(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_dm_h
 bool kdm_dm_asset_additions(struct kdm_tx *tx, const struct kdm_dm_home *home,
                             struct kdm_str additions);
 
+/* More metadata than any mapping holds is refused before it is merged with anything. */
+bool kdm_dm_metadata_bounded(struct kdm_tx *tx, struct kdm_val metadata);
+
 /* "<model>-<reference>" of the request's body. */
 struct kdm_str kdm_dm_asset_id(const struct kdm_args *args);
 

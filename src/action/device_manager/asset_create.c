@@ -42,22 +42,33 @@ bool kdm_dm_asset_additions(struct kdm_tx *tx, const struct kdm_dm_home *home,
            && kdm_source_extend_mapping(tx, home->history, inside);
 }
 
+bool kdm_dm_metadata_bounded(struct kdm_tx *tx, struct kdm_val metadata)
+{
+    if (kdm_val_count(metadata) <= KDM_DM_MAX_KEYS)
+        return true;
+    kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+                KDM_PROPS(KDM_STR("Metadata can't have more than 5000 members.")));
+    return false;
+}
+
 /* Each slot of the model, without a value yet. */
 static void put_slots(struct kdm_buf *buf, struct kdm_arena *arena,
                       const struct kdm_dm_model *model)
 {
-    struct kdm_str slots = KDM_STR("{}");
+    struct kdm_val measures = kdm_val_get(model->content, KDM_STR("measures"));
     struct kdm_val_iter it;
     struct kdm_val measure;
 
-    for (kdm_elements(&it, kdm_val_get(model->content, KDM_STR("measures")));
-         kdm_element_next(&it, &measure);) {
+    kdm_buf_char(buf, '{');
+    for (kdm_elements(&it, measures); kdm_element_next(&it, &measure);) {
         struct kdm_str name = kdm_val_str(arena, kdm_val_get(measure, KDM_STR("name")));
 
-        if (!kdm_str_none(name))
-            slots = kdm_json_set(arena, kdm_json_parse(arena, slots), name, KDM_STR("null"));
+        if (kdm_str_none(name))
+            continue;
+        kdm_json_put_name(buf, name);
+        kdm_buf_lit(buf, "null");
     }
-    kdm_buf_put(buf, slots);
+    kdm_buf_char(buf, '}');
 }
 
 static struct kdm_str new_source(const struct kdm_args *args, const struct kdm_dm_model *model)
@@ -140,7 +151,8 @@ enum kdm_outcome kdm_dm_asset_create(struct kdm_tx *tx, const struct kdm_args *a
     struct kdm_dm_home home;
     struct ready *ready;
 
-    if (!kdm_dm_engine(tx, engine_id, &engine)
+    if (!kdm_dm_metadata_bounded(tx, kdm_args_val(args, KDM_ARG_BODY_METADATA))
+        || !kdm_dm_engine(tx, engine_id, &engine)
         || !kdm_dm_model(tx, KDM_DM_ASSET, kdm_args_str(args, KDM_ARG_BODY_MODEL), engine.group,
                          &model)
         || !kdm_dm_home(tx, args, &home))

@@ -158,7 +158,8 @@ enum kdm_outcome kdm_dm_assets_replace_metadata(struct kdm_tx *tx, const struct 
     struct kdm_doc *asset;
     int64_t version;
 
-    if (!kdm_document_id(tx, args, &id) || !kdm_dm_home(tx, args, &home)
+    if (!kdm_dm_metadata_bounded(tx, kdm_args_val(args, KDM_ARG_BODY_METADATA))
+        || !kdm_document_id(tx, args, &id) || !kdm_dm_home(tx, args, &home)
         || !kdm_dm_get(tx, home.assets, id, true, &asset, &shown))
         return KDM_WAIT;
     replaced = get_replaced(tx, args, &home, asset, shown);

@@ -94,47 +94,62 @@ static bool merges_geo(struct kdm_arena *arena, const struct kdm_field *field,
         if (kdm_val_type(value) != KDM_JSON_OBJECT)
             continue;
         child = kdm_field_child(field, kdm_val_str(arena, name));
-        if (child == NULL || child->type == KDM_FIELD_GEO_POINT
-            || child->type == KDM_FIELD_GEO_SHAPE || merges_geo(arena, child, value))
+        if (child != NULL
+            && (child->type == KDM_FIELD_GEO_POINT || child->type == KDM_FIELD_GEO_SHAPE
+                || merges_geo(arena, child, value)))
             return true;
     }
     return false;
 }
 
-/* The stored asset satisfies its mapping, so a change that does leaves one that does. */
-static bool check_change(struct kdm_tx *tx, const struct kdm_collection *assets,
-                         struct kdm_val changes, struct change *change)
+static bool check(struct kdm_tx *tx, const struct kdm_collection *assets, struct kdm_val source,
+                  struct change *change)
 {
-    struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_failure failure = { .err = KDM_OK };
 
-    if (merges_geo(arena, kdm_mapping_root(assets->mapping), changes))
-        changes = kdm_json_parse(arena, change->text);
-    if (kdm_source_check(arena, assets, assets->mapping, changes, &change->additions, &failure))
+    if (kdm_source_check(kdm_tx_arena(tx), assets, assets->mapping, source, &change->additions,
+                         &failure))
         return true;
     kdm_tx_fail_with(tx, &failure);
     return false;
+}
+
+/* Merges the changes into the asset and checks the result. The stored asset satisfies its mapping,
+ * so a change that does leaves one that does. NULL: it may not be stored. */
+static struct change *merge_change(struct kdm_tx *tx, const struct kdm_collection *assets,
+                                   struct kdm_val old, struct kdm_val changes, int64_t date)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct change *change = kdm_arena_zalloc(arena, sizeof(*change));
+    bool whole = merges_geo(arena, kdm_mapping_root(assets->mapping), changes);
+
+    if (!whole && !check(tx, assets, changes, change))
+        return NULL;
+    change->shown = kdm_tx_with_info(tx, changes, kdm_dm_info_updated(tx, KDM_DM_USER, date, old));
+    change->text = kdm_json_merge(arena, old, kdm_json_parse(arena, change->shown));
+    if (whole && !check(tx, assets, kdm_json_parse(arena, change->text), change))
+        return NULL;
+    return change;
 }
 
 static struct change *make_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
                                   struct kdm_doc *asset, struct kdm_str text)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct change *change = kdm_arena_zalloc(arena, sizeof(*change));
-    struct kdm_val old = kdm_doc_source(tx, asset), changes = kdm_json_parse(arena, text), shown;
+    struct kdm_val old = kdm_doc_source(tx, asset), changes = kdm_json_parse(arena, text);
+    struct kdm_val metadata = kdm_val_get(changes, KDM_STR("metadata"));
     int64_t date = kdm_dm_date(tx, old);
+    struct change *change;
 
-    change->changes = text;
-    change->shown = kdm_tx_with_info(tx, changes, kdm_dm_info_updated(tx, KDM_DM_USER, date, old));
-    shown = kdm_json_parse(arena, change->shown);
-    change->text = kdm_json_merge(arena, old, shown);
-    if (!check_change(tx, home->assets, changes, change))
+    if (!kdm_dm_metadata_bounded(tx, metadata))
         return NULL;
+    change = merge_change(tx, home->assets, old, changes, date);
+    if (change == NULL)
+        return NULL;
+    change->changes = text;
     change->changed = kdm_source_changed(arena, changes);
     change->history = kdm_dm_history_entry(
-        tx, asset->id, date,
-        kdm_dm_metadata_event(arena,
-                              kdm_dm_paths(arena, kdm_val_get(changes, KDM_STR("metadata")))),
+        tx, asset->id, date, kdm_dm_metadata_event(arena, kdm_dm_paths(arena, metadata)),
         change->text);
     return change;
 }

@@ -4,6 +4,9 @@
 #include "action/device_manager/mappings.h"
 
 #define COMMONS KDM_STR("commons")
+/* A mapping has 5,000 fields at most; a field is a few members. */
+#define MAX_MEMBERS 20000
+#define MAX_SLOTS   1000
 
 /* --- models ---------------------------------------------------------------------------------- */
 
@@ -49,6 +52,31 @@ struct kdm_val kdm_dm_model_mappings(const struct kdm_dm_model *model)
                                                                   : KDM_STR("metadataMappings"));
 
     return kdm_val_type(mappings) == KDM_JSON_OBJECT ? mappings : KDM_VAL_NONE;
+}
+
+/* Members of `val` and of all below it, up to a bit over `enough`. */
+static size_t count_members(struct kdm_val val, size_t enough)
+{
+    size_t count = kdm_val_count(val);
+    struct kdm_val_iter it;
+    struct kdm_val name, value;
+
+    if (kdm_val_type(val) == KDM_JSON_OBJECT) {
+        for (kdm_members(&it, val); count < enough && kdm_member_next(&it, &name, &value);)
+            count += count_members(value, enough - count);
+    } else if (kdm_val_type(val) == KDM_JSON_ARRAY) {
+        for (kdm_elements(&it, val); count < enough && kdm_element_next(&it, &value);)
+            count += count_members(value, enough - count);
+    }
+    return count;
+}
+
+bool kdm_dm_model_bounded(const struct kdm_dm_model *model)
+{
+    struct kdm_val measures = kdm_val_get(model->content, KDM_STR("measures"));
+
+    return count_members(kdm_dm_model_mappings(model), MAX_MEMBERS) < MAX_MEMBERS
+           && kdm_val_count(measures) <= MAX_SLOTS;
 }
 
 const struct kdm_dm_model *kdm_dm_model_find(const struct kdm_dm_models *models,
@@ -247,34 +275,64 @@ static struct kdm_str embedded_measure(struct kdm_arena *arena, const struct kdm
                                                   : kdm_json_canonical(arena, values));
 }
 
-static struct kdm_str slots_of(struct kdm_arena *arena, const struct kdm_dm_models *models,
-                               const struct kdm_dm_model *model, struct kdm_str slots)
+/* A slot of twins, and the type that the last model gave it. */
+struct slot {
+    struct kdm_str name, type;
+};
+
+struct slots {
+    struct slot items[MAX_SLOTS];
+    size_t count;
+};
+
+static void add_slot(struct slots *slots, struct kdm_str name, struct kdm_str type)
 {
-    struct kdm_val measures = kdm_val_get(model->content, KDM_STR("measures"));
+    size_t i = 0;
+
+    while (i < slots->count && !kdm_str_eq(slots->items[i].name, name))
+        i++;
+    if (i == MAX_SLOTS)
+        return; /* more than any mapping takes: it is refused all the same */
+    if (i == slots->count)
+        slots->count++;
+    slots->items[i] = (struct slot){ .name = name, .type = type };
+}
+
+static void add_slots(struct kdm_arena *arena, struct slots *slots,
+                      const struct kdm_dm_model *model)
+{
     struct kdm_val_iter it;
     struct kdm_val measure;
 
-    for (kdm_elements(&it, measures); kdm_element_next(&it, &measure);) {
+    for (kdm_elements(&it, kdm_val_get(model->content, KDM_STR("measures")));
+         kdm_element_next(&it, &measure);) {
         struct kdm_str name = kdm_val_str(arena, kdm_val_get(measure, KDM_STR("name")));
         struct kdm_str type = kdm_val_str(arena, kdm_val_get(measure, KDM_STR("type")));
 
         if (!kdm_str_none(name) && !kdm_str_none(type))
-            slots = kdm_json_set(arena, kdm_json_parse(arena, slots), name,
-                                 embedded_measure(arena, models, type));
+            add_slot(slots, name, type);
     }
-    return slots;
 }
 
 static struct kdm_str merged_slots(struct kdm_arena *arena, const struct kdm_dm_models *models,
                                    enum kdm_dm_kind kind, struct kdm_str group)
 {
-    struct kdm_str slots = KDM_STR("{}");
+    struct slots *slots = kdm_arena_alloc(arena, sizeof(*slots));
+    struct kdm_buf buf;
 
+    slots->count = 0;
     for (size_t i = 0; i < models->count; i++) {
         if (takes_part(&models->items[i], kind, group))
-            slots = slots_of(arena, models, &models->items[i], slots);
+            add_slots(arena, slots, &models->items[i]);
     }
-    return slots;
+    kdm_buf_init(&buf, arena, 256);
+    kdm_buf_char(&buf, '{');
+    for (size_t i = 0; i < slots->count; i++) {
+        kdm_json_put_name(&buf, slots->items[i].name);
+        kdm_buf_put(&buf, embedded_measure(arena, models, slots->items[i].type));
+    }
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
 }
 
 /* `mapping` with more properties at a path below its root. */

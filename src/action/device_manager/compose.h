@@ -33,6 +33,9 @@ struct kdm_dm_models {
 bool kdm_dm_model_read(struct kdm_arena *arena, struct kdm_str id, struct kdm_str text,
                        struct kdm_val source, struct kdm_dm_model *ret_model);
 
+/* Could a collection hold its mappings and slots? What is far beyond that is not even composed. */
+bool kdm_dm_model_bounded(const struct kdm_dm_model *model);
+
 /* metadataMappings, or valuesMappings of a measure; NONE when it has none. */
 struct kdm_val kdm_dm_model_mappings(const struct kdm_dm_model *model);
 

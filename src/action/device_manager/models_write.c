@@ -98,6 +98,19 @@ static bool check_measure_types(struct kdm_tx *tx, const struct kdm_dm_models *m
     return true;
 }
 
+static bool check_size(struct kdm_tx *tx, const struct kdm_dm_model *model)
+{
+    struct kdm_val defaults = kdm_val_get(model->content, KDM_STR("defaultMetadata"));
+
+    if (kdm_dm_model_bounded(model)
+        && kdm_dm_dotted_keys(kdm_tx_arena(tx), defaults) <= KDM_DM_MAX_DOTTED)
+        return true;
+    kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+                KDM_PROPS(KDM_STR("A model can't have more than 5000 fields, 1000 measures and 256 "
+                                  "defaults that are given by path.")));
+    return false;
+}
+
 static bool check_conflicts(struct kdm_tx *tx, const struct kdm_dm_models *models,
                             const struct kdm_dm_model *model, enum kdm_err err)
 {
@@ -157,7 +170,7 @@ static struct plan *decide(struct kdm_tx *tx, const struct wish *wish,
 
     if (!kdm_dm_models(tx, true, &models)
         || !kdm_dm_model_read(arena, id, wish->source, kdm_json_parse(arena, wish->source), &model)
-        || !check_measure_types(tx, &models, &model)
+        || !check_size(tx, &model) || !check_measure_types(tx, &models, &model)
         || !check_conflicts(tx, &models, &model, wish->conflicts)
         || !check_document(tx, collection, &model))
         return NULL;

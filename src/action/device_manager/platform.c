@@ -1,5 +1,6 @@
 /* platform.c - what is common to all tenants: models and the list of engines. */
 #include "action/device_manager/dm.h"
+#include "base/log.h"
 
 static const struct kdm_context_device_manager *settings(struct kdm_tx *tx)
 {
@@ -34,17 +35,34 @@ bool kdm_dm_config_collection(struct kdm_tx *tx, struct kdm_collection **ret_col
 
 /* --- models ---------------------------------------------------------------------------------- */
 
+/* Of all models together, as text. Within it everything that is composed of them can be scanned. */
+#define MODELS_MAX_BYTES (4u << 20)
+
+/* A client may write what it likes into the collection; what no mapping could hold is passed over.
+ */
+static bool takes_part(const struct kdm_dm_model *model, size_t *bytes)
+{
+    *bytes += kdm_val_text(kdm_dm_model_mappings(model)).len;
+    if (*bytes <= MODELS_MAX_BYTES && kdm_dm_model_bounded(model))
+        return true;
+    kdm_log_error("model " KDM_FMT " is too large: passed over", KDM_ARG(model->id));
+    return false;
+}
+
 static struct kdm_dm_models *read_models(struct kdm_tx *tx, const struct kdm_doc_list *docs)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_dm_models *models = kdm_arena_zalloc(arena, sizeof(*models));
+
+    size_t bytes = 0;
 
     models->items = kdm_arena_alloc(arena, docs->count * sizeof(*models->items) + 1);
     for (size_t i = 0; i < docs->count; i++) {
         struct kdm_doc *doc = docs->items[i];
 
         if (kdm_dm_model_read(arena, doc->id, doc->text, kdm_doc_source(tx, doc),
-                              &models->items[models->count]))
+                              &models->items[models->count])
+            && takes_part(&models->items[models->count], &bytes))
             models->count++;
     }
     return models;

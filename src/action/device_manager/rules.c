@@ -1,5 +1,6 @@
 /* rules.c - see rules.h. */
 #include "action/device_manager/rules.h"
+#include <stdlib.h>
 
 /* --- names ----------------------------------------------------------------------------------- */
 
@@ -48,19 +49,27 @@ bool kdm_dm_name_is_pascal(struct kdm_str name)
 
 /* --- checks of models ------------------------------------------------------------------------ */
 
-static bool contains(const struct kdm_str_list *list, struct kdm_str name)
+static int by_text(const void *a, const void *b)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (kdm_str_eq(list->items[i], name))
-            return true;
-    }
-    return false;
+    return kdm_str_cmp(*(const struct kdm_str *)a, *(const struct kdm_str *)b);
+}
+
+static void sort(struct kdm_str_list *list)
+{
+    if (list->count > 1)
+        qsort(list->items, list->count, sizeof(*list->items), by_text);
+}
+
+static bool contains(const struct kdm_str_list *sorted, struct kdm_str text)
+{
+    return sorted->count > 0
+           && bsearch(&text, sorted->items, sorted->count, sizeof(text), by_text) != NULL;
 }
 
 struct kdm_str_list kdm_dm_duplicate_names(struct kdm_arena *arena, struct kdm_val measures)
 {
     size_t room = kdm_val_count(measures) * sizeof(struct kdm_str) + 1;
-    struct kdm_str_list seen = { .items = kdm_arena_alloc(arena, room) };
+    struct kdm_str_list names = { .items = kdm_arena_alloc(arena, room) };
     struct kdm_str_list twice = { .items = kdm_arena_alloc(arena, room) };
     struct kdm_val_iter it;
     struct kdm_val measure;
@@ -68,12 +77,15 @@ struct kdm_str_list kdm_dm_duplicate_names(struct kdm_arena *arena, struct kdm_v
     for (kdm_elements(&it, measures); kdm_element_next(&it, &measure);) {
         struct kdm_str name = kdm_val_str(arena, kdm_val_get(measure, KDM_STR("name")));
 
-        if (kdm_str_none(name))
-            continue; /* the mapping of models refuses it */
-        if (!contains(&seen, name))
-            seen.items[seen.count++] = name;
-        else if (!contains(&twice, name))
-            twice.items[twice.count++] = name;
+        if (!kdm_str_none(name)) /* the mapping of models refuses the others */
+            names.items[names.count++] = name;
+    }
+    sort(&names);
+    for (size_t i = 1; i < names.count; i++) {
+        bool again = kdm_str_eq(names.items[i], names.items[i - 1]);
+
+        if (again && (i == 1 || !kdm_str_eq(names.items[i], names.items[i - 2])))
+            twice.items[twice.count++] = names.items[i];
     }
     return twice;
 }
@@ -121,6 +133,7 @@ bool kdm_dm_defaults_mapped(struct kdm_arena *arena, struct kdm_val mappings,
     }
     for (size_t i = 0; i < known.count; i++)
         known.items[i] = field_path(arena, known.items[i]);
+    sort(&known);
     for (size_t i = 0; i < given.count; i++) {
         if (!contains(&known, given.items[i]) && !is_geo(mappings, given.items[i])) {
             *ret_unmapped = given.items[i];
@@ -148,20 +161,82 @@ static struct kdm_str all_null(struct kdm_arena *arena, struct kdm_val mappings)
     return kdm_buf_str(&buf);
 }
 
+typedef bool takes_fn(void *ctx, struct kdm_str key);
+
+/* `base` with the values of `over` for the keys that both have; new keys that `takes` (NULL: all)
+ * follow. */
+static struct kdm_str overlaid(struct kdm_arena *arena, struct kdm_val base, struct kdm_val over,
+                               takes_fn *takes, void *ctx)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name, value;
+    struct kdm_buf buf;
+
+    if (!kdm_val_none(over))
+        over = kdm_json_parse(arena, kdm_json_canonical(arena, over)); /* each key once */
+    kdm_buf_init(&buf, arena, kdm_val_text(base).len + kdm_val_text(over).len + 2);
+    kdm_buf_char(&buf, '{');
+    for (kdm_members(&it, base); kdm_member_next(&it, &name, &value);) {
+        struct kdm_str key = kdm_val_str(arena, name);
+        struct kdm_val given = kdm_val_get(over, key);
+
+        kdm_json_put_name(&buf, key);
+        kdm_buf_put(&buf, kdm_json_canonical(arena, kdm_val_none(given) ? value : given));
+    }
+    for (kdm_members(&it, over); kdm_member_next(&it, &name, &value);) {
+        struct kdm_str key = kdm_val_str(arena, name);
+
+        if (!kdm_val_none(kdm_val_get(base, key)) || (takes != NULL && !takes(ctx, key)))
+            continue;
+        kdm_json_put_name(&buf, key);
+        kdm_buf_put(&buf, kdm_json_canonical(arena, value));
+    }
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
+static bool has_dot(struct kdm_str key)
+{
+    return key.len > 0 && memchr(key.ptr, '.', key.len) != NULL;
+}
+
+static bool is_plain(void *ctx, struct kdm_str key)
+{
+    (void)ctx;
+    return !has_dot(key);
+}
+
+size_t kdm_dm_dotted_keys(struct kdm_arena *arena, struct kdm_val object)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name, value;
+    size_t count = 0;
+
+    for (kdm_members(&it, object); kdm_member_next(&it, &name, &value);)
+        count += has_dot(kdm_val_str(arena, name));
+    return count;
+}
+
 struct kdm_str kdm_dm_metadata_created(struct kdm_arena *arena, struct kdm_val mappings,
                                        struct kdm_val defaults, struct kdm_val given)
 {
     struct kdm_str metadata = all_null(arena, mappings);
     struct kdm_val_iter it;
     struct kdm_val name, value;
+    int dotted = 0;
 
-    for (kdm_members(&it, defaults); kdm_member_next(&it, &name, &value);)
-        metadata = kdm_json_set_path(arena, kdm_json_parse(arena, metadata),
-                                     kdm_val_str(arena, name), kdm_json_canonical(arena, value));
-    for (kdm_members(&it, given); kdm_member_next(&it, &name, &value);)
-        metadata = kdm_json_set(arena, kdm_json_parse(arena, metadata), kdm_val_str(arena, name),
-                                kdm_json_canonical(arena, value));
-    return metadata;
+    metadata = overlaid(arena, kdm_json_parse(arena, metadata), defaults, is_plain, NULL);
+    for (kdm_members(&it, defaults);
+         dotted < KDM_DM_MAX_DOTTED && kdm_member_next(&it, &name, &value);) {
+        struct kdm_str path = kdm_val_str(arena, name);
+
+        if (!has_dot(path))
+            continue;
+        metadata = kdm_json_set_path(arena, kdm_json_parse(arena, metadata), path,
+                                     kdm_json_canonical(arena, value));
+        dotted++;
+    }
+    return overlaid(arena, kdm_json_parse(arena, metadata), given, NULL, NULL);
 }
 
 struct kdm_str kdm_dm_metadata_propagated(struct kdm_arena *arena, struct kdm_val mappings,
@@ -186,24 +261,15 @@ struct kdm_str kdm_dm_metadata_propagated(struct kdm_arena *arena, struct kdm_va
     return kdm_buf_str(&buf);
 }
 
+static bool is_mapped(void *ctx, struct kdm_str key)
+{
+    return !kdm_val_none(kdm_val_get(*(const struct kdm_val *)ctx, key));
+}
+
 struct kdm_str kdm_dm_metadata_replaced(struct kdm_arena *arena, struct kdm_val mappings,
                                         struct kdm_val current, struct kdm_val given)
 {
-    struct kdm_str metadata = kdm_val_type(current) == KDM_JSON_OBJECT
-                                  ? kdm_json_canonical(arena, current)
-                                  : KDM_STR("{}");
-    struct kdm_val_iter it;
-    struct kdm_val name, value;
-
-    for (kdm_members(&it, given); kdm_member_next(&it, &name, &value);) {
-        struct kdm_str key = kdm_val_str(arena, name);
-
-        if (kdm_val_none(kdm_val_get(current, key)) && kdm_val_none(kdm_val_get(mappings, key)))
-            continue;
-        metadata = kdm_json_set(arena, kdm_json_parse(arena, metadata), key,
-                                kdm_json_canonical(arena, value));
-    }
-    return metadata;
+    return overlaid(arena, current, given, is_mapped, &mappings);
 }
 
 struct kdm_str kdm_dm_paths(struct kdm_arena *arena, struct kdm_val metadata)

@@ -19,6 +19,15 @@ struct kdm_str_list kdm_dm_duplicate_names(struct kdm_arena *arena, struct kdm_v
 bool kdm_dm_defaults_mapped(struct kdm_arena *arena, struct kdm_val mappings,
                             struct kdm_val defaults, struct kdm_str *ret_unmapped);
 
+/* What a mapping may hold at most; more metadata in a request can't be stored and need not be
+ * looked at. */
+#define KDM_DM_MAX_KEYS 5000
+/* Defaults that are given by dotted path; the others of a model are passed over. */
+#define KDM_DM_MAX_DOTTED 256
+
+/* How many keys of `object` are dotted paths. */
+size_t kdm_dm_dotted_keys(struct kdm_arena *arena, struct kdm_val object);
+
 /* Metadata of a new asset (9.1): every mapped top-level key null, then the defaults by path, then
  * what was given, key by key. */
 struct kdm_str kdm_dm_metadata_created(struct kdm_arena *arena, struct kdm_val mappings,
