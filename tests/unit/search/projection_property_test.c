@@ -1,0 +1,724 @@
+/* projection_property_test.c - the projection against the plain evaluator.
+ * Random mappings, documents, changes and queries in both languages; whatever the projection
+ * answers must be what walking each document answers. The seed is printed; KDM_SEED sets it,
+ * KDM_ROUNDS how many worlds are made.
+ */
+#include "base/hash.h"
+#include "search/projection.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define MAX_DOCUMENTS 400
+
+static uint64_t seed, state;
+static struct kdm_arena arena, scratch, made;
+static struct kdm_hash_seed hash_seed = { 3, 4 };
+
+static uint32_t below(uint32_t limit)
+{
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((state >> 33) % limit);
+}
+
+static bool one_in(uint32_t n)
+{
+    return below(n) == 0;
+}
+
+/* --- a world -----------------------------------------------------------------------------------
+ */
+
+struct document {
+    char id[24];
+    char *text; /* NULL: removed */
+    uint64_t sequence;
+};
+
+static struct document documents[MAX_DOCUMENTS];
+static uint32_t document_count;
+static uint64_t sequence;
+static struct kdm_mapping *mapping;
+static struct kdm_projection *projection;
+
+static const struct {
+    const char *name, *definition;
+} all_fields[] = {
+    { "kw", "{\"type\":\"keyword\"}" },
+    { "low", "{\"type\":\"keyword\",\"normalizer\":\"lowercase\",\"ignore_above\":5}" },
+    { "nv", "{\"type\":\"keyword\",\"null_value\":\"b\"}" },
+    { "t", "{\"type\":\"text\",\"fields\":{\"raw\":{\"type\":\"keyword\"}}}" },
+    { "ws", "{\"type\":\"text\",\"analyzer\":\"whitespace\"}" },
+    { "i", "{\"type\":\"integer\"}" },
+    { "b", "{\"type\":\"byte\"}" },
+    { "l", "{\"type\":\"long\"}" },
+    { "d", "{\"type\":\"double\"}" },
+    { "f", "{\"type\":\"float\"}" },
+    { "sf", "{\"type\":\"scaled_float\",\"scaling_factor\":10}" },
+    { "date", "{\"type\":\"date\"}" },
+    { "bool", "{\"type\":\"boolean\"}" },
+    { "geo", "{\"type\":\"geo_point\"}" },
+    { "ip", "{\"type\":\"ip\"}" },
+    { "flat", "{\"type\":\"flattened\"}" },
+    { "o", "{\"properties\":{\"kw\":{\"type\":\"keyword\",\"copy_to\":\"kw\"},\"i\":{\"type\":"
+           "\"integer\"}}}" },
+    { "n", "{\"type\":\"nested\",\"properties\":{\"kw\":{\"type\":\"keyword\"},\"i\":{\"type\":"
+           "\"integer\"},\"t\":{\"type\":\"text\"}}}" },
+    { "nr", "{\"type\":\"nested\",\"include_in_root\":true,\"properties\":{\"kw\":{\"type\":"
+            "\"keyword\"}}}" },
+};
+#define FIELDS (sizeof(all_fields) / sizeof(all_fields[0]))
+
+static bool chosen[FIELDS];
+
+static struct kdm_mapping *make_mapping(void)
+{
+    struct kdm_failure failure = { 0 };
+    struct kdm_mapping *made_mapping;
+    struct kdm_buf buf;
+    bool first = true;
+
+    kdm_buf_init(&buf, &made, 1024);
+    kdm_buf_lit(&buf, "{\"properties\":{");
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (!chosen[i])
+            continue;
+        kdm_buf_printf(&buf, "%s\"%s\":%s", first ? "" : ",", all_fields[i].name,
+                       all_fields[i].definition);
+        first = false;
+    }
+    kdm_buf_lit(&buf, "}}");
+    made_mapping = kdm_mapping_create(&made, kdm_json_parse(&made, kdm_buf_str(&buf)), &failure);
+    ck_assert_msg(made_mapping != NULL, KDM_FMT, KDM_ARG(failure.message));
+    return made_mapping;
+}
+
+/* --- values ------------------------------------------------------------------------------------
+ */
+
+static const char *const words[] = { "a",       "b",         "ab",
+                                     "abc",     "B",         "Abc",
+                                     "zed",     "pump",      "pumps",
+                                     "red car", "",          "longer than five",
+                                     "12",      "x.y-z",     "\xc3\xa9t\xc3\xa9",
+                                     "true",    "2020-01-01" };
+#define WORDS (sizeof(words) / sizeof(words[0]))
+
+static void put_words(struct kdm_buf *buf, uint32_t most)
+{
+    kdm_buf_char(buf, '"');
+    for (uint32_t i = 0, count = 1 + below(most); i < count; i++)
+        kdm_buf_printf(buf, "%s%s", i == 0 ? "" : " ", words[below(WORDS)]);
+    kdm_buf_char(buf, '"');
+}
+
+static void put_number(struct kdm_buf *buf)
+{
+    static const char *const odd[] = {
+        "9007199254740991", "-128", "127", "0.1", "-0.5", "1e3", "2.50", "-0", "3", "1234567890"
+    };
+
+    if (one_in(4))
+        kdm_buf_put(buf, kdm_str_of(odd[below(10)]));
+    else
+        kdm_buf_printf(buf, "%d", (int)below(12) - 4);
+}
+
+static void put_date(struct kdm_buf *buf)
+{
+    if (one_in(3))
+        kdm_buf_printf(buf, "%llu", 1577836800000ull + below(9) * 86400000ull);
+    else
+        kdm_buf_printf(buf, "\"2020-01-%02u\"", 1 + below(9));
+}
+
+static void put_point(struct kdm_buf *buf)
+{
+    int lat = (int)below(20) - 10, lon = (int)below(20) - 10;
+
+    switch (below(3)) {
+    case 0:
+        kdm_buf_printf(buf, "{\"lat\":%d.5,\"lon\":%d}", lat, lon);
+        break;
+    case 1:
+        kdm_buf_printf(buf, "\"%d,%d\"", lat, lon);
+        break;
+    default:
+        kdm_buf_printf(buf, "[%d,%d.25]", lon, lat);
+    }
+}
+
+static void put_value(struct kdm_buf *buf, const char *field);
+
+static void put_object(struct kdm_buf *buf)
+{
+    kdm_buf_printf(buf, "{\"kw\":");
+    put_value(buf, "kw");
+    if (!one_in(3)) {
+        kdm_buf_lit(buf, ",\"i\":");
+        put_value(buf, "i");
+    }
+    if (one_in(2)) {
+        kdm_buf_lit(buf, ",\"t\":");
+        put_value(buf, "t");
+    }
+    kdm_buf_char(buf, '}');
+}
+
+static void put_scalar(struct kdm_buf *buf, const char *field)
+{
+    if (one_in(25))
+        kdm_buf_lit(buf, "null");
+    else if (strchr("ibldf", field[0]) != NULL && field[1] == '\0')
+        put_number(buf);
+    else if (strcmp(field, "sf") == 0)
+        put_number(buf);
+    else if (strcmp(field, "date") == 0)
+        put_date(buf);
+    else if (strcmp(field, "bool") == 0)
+        kdm_buf_put(buf, kdm_str_of(one_in(2) ? "true" : one_in(2) ? "false" : "\"true\""));
+    else if (strcmp(field, "geo") == 0)
+        put_point(buf);
+    else if (strcmp(field, "ip") == 0)
+        kdm_buf_printf(buf, "\"10.0.%u.%u\"", below(2), below(4));
+    else if (field[0] == 'o' || field[0] == 'n' || strcmp(field, "flat") == 0)
+        put_object(buf);
+    else
+        put_words(buf, field[0] == 't' || field[0] == 'w' ? 6 : 1);
+}
+
+static void put_value(struct kdm_buf *buf, const char *field)
+{
+    uint32_t count = below(4);
+
+    if (strcmp(field, "nv") == 0 && one_in(3)) {
+        kdm_buf_lit(buf, "null");
+        return;
+    }
+    if (!one_in(4)) {
+        put_scalar(buf, field);
+        return;
+    }
+    kdm_buf_char(buf, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        put_scalar(buf, field);
+    }
+    kdm_buf_char(buf, ']');
+}
+
+static char *make_document(void)
+{
+    struct kdm_buf buf;
+    bool first = true;
+
+    kdm_buf_init(&buf, NULL, 256);
+    kdm_buf_char(&buf, '{');
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (one_in(3))
+            continue;
+        kdm_buf_printf(&buf, "%s\"%s\":", first ? "" : ",", all_fields[i].name);
+        put_value(&buf, all_fields[i].name);
+        first = false;
+    }
+    if (one_in(5)) { /* a name with a dot reaches below "o" */
+        kdm_buf_printf(&buf, "%s\"o.kw\":", first ? "" : ",");
+        put_value(&buf, "kw");
+    }
+    kdm_buf_lit(&buf, "}");
+    kdm_buf_char(&buf, '\0');
+    return buf.ptr;
+}
+
+/* --- changes -----------------------------------------------------------------------------------
+ */
+
+static void change(uint32_t number)
+{
+    struct document *document = &documents[number];
+    struct kdm_str id = kdm_str_of(document->id);
+
+    free(document->text);
+    document->text = NULL;
+    document->sequence = ++sequence;
+    if (one_in(6)) {
+        kdm_projection_remove(projection, id, sequence);
+    } else {
+        document->text = make_document();
+        ck_assert(kdm_projection_put(projection, &scratch, id,
+                                     kdm_json_parse(&scratch, kdm_str_of(document->text)),
+                                     sequence));
+    }
+    /* What comes late changes nothing. */
+    if (one_in(4))
+        ck_assert(!kdm_projection_remove(projection, id, sequence - below(2)));
+    if (one_in(4))
+        ck_assert(!kdm_projection_put(projection, &scratch, id,
+                                      kdm_json_parse(&scratch, KDM_STR("{\"kw\":\"late\"}")),
+                                      sequence - below(2)));
+    kdm_arena_reset(&scratch);
+}
+
+static void change_some(uint32_t count)
+{
+    kdm_projection_write(projection);
+    for (uint32_t i = 0; i < count; i++)
+        change(below(document_count));
+    if (one_in(3))
+        kdm_projection_forget(projection, sequence);
+    kdm_projection_end_write(projection);
+}
+
+static void make_world(void)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        chosen[i] = !one_in(4);
+    mapping = make_mapping();
+    projection = kdm_projection_create(mapping, &hash_seed);
+    document_count = 1 + below(MAX_DOCUMENTS);
+    sequence = 0;
+    kdm_projection_write(projection);
+    for (uint32_t i = 0; i < document_count; i++) {
+        snprintf(documents[i].id, sizeof(documents[i].id), "%s%u", words[below(7)], i);
+        documents[i].text = NULL;
+        if (!one_in(10))
+            change(i);
+    }
+    kdm_projection_end_write(projection);
+}
+
+static void drop_world(void)
+{
+    for (uint32_t i = 0; i < document_count; i++)
+        free(documents[i].text);
+    kdm_projection_destroy(projection);
+    kdm_mapping_unref(mapping);
+    kdm_arena_reset(&made);
+}
+
+/* --- queries -----------------------------------------------------------------------------------
+ */
+
+static const char *const paths[] = { "kw",  "low",   "nv",      "t",    "t.raw", "ws",   "i",
+                                     "b",   "l",     "d",       "f",    "sf",    "date", "bool",
+                                     "ip",  "flat",  "flat.kw", "o.kw", "o.i",   "n.kw", "n.i",
+                                     "n.t", "nr.kw", "_id",     "none" };
+#define PATHS (sizeof(paths) / sizeof(paths[0]))
+
+static void put_query(struct kdm_buf *buf, int depth);
+
+static const char *leaf_name(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    if (dot == NULL)
+        return path;
+    return strcmp(dot, ".raw") == 0 ? "kw" : dot + 1;
+}
+
+static void put_list(struct kdm_buf *buf, const char *name, int depth, bool *first)
+{
+    kdm_buf_printf(buf, "%s\"%s\":[", *first ? "" : ",", name);
+    *first = false;
+    for (uint32_t i = 0, count = 1 + below(3); i < count; i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        put_query(buf, depth - 1);
+    }
+    kdm_buf_char(buf, ']');
+}
+
+static void put_bool(struct kdm_buf *buf, int depth)
+{
+    static const char *const lists[] = { "must", "filter", "should", "must_not" };
+    bool first = true;
+
+    kdm_buf_lit(buf, "{\"bool\":{");
+    for (int i = 0; i < 4; i++)
+        if (one_in(2))
+            put_list(buf, lists[i], depth, &first);
+    if (one_in(3))
+        kdm_buf_printf(buf, "%s\"minimum_should_match\":%u", first ? "" : ",", below(4));
+    kdm_buf_lit(buf, "}}");
+}
+
+static void put_pattern(struct kdm_buf *buf)
+{
+    static const char *const patterns[] = {
+        "a",   "ab",    "*b*",   "?b",    "*", "a*c", "pu",
+        "x.y", ".*b.*", "[ab]+", "b|abc", "",  "A",   "\xc3\xa9"
+    };
+
+    kdm_buf_printf(buf, "\"%s\"", patterns[below(14)]);
+}
+
+static void put_bounds(struct kdm_buf *buf, const char *field)
+{
+    kdm_buf_printf(buf, "{\"%s\":", one_in(2) ? "gt" : "gte");
+    put_scalar(buf, field);
+    if (one_in(2)) {
+        kdm_buf_printf(buf, ",\"%s\":", one_in(2) ? "lt" : "lte");
+        put_scalar(buf, field);
+    }
+    kdm_buf_char(buf, '}');
+}
+
+static void put_place(struct kdm_buf *buf)
+{
+    switch (below(3)) {
+    case 0:
+        kdm_buf_printf(buf, "{\"geo_distance\":{\"distance\":\"%ukm\",\"geo\":", below(1500));
+        put_point(buf);
+        kdm_buf_lit(buf, "}}");
+        break;
+    case 1:
+        kdm_buf_printf(buf,
+                       "{\"geo_bounding_box\":{\"geo\":{\"top\":%u,\"left\":%d,\"bottom\":-%u,"
+                       "\"right\":%u}}}",
+                       below(10), (int)below(10) - 5, below(10), below(10));
+        break;
+    default:
+        kdm_buf_printf(buf, "{\"geo_polygon\":{\"geo\":{\"points\":[[%d,-5],[%u,%u],[-3,%u]]}}}",
+                       (int)below(5) - 5, below(9), below(9), below(9));
+    }
+}
+
+static void put_leaf(struct kdm_buf *buf)
+{
+    const char *path = paths[below(PATHS)], *field = leaf_name(path);
+
+    switch (below(14)) {
+    case 0:
+        kdm_buf_printf(buf, "{\"exists\":{\"field\":\"%s\"}}",
+                       one_in(4) ? (one_in(2) ? "o" : "n") : path);
+        return;
+    case 1:
+        kdm_buf_printf(buf, "{\"range\":{\"%s\":", path);
+        put_bounds(buf, field);
+        kdm_buf_lit(buf, "}}");
+        return;
+    case 2:
+        kdm_buf_printf(buf, "{\"prefix\":{\"%s\":", path);
+        put_pattern(buf);
+        kdm_buf_lit(buf, "}}");
+        return;
+    case 3:
+    case 4:
+        kdm_buf_printf(buf, "{\"%s\":{\"%s\":{\"value\":", one_in(2) ? "wildcard" : "regexp", path);
+        put_pattern(buf);
+        kdm_buf_printf(buf, ",\"case_insensitive\":%s}}}", one_in(2) ? "true" : "false");
+        return;
+    case 5:
+    case 6:
+        kdm_buf_printf(buf, "{\"match\":{\"%s\":{\"query\":", one_in(3) ? path : "t");
+        put_words(buf, 4);
+        kdm_buf_printf(buf, ",\"minimum_should_match\":%u,\"operator\":\"%s\"}}}", below(4),
+                       one_in(3) ? "and" : "or");
+        return;
+    case 7:
+        kdm_buf_printf(buf, "{\"%s\":{\"%s\":", one_in(2) ? "match_phrase" : "match_phrase_prefix",
+                       one_in(2) ? "t" : "ws");
+        put_words(buf, 2);
+        kdm_buf_lit(buf, "}}");
+        return;
+    case 8:
+        put_place(buf);
+        return;
+    case 9:
+        kdm_buf_printf(buf, "{\"ids\":{\"values\":[\"%s\",\"%s\",\"nobody\"]}}",
+                       documents[below(document_count)].id, documents[below(document_count)].id);
+        return;
+    case 10:
+        kdm_buf_printf(buf, "{\"terms\":{\"%s\":[", path);
+        for (uint32_t i = 0, count = 1 + below(12); i < count; i++) {
+            if (i > 0)
+                kdm_buf_char(buf, ',');
+            put_scalar(buf, field);
+        }
+        kdm_buf_lit(buf, "]}}");
+        return;
+    default:
+        kdm_buf_printf(buf, "{\"term\":{\"%s\":{\"value\":", path);
+        put_scalar(buf, field);
+        kdm_buf_printf(buf, ",\"case_insensitive\":%s}}}", one_in(4) ? "true" : "false");
+    }
+}
+
+static void put_query(struct kdm_buf *buf, int depth)
+{
+    if (depth > 0 && one_in(2)) {
+        put_bool(buf, depth);
+    } else if (depth > 0 && one_in(6)) {
+        kdm_buf_printf(buf, "{\"nested\":{\"path\":\"%s\",\"ignore_unmapped\":true,\"query\":",
+                       one_in(3) ? "nr" : "n");
+        put_query(buf, depth - 1);
+        kdm_buf_lit(buf, "}}");
+    } else if (one_in(12)) {
+        kdm_buf_lit(buf, "{\"match_all\":{}}");
+    } else {
+        put_leaf(buf);
+    }
+}
+
+static void put_koncorde(struct kdm_buf *buf, int depth)
+{
+    const char *path = paths[below(PATHS)], *field = leaf_name(path);
+
+    if (depth > 0 && one_in(2)) {
+        kdm_buf_printf(buf, "{\"%s\":[", one_in(2) ? "and" : "or");
+        put_koncorde(buf, depth - 1);
+        kdm_buf_char(buf, ',');
+        put_koncorde(buf, depth - 1);
+        kdm_buf_lit(buf, "]}");
+        return;
+    }
+    switch (below(8)) {
+    case 0:
+        kdm_buf_lit(buf, "{\"not\":");
+        put_koncorde(buf, depth - 1);
+        kdm_buf_char(buf, '}');
+        return;
+    case 1:
+        kdm_buf_printf(buf, "{\"exists\":\"%s\"}", path);
+        return;
+    case 2:
+        kdm_buf_printf(buf, "{\"regexp\":{\"%s\":\"%s\"}}", one_in(2) ? "kw" : path,
+                       one_in(2) ? "^a" : "b");
+        return;
+    case 3:
+        kdm_buf_lit(buf, "{\"match\":{\"kw\":");
+        put_scalar(buf, "kw");
+        kdm_buf_lit(buf, "}}");
+        return;
+    case 4:
+        kdm_buf_printf(buf,
+                       "{\"select\":{\"field\":\"%s\",\"index\":%d,\"query\":{\"equals\":{"
+                       "\"value\":",
+                       path, (int)below(4) - 2);
+        put_scalar(buf, field);
+        kdm_buf_lit(buf, "}}}}");
+        return;
+    case 5:
+        kdm_buf_printf(buf, "{\"range\":{\"%s\":", path);
+        put_bounds(buf, field);
+        kdm_buf_lit(buf, "}}");
+        return;
+    case 6:
+        kdm_buf_printf(buf, "{\"in\":{\"%s\":[", path);
+        put_scalar(buf, field);
+        kdm_buf_char(buf, ',');
+        put_scalar(buf, field);
+        kdm_buf_lit(buf, "]}}");
+        return;
+    default:
+        kdm_buf_printf(buf, "{\"equals\":{\"%s\":", path);
+        put_scalar(buf, field);
+        kdm_buf_lit(buf, "}}");
+    }
+}
+
+static void put_sort(struct kdm_buf *buf)
+{
+    static const char *const keys[] = { "kw", "low",  "nv",   "t.raw", "i",    "b",
+                                        "l",  "d",    "f",    "sf",    "date", "bool",
+                                        "ip", "o.kw", "n.kw", "nr.kw", "none", "_doc" };
+    static const char *const modes[] = { "min", "max", "sum", "avg", "median" };
+
+    kdm_buf_lit(buf, "[");
+    for (uint32_t i = 0, count = below(3); i < count; i++) {
+        const char *key = keys[below(18)];
+
+        if (strcmp(key, "_doc") == 0) {
+            kdm_buf_lit(buf, "\"_doc\",");
+            continue;
+        }
+        kdm_buf_printf(buf, "{\"%s\":{\"unmapped_type\":\"long\",\"order\":\"%s\"", key,
+                       one_in(2) ? "asc" : "desc");
+        if (one_in(3))
+            kdm_buf_printf(buf, ",\"mode\":\"%s\"", modes[below(5)]);
+        if (one_in(4))
+            kdm_buf_lit(buf, ",\"missing\":\"_first\"");
+        else if (one_in(4) && strchr("ild", key[0]) != NULL && key[1] == '\0')
+            kdm_buf_printf(buf, ",\"missing\":%s", one_in(2) ? "1" : "0.5");
+        else if (one_in(4) && strcmp(key, "kw") == 0)
+            kdm_buf_lit(buf, ",\"missing\":\"abb\"");
+        kdm_buf_lit(buf, "}},");
+    }
+    kdm_buf_printf(buf, "{\"_id\":\"%s\"}]", one_in(2) ? "asc" : "desc");
+}
+
+/* --- comparing ---------------------------------------------------------------------------------
+ */
+
+static bool fetch(void *ctx, struct kdm_arena *to, const struct kdm_str *ids,
+                  struct kdm_str *ret_texts, size_t count)
+{
+    (void)ctx;
+    (void)to;
+    for (size_t i = 0; i < count; i++) {
+        ret_texts[i] = KDM_STR_NONE;
+        for (uint32_t j = 0; j < document_count; j++)
+            if (documents[j].text != NULL && kdm_str_eq(ids[i], kdm_str_of(documents[j].id)))
+                ret_texts[i] = kdm_str_of(documents[j].text);
+    }
+    return true;
+}
+
+/* What walking all documents finds; too costly: -1. */
+static long walk_all(const struct kdm_search *search, struct kdm_hit *hits)
+{
+    struct kdm_failure failure = { 0 };
+    long count = 0;
+
+    for (uint32_t i = 0; i < document_count; i++) {
+        struct kdm_hit *hit = &hits[count];
+        struct kdm_val source;
+
+        if (documents[i].text == NULL)
+            continue;
+        source = kdm_json_parse(&scratch, kdm_str_of(documents[i].text));
+        *hit = (struct kdm_hit){ .id = kdm_str_of(documents[i].id) };
+        if (kdm_search_matches(search->query, &arena, &scratch, hit->id, source, NULL, &failure)) {
+            kdm_search_values(search, &arena, &scratch, source, hit);
+            count++;
+        }
+        kdm_arena_reset(&scratch);
+        if (failure.err != KDM_OK)
+            return -1;
+    }
+    return count;
+}
+
+static uint64_t cases, found, looked_at, refused;
+
+static void same_values(const struct kdm_search *search, const struct kdm_hit *a,
+                        const struct kdm_hit *b, const char *body)
+{
+    for (size_t i = 0; i < search->sort_count; i++) {
+        ck_assert_msg(a->values[i].missing == b->values[i].missing, "%s", body);
+        if (!a->values[i].missing && search->sorts[i].kind != KDM_SORT_DOC)
+            ck_assert_msg(kdm_key_cmp(&a->values[i].key, &b->values[i].key) == 0, "%s", body);
+    }
+}
+
+static void compare(const char *body, enum kdm_search_lang lang)
+{
+    struct kdm_search_request request = { .from = -1, .size = -1, .lang = lang };
+    struct kdm_projection_search asked = { .fetch = fetch };
+    struct kdm_projection_page page;
+    struct kdm_failure failure = { 0 };
+    struct kdm_hit hits[MAX_DOCUMENTS];
+    struct kdm_search *search;
+    size_t first, count;
+    long total;
+
+    request.body = kdm_json_parse(&arena, kdm_str_of(body));
+    search = kdm_search_create(&arena, mapping, &request, &failure);
+    if (search == NULL) {
+        refused++;
+        return;
+    }
+    total = walk_all(search, hits);
+    if (total < 0)
+        return;
+    asked.query = search->query;
+    asked.search = search;
+    ck_assert_int_eq(kdm_projection_search(projection, &arena, &scratch, &asked, &page),
+                     KDM_PROJECTION_OK);
+    cases++;
+    found += total > 0 && total < (long)kdm_projection_count(projection);
+    looked_at += page.verified;
+    ck_assert_msg(page.total == (uint64_t)total, "seed %llu: %s: %llu, not %ld",
+                  (unsigned long long)seed, body, (unsigned long long)page.total, total);
+    count = kdm_search_page(search, hits, (size_t)total, &first);
+    ck_assert_msg(page.count == count, "%s: page of %zu, not %zu", body, page.count, count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_msg(kdm_str_eq(page.hits[i].id, hits[first + i].id),
+                      "seed %llu: %s: hit %zu is " KDM_FMT ", not " KDM_FMT,
+                      (unsigned long long)seed, body, i, KDM_ARG(page.hits[i].id),
+                      KDM_ARG(hits[first + i].id));
+        same_values(search, &page.hits[i], &hits[first + i], body);
+    }
+}
+
+static void compare_random(void)
+{
+    enum kdm_search_lang lang = one_in(4) ? KDM_LANG_KONCORDE : KDM_LANG_ELASTICSEARCH;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &arena, 1024);
+    kdm_buf_lit(&buf, "{\"query\":");
+    if (lang == KDM_LANG_KONCORDE)
+        put_koncorde(&buf, 2);
+    else
+        put_query(&buf, 2);
+    kdm_buf_lit(&buf, ",\"sort\":");
+    put_sort(&buf);
+    kdm_buf_printf(&buf, ",\"from\":%u,\"size\":%u}", below(5), below(30));
+    kdm_buf_char(&buf, '\0');
+    compare(buf.ptr, lang);
+    kdm_arena_reset(&arena);
+}
+
+START_TEST(it_answers_what_walking_each_document_answers)
+{
+    uint64_t rounds = getenv("KDM_ROUNDS") == NULL ? 12 : strtoull(getenv("KDM_ROUNDS"), NULL, 10);
+
+    seed =
+        getenv("KDM_SEED") == NULL ? (uint64_t)time(NULL) : strtoull(getenv("KDM_SEED"), NULL, 10);
+    for (uint64_t round = 0; round < rounds; round++, seed++) {
+        state = seed * 0x9e3779b97f4a7c15u + 1;
+        below(2);
+        make_world();
+        for (int i = 0; i < 300; i++) {
+            if (one_in(20))
+                change_some(1 + below(40));
+            compare_random();
+        }
+        drop_world();
+    }
+    printf("seeds up to %llu: %llu cases, %llu with hits but not all, %llu documents looked at, "
+           "%llu queries refused\n",
+           (unsigned long long)seed - 1, (unsigned long long)cases, (unsigned long long)found,
+           (unsigned long long)looked_at, (unsigned long long)refused);
+    ck_assert_uint_gt(cases, rounds * 150);
+    ck_assert_uint_gt(found, rounds * 50);
+}
+END_TEST
+
+/* --- all of it ---------------------------------------------------------------------------------
+ */
+
+static void setup(void)
+{
+    kdm_json_seed(1, 2);
+    kdm_arena_init(&arena, 1 << 20);
+    kdm_arena_init(&scratch, 65536);
+    kdm_arena_init(&made, 65536);
+}
+
+static void teardown(void)
+{
+    kdm_arena_fini(&arena);
+    kdm_arena_fini(&scratch);
+    kdm_arena_fini(&made);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("projection_property");
+    TCase *tcase = tcase_create("property");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 100);
+    tcase_add_test(tcase, it_answers_what_walking_each_document_answers);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
