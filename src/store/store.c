@@ -272,7 +272,8 @@ struct kdm_store *kdm_store_open(uv_loop_t *loop, const struct kdm_store_options
                                  struct kdm_random *random, char **ret_error)
 {
     static const struct kdm_redis_script *const scripts[] = { &kdm_script_commit, &kdm_script_fence,
-                                                              &kdm_script_lookup, &kdm_script_size,
+                                                              &kdm_script_lookup, &kdm_script_scroll_next,
+                                                              &kdm_script_scroll_put, &kdm_script_size,
                                                               &kdm_script_tidy };
     struct kdm_store *store = kdm_zalloc(sizeof(*store));
     struct kdm_redis_events events = { .ctx = store, .on_ready = on_ready, .on_lost = on_lost };

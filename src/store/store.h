@@ -9,6 +9,7 @@
  *   kdm:{tag}:d:<inc>    hash   document id -> "<sequence> <version> <JSON>"
  *   kdm:{tag}:f          stream change feed; an entry's id is "<sequence>-0"
  *   kdm:jobs             hash   job id -> record
+ *   kdm:{scroll}..       cursors of searches (scroll.h)
  *   kdm:nodes            sorted set   node id -> when it was last heard of (ms)
  * No call blocks; each answers later, exactly once, also when Redis goes away. Loop thread only.
  */

@@ -16,6 +16,7 @@
 #include "event/bus.h"
 #include "json/json.h"
 #include "store/commit.h"
+#include "store/scroll.h"
 
 struct kdm_tx;
 
@@ -120,6 +121,14 @@ struct kdm_doc_list {
 };
 bool kdm_tx_scan(struct kdm_tx *tx, struct kdm_str name, struct kdm_collection *collection, bool checked,
                  kdm_tx_match_fn *match, void *ctx, struct kdm_doc_list *ret_docs);
+
+/* Opens a cursor (store/scroll.h), once; fails when there is no room for it. */
+bool kdm_tx_scroll_open(struct kdm_tx *tx, const struct kdm_scroll *scroll);
+/* Takes a cursor's next page, once a transaction. head none: there is no such cursor; text none: no page was left. */
+struct kdm_scroll_page {
+    struct kdm_str head, text;
+};
+bool kdm_tx_scroll_next(struct kdm_tx *tx, struct kdm_str key, int64_t ttl_ms, struct kdm_scroll_page *ret_page);
 
 /* Number of documents and bytes (index:stats). */
 bool kdm_tx_size(struct kdm_tx *tx, struct kdm_collection *collection, int64_t *ret_count, int64_t *ret_bytes);

@@ -8,6 +8,7 @@
  *   pipe.c    events
  *   job.c     work larger than one commit
  *   info.c    _kuzzle_info
+ *   scroll.c  cursors
  */
 #ifndef KDM_TX_TX_PRIVATE_H
 #define KDM_TX_TX_PRIVATE_H
@@ -84,6 +85,7 @@ enum fact_kind {
     FACT_REDIS_INFO,
     FACT_PIPE,
     FACT_JOB,
+    FACT_SCROLL,
 };
 
 struct tx_scan;

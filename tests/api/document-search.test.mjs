@@ -211,9 +211,6 @@ describe('searching', () => {
         await asker.fails(on({ from: 'x' }), 400, 'api.assert.invalid_type');
       });
 
-      test('a first page that could not be continued is refused', () =>
-        asker.fails(on({ scroll: '10s' }), 501, 'api.process.not_implemented'));
-
       test('count takes a query and nothing else', async () => {
         const count = (more) => ({ controller: 'document', action: 'count', index, collection: 'things', ...more });
         assert.deepEqual(await asker.result(count()), { count: 4 });

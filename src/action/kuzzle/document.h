@@ -4,7 +4,9 @@
  *   document_write.c    create, createOrReplace, replace, delete
  *   document_update.c   update, upsert, deleteFields
  *   document_multi*.c   mCreate, mCreateOrReplace, mReplace, mUpdate, mUpsert, mDelete
- *   document_search.c   search, count
+ *   document_search.c   search, scroll, count
+ *   document_by_query.c deleteByQuery, updateByQuery
+ *   document_export.c   export
  * Documents stay text from the request to Redis and back (design section 5). Loop thread only.
  */
 #ifndef KDM_ACTION_KUZZLE_DOCUMENT_H

@@ -141,7 +141,7 @@ bool kdm_spec_is_url(struct kdm_str text)
     struct kdm_str rest;
     size_t end;
 
-    if (text.len == 0 || text.len > URL_MAX)
+    if (text.len == 0 || text.len > URL_MAX || kdm_str_starts(text, KDM_STR("mailto:")))
         return false;
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] <= ' ' || text.ptr[i] == '<' || text.ptr[i] == '>')

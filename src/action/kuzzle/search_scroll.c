@@ -1,0 +1,301 @@
+/* search_scroll.c - see search_scroll.h.
+ * A cursor's head: {"scores":..,"total":..,"targets":[["index","collection"],..],"body":{..}}, the
+ * body with what tells which part of a source is shown. A page: {"left":..,"hits":[[target,"id",
+ * score],..]}.
+ */
+#include "action/kuzzle/search_scroll.h"
+#include "store/names.h"
+
+bool kdm_scroll_duration(struct kdm_tx *tx, const struct kdm_args *args, int64_t absent_ms,
+                         int64_t *ret_ms)
+{
+    struct kdm_str scroll = kdm_args_str(args, KDM_ARG_SCROLL);
+
+    *ret_ms = absent_ms;
+    if (!kdm_args_has(args, KDM_ARG_SCROLL))
+        return true;
+    if (!kdm_duration_parse(scroll, ret_ms) || *ret_ms <= 0)
+        kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
+                    KDM_PROPS(scroll, KDM_STR("a duration")));
+    else if (*ret_ms > kdm_server_of(tx)->limits.max_scroll_ms)
+        kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_SCROLL_DURATION_TOO_GREAT, KDM_PROPS(scroll));
+    return kdm_tx_failure(tx)->err == KDM_OK;
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+static void put_source_filter(struct kdm_buf *buf, struct kdm_val body)
+{
+    static const struct kdm_str names[] = { KDM_STR("_source"), KDM_STR("_source_includes"),
+                                            KDM_STR("_source_excludes") };
+
+    kdm_buf_char(buf, '{');
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct kdm_val val = kdm_val_get(body, names[i]);
+
+        if (kdm_val_none(val))
+            continue;
+        kdm_json_put_name(buf, names[i]);
+        kdm_buf_put(buf, kdm_val_text(val));
+    }
+    kdm_buf_char(buf, '}');
+}
+
+static struct kdm_str make_head(struct kdm_arena *arena, const struct kdm_plan *plan,
+                                struct kdm_val body, size_t total)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, 512);
+    kdm_buf_lit(&buf, "{\"scores\":");
+    kdm_buf_put(&buf, plan->parts[0].search->by_score ? KDM_STR("true") : KDM_STR("false"));
+    kdm_buf_printf(&buf, ",\"total\":%zu,\"targets\":[", total);
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct kdm_collection *collection = plan->parts[i].collection;
+
+        kdm_buf_put(&buf, i > 0 ? KDM_STR(",[") : KDM_STR("["));
+        kdm_json_put_str(&buf, collection->index->name);
+        kdm_buf_char(&buf, ',');
+        kdm_json_put_str(&buf, collection->name);
+        kdm_buf_char(&buf, ']');
+    }
+    kdm_buf_lit(&buf, "],\"body\":");
+    put_source_filter(&buf, body);
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
+/* `left`: behind this page. */
+static struct kdm_str make_page(struct kdm_arena *arena, const struct kdm_plan *plan,
+                                const struct kdm_hit *hits, size_t count, size_t left)
+{
+    bool scored = plan->parts[0].search->by_score;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, 48 + 48 * count);
+    kdm_buf_printf(&buf, "{\"left\":%zu,\"hits\":[", left);
+    for (size_t i = 0; i < count; i++) {
+        const struct kdm_plan_part *part = hits[i].owner;
+
+        kdm_buf_put(&buf, i > 0 ? KDM_STR(",[") : KDM_STR("["));
+        kdm_buf_int(&buf, part - plan->parts);
+        kdm_buf_char(&buf, ',');
+        kdm_json_put_str(&buf, hits[i].id);
+        if (scored) {
+            kdm_buf_char(&buf, ',');
+            kdm_json_put_double(&buf, (double)hits[i].score);
+        }
+        kdm_buf_char(&buf, ']');
+    }
+    kdm_buf_lit(&buf, "]}");
+    return kdm_buf_str(&buf);
+}
+
+/* "document:<id>" */
+static struct kdm_str key_of(struct kdm_tx *tx, struct kdm_str scope, struct kdm_str id)
+{
+    return kdm_arena_printf(kdm_tx_arena(tx), KDM_FMT ":" KDM_FMT, KDM_ARG(scope), KDM_ARG(id));
+}
+
+static bool refuse(struct kdm_tx *tx, struct kdm_str reason)
+{
+    kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, KDM_PROPS(reason));
+    return false;
+}
+
+/* Pages would not fit together otherwise. */
+static bool may_scroll(struct kdm_tx *tx, const struct kdm_search *search)
+{
+    if (search->from > 0)
+        return refuse(tx, KDM_STR("[from] can't be used with scroll"));
+    if (search->after != NULL)
+        return refuse(tx, KDM_STR("[search_after] can't be used with scroll"));
+    if (search->size == 0)
+        return refuse(tx, KDM_STR("[size] can't be 0 with scroll"));
+    return true;
+}
+
+static struct kdm_scroll *freeze(struct kdm_tx *tx, struct kdm_str key, const struct kdm_plan *plan,
+                                 struct kdm_val body, const struct kdm_ranking *ranking)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_scroll *scroll = kdm_arena_zalloc(arena, sizeof(*scroll));
+    size_t size = (size_t)plan->parts[0].search->size, rest = ranking->total - ranking->count;
+    struct kdm_str *pages = kdm_arena_alloc(arena, (rest / size + 1) * sizeof(*pages));
+    const struct kdm_hit *hits = ranking->hits + ranking->count;
+
+    while (rest > 0) {
+        size_t count = rest < size ? rest : size;
+
+        rest -= count;
+        pages[scroll->page_count++] = make_page(arena, plan, hits, count, rest);
+        hits += count;
+    }
+    scroll->key = key;
+    scroll->head = make_head(arena, plan, body, ranking->total);
+    scroll->pages = pages;
+    return scroll;
+}
+
+bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_plan *plan,
+                     struct kdm_val body, const struct kdm_ranking *ranking, int64_t ttl_ms,
+                     struct kdm_str *ret_id)
+{
+    static const char kept[] = "scroll";
+    struct kdm_scroll *scroll = kdm_tx_kept(tx, kept);
+
+    if (!may_scroll(tx, plan->parts[0].search))
+        return false;
+    *ret_id = kdm_tx_id(tx, KDM_STR("scroll"));
+    if (scroll == NULL) {
+        scroll = freeze(tx, key_of(tx, scope, *ret_id), plan, body, ranking);
+        scroll->ttl_ms = ttl_ms;
+        kdm_tx_keep(tx, kept, scroll);
+    }
+    return kdm_tx_scroll_open(tx, scroll) && kdm_tx_failure(tx)->err == KDM_OK;
+}
+
+/* --- going on ------------------------------------------------------------------------------ */
+
+struct turn {
+    struct kdm_tx *tx;
+    struct kdm_val head, page;
+    struct kdm_plan
+        plan; /* its parts have what showing a hit takes; collection NULL: it has gone */
+};
+
+/* What tells how hits of the target are shown. */
+static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_plan_part *part)
+{
+    struct kdm_arena *arena = kdm_tx_arena(turn->tx);
+    struct kdm_str names[2] = { KDM_STR_NONE, KDM_STR_NONE };
+    const struct kdm_search_request request = { .body = kdm_val_get(turn->head, KDM_STR("body")),
+                                                .from = -1,
+                                                .size = -1,
+                                                .now_ms = kdm_tx_now(turn->tx) };
+    struct kdm_val_iter it;
+    struct kdm_val name;
+
+    kdm_elements(&it, target);
+    for (size_t i = 0; i < 2 && kdm_element_next(&it, &name); i++)
+        names[i] = kdm_val_str(arena, name);
+    if (!kdm_tx_find_collection(turn->tx, names[0], names[1], &part->collection))
+        return false;
+    if (part->collection == NULL)
+        return true;
+    part->search = kdm_search_create(arena, part->collection->mapping, &request, &part->failure);
+    if (part->search == NULL) {
+        kdm_tx_fail_with(turn->tx, &part->failure);
+        return false;
+    }
+    part->search->by_score =
+        kdm_val_type(kdm_val_get(turn->head, KDM_STR("scores"))) == KDM_JSON_TRUE;
+    return true;
+}
+
+static bool open_targets(struct turn *turn)
+{
+    struct kdm_val targets = kdm_val_get(turn->head, KDM_STR("targets")), target;
+    bool complete = true;
+    struct kdm_val_iter it;
+
+    turn->plan.parts = kdm_arena_zalloc(kdm_tx_arena(turn->tx),
+                                        kdm_val_count(targets) * sizeof(struct kdm_plan_part) + 1);
+    for (kdm_elements(&it, targets); kdm_element_next(&it, &target);)
+        complete = open_target(turn, target, &turn->plan.parts[turn->plan.count++]) && complete;
+    return complete;
+}
+
+/* A hit as it was frozen; its collection NULL: that has gone. */
+static struct kdm_plan_part *read_hit(struct turn *turn, struct kdm_val item, struct kdm_hit *hit)
+{
+    struct kdm_val_iter it;
+    struct kdm_val val;
+    int64_t number = 0;
+    double score = 0;
+
+    kdm_elements(&it, item);
+    if (kdm_element_next(&it, &val))
+        (void)kdm_val_int64(val, &number);
+    KDM_ASSERT(number >= 0 && (size_t)number < turn->plan.count);
+    if (kdm_element_next(&it, &val))
+        hit->id = kdm_val_str(kdm_tx_arena(turn->tx), val);
+    if (kdm_element_next(&it, &val))
+        (void)kdm_val_double(val, &score);
+    hit->score = (float)score;
+    hit->owner = &turn->plan.parts[number];
+    return hit->owner;
+}
+
+/* The documents of a page as they are now. false: wait; all are asked for before the first is
+ * waited for. */
+static bool put_hits(struct turn *turn, struct kdm_buf *buf)
+{
+    struct kdm_val hits = kdm_val_get(turn->page, KDM_STR("hits")), item;
+    bool complete = true, first = true;
+    struct kdm_val_iter it;
+
+    for (kdm_elements(&it, hits); kdm_element_next(&it, &item);) {
+        struct kdm_hit hit = { .score = 0 };
+        struct kdm_plan_part *part = read_hit(turn, item, &hit);
+        struct kdm_doc *doc;
+
+        if (part->collection == NULL)
+            continue;
+        if (!kdm_tx_read_unchecked(turn->tx, part->collection, hit.id, &doc)) {
+            complete = false;
+            continue;
+        }
+        if (doc == NULL || !complete)
+            continue;
+        hit.source = doc->text;
+        if (!first)
+            kdm_buf_char(buf, ',');
+        kdm_plan_put_hit(turn->tx, buf, &hit);
+        first = false;
+    }
+    return complete;
+}
+
+static void put_number(struct kdm_buf *buf, struct kdm_str name, struct kdm_val number)
+{
+    kdm_json_put_name(buf, name);
+    kdm_buf_put(buf, kdm_val_none(number) ? KDM_STR("0") : kdm_val_text(number));
+}
+
+static enum kdm_outcome reply_turn(struct turn *turn, struct kdm_str id)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, kdm_tx_arena(turn->tx), 4096);
+    kdm_buf_lit(&buf, "{\"hits\":[");
+    if (!put_hits(turn, &buf))
+        return KDM_WAIT;
+    kdm_buf_char(&buf, ']');
+    put_number(&buf, KDM_STR("remaining"), kdm_val_get(turn->page, KDM_STR("left")));
+    kdm_json_put_name(&buf, KDM_STR("scrollId"));
+    kdm_json_put_str(&buf, id);
+    put_number(&buf, KDM_STR("total"), kdm_val_get(turn->head, KDM_STR("total")));
+    kdm_buf_char(&buf, '}');
+    return kdm_tx_reply(turn->tx, kdm_buf_str(&buf));
+}
+
+enum kdm_outcome kdm_scroll_reply(struct kdm_tx *tx, const struct kdm_args *args,
+                                  struct kdm_str scope)
+{
+    struct kdm_str id = kdm_args_str(args, KDM_ARG_SCROLL_ID);
+    struct turn turn = { .tx = tx, .page = KDM_VAL_NONE };
+    struct kdm_scroll_page page = { .head = KDM_STR_NONE };
+    int64_t ttl_ms;
+
+    if (!kdm_scroll_duration(tx, args, kdm_server_of(tx)->limits.scroll_ttl_ms, &ttl_ms))
+        return KDM_WAIT;
+    if (id.len == KDM_DOC_ID_LEN && !kdm_tx_scroll_next(tx, key_of(tx, scope, id), ttl_ms, &page))
+        return KDM_WAIT;
+    if (kdm_str_none(page.head))
+        return kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_UNKNOWN_SCROLL_ID, NULL, 0);
+    turn.head = kdm_json_parse(args->arena, page.head);
+    if (!kdm_str_none(page.text))
+        turn.page = kdm_json_parse(args->arena, page.text);
+    return open_targets(&turn) ? reply_turn(&turn, id) : KDM_WAIT;
+}
