@@ -280,6 +280,39 @@ START_TEST(documents_that_are_no_models_are_passed_over)
 }
 END_TEST
 
+/* {"type":"asset","asset":{"model":"X",<member>:<count times text>}} */
+static bool is_bounded(const char *begin, const char *item, size_t count, const char *end)
+{
+    struct kdm_dm_model model;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &arena, 4096);
+    kdm_buf_lit(&buf, "{\"type\":\"asset\",\"asset\":{\"model\":\"X\",");
+    kdm_buf_put(&buf, kdm_str_of(begin));
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            kdm_buf_char(&buf, ',');
+        kdm_buf_printf(&buf, item, i);
+    }
+    kdm_buf_put(&buf, kdm_str_of(end));
+    kdm_buf_lit(&buf, "}}");
+    ck_assert(kdm_dm_model_read(&arena, KDM_STR("x"), kdm_buf_str(&buf), json(kdm_buf_str(&buf)),
+                                &model));
+    return kdm_dm_model_bounded(&model);
+}
+
+START_TEST(models_that_no_mapping_could_hold_are_known)
+{
+    static const char fields[] = "\"metadataMappings\":{", measures[] = "\"measures\":[";
+
+    ck_assert(is_bounded(fields, "\"f%zu\":{\"type\":\"integer\"}", 5000, "}"));
+    ck_assert(!is_bounded(fields, "\"f%zu\":{\"type\":\"integer\"}", 20000, "}"));
+    ck_assert(!is_bounded(fields, "\"f%zu\":[[1,2,3],[4,5]]", 5000, "}"));
+    ck_assert(is_bounded(measures, "{\"name\":\"m%zu\",\"type\":\"co2\"}", 1000, "]"));
+    ck_assert(!is_bounded(measures, "{\"name\":\"m%zu\",\"type\":\"co2\"}", 1001, "]"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dm_compose");
@@ -301,6 +334,7 @@ int main(void)
     tcase_add_test(tc, other_kinds_new_keys_and_missing_keys_are_no_conflicts);
     tcase_add_test(tc, a_model_takes_the_place_of_the_one_with_its_id_or_its_own);
     tcase_add_test(tc, documents_that_are_no_models_are_passed_over);
+    tcase_add_test(tc, models_that_no_mapping_could_hold_are_known);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -121,6 +121,21 @@ START_TEST(defaults_are_set_by_path_and_given_objects_replace_whole_defaults)
 }
 END_TEST
 
+START_TEST(keys_that_a_request_gives_twice_count_once)
+{
+    assert_text(kdm_dm_metadata_created(&arena, json("{\"a\":{}}"), KDM_VAL_NONE,
+                                        json("{\"a\":1,\"b\":2,\"a\":3,\"b\":4}")),
+                "{\"a\":3,\"b\":4}");
+}
+END_TEST
+
+START_TEST(keys_with_dots_are_counted)
+{
+    ck_assert_uint_eq(kdm_dm_dotted_keys(&arena, json("{\"a.b\":1,\"c\":{\"d.e\":1},\".\":2}")), 2);
+    ck_assert_uint_eq(kdm_dm_dotted_keys(&arena, KDM_VAL_NONE), 0);
+}
+END_TEST
+
 START_TEST(propagation_keeps_values_even_null_adds_defaults_and_drops_unmapped_keys)
 {
     assert_text(kdm_dm_metadata_propagated(
@@ -164,6 +179,8 @@ int main(void)
     tcase_add_test(tc, geo_fields_below_the_first_level_get_no_grace);
     tcase_add_test(tc, a_new_asset_has_every_mapped_key_in_the_order_of_the_model);
     tcase_add_test(tc, defaults_are_set_by_path_and_given_objects_replace_whole_defaults);
+    tcase_add_test(tc, keys_that_a_request_gives_twice_count_once);
+    tcase_add_test(tc, keys_with_dots_are_counted);
     tcase_add_test(tc, propagation_keeps_values_even_null_adds_defaults_and_drops_unmapped_keys);
     tcase_add_test(tc, replaced_metadata_takes_known_keys_whole_and_drops_unknown_ones);
     tcase_add_test(tc, history_names_are_all_leaves_nulls_and_arrays_too);
