@@ -8,17 +8,72 @@
 
 #define SCAN_MAX_BYTES (64u << 20)
 
-struct tx_fact *kdm_tx_fact_find(struct kdm_tx *tx, enum fact_kind kind, struct kdm_str key, struct kdm_str key2)
+/* Facts up to this number are walked; more - a request that names thousands of collections - are
+ * found by their hash. */
+#define FEW 8
+
+static uint64_t hash_of(const struct kdm_tx *tx, enum fact_kind kind, struct kdm_str key,
+                        struct kdm_str key2)
 {
-    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
-        if (fact->kind == kind && !kdm_str_none(fact->key) && kdm_str_eq(fact->key, key)
-            && kdm_str_eq(fact->key2, key2))
-            return fact;
-    }
-    return NULL;
+    const struct kdm_hash_seed *seed = &tx->engine->seed;
+
+    return kdm_hash(seed, key) ^ (kdm_hash(seed, key2) << 1) ^ (uint64_t)kind;
 }
 
-struct tx_fact *kdm_tx_fact_add(struct kdm_tx *tx, enum fact_kind kind, struct kdm_str key, struct kdm_str key2)
+static struct tx_fact **slot_of(struct kdm_tx *tx, uint64_t hash)
+{
+    return &tx->fact_slots[hash & (tx->fact_slot_count - 1)];
+}
+
+static bool is(const struct tx_fact *fact, enum fact_kind kind, struct kdm_str key,
+               struct kdm_str key2)
+{
+    return fact->kind == kind && !kdm_str_none(fact->key) && kdm_str_eq(fact->key, key)
+           && kdm_str_eq(fact->key2, key2);
+}
+
+struct tx_fact *kdm_tx_fact_find(struct kdm_tx *tx, enum fact_kind kind, struct kdm_str key,
+                                 struct kdm_str key2)
+{
+    struct tx_fact *fact;
+
+    if (tx->fact_slots == NULL) {
+        for (fact = tx->facts; fact != NULL && !is(fact, kind, key, key2);)
+            fact = fact->next;
+        return fact;
+    }
+    for (fact = *slot_of(tx, hash_of(tx, kind, key, key2));
+         fact != NULL && !is(fact, kind, key, key2);)
+        fact = fact->next_in_slot;
+    return fact;
+}
+
+static void take_slot(struct kdm_tx *tx, struct tx_fact *fact)
+{
+    struct tx_fact **slot = slot_of(tx, fact->hash);
+
+    fact->next_in_slot = *slot;
+    *slot = fact;
+}
+
+/* Those that were dropped are left out: nobody finds them. */
+static void rehash(struct kdm_tx *tx)
+{
+    bool first = tx->fact_slots == NULL;
+
+    tx->fact_slot_count = first ? 64 : 4 * tx->fact_slot_count;
+    tx->fact_slots = kdm_arena_zalloc(tx->arena, tx->fact_slot_count * sizeof(*tx->fact_slots));
+    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
+        if (kdm_str_none(fact->key))
+            continue;
+        if (first)
+            fact->hash = hash_of(tx, fact->kind, fact->key, fact->key2);
+        take_slot(tx, fact);
+    }
+}
+
+struct tx_fact *kdm_tx_fact_add(struct kdm_tx *tx, enum fact_kind kind, struct kdm_str key,
+                                struct kdm_str key2)
 {
     struct tx_fact *fact = kdm_arena_zalloc(tx->arena, sizeof(*fact));
 
@@ -27,6 +82,13 @@ struct tx_fact *kdm_tx_fact_add(struct kdm_tx *tx, enum fact_kind kind, struct k
     fact->key2 = kdm_arena_copy(tx->arena, key2);
     *tx->facts_end = fact;
     tx->facts_end = &fact->next;
+    tx->fact_count++;
+    if (tx->fact_slots != NULL)
+        fact->hash = hash_of(tx, kind, key, key2);
+    if (tx->fact_count > (tx->fact_slots == NULL ? FEW : tx->fact_slot_count))
+        rehash(tx);
+    else if (tx->fact_slots != NULL)
+        take_slot(tx, fact);
     return fact;
 }
 
@@ -56,6 +118,8 @@ void kdm_tx_facts_fini(struct kdm_tx *tx)
     }
     tx->facts = NULL;
     tx->facts_end = &tx->facts;
+    tx->fact_slots = NULL;
+    tx->fact_count = tx->fact_slot_count = 0;
 }
 
 /* --- one collection ------------------------------------------------------------------------ */

@@ -92,6 +92,8 @@ struct tx_scan;
 
 struct tx_fact {
     struct tx_fact *next;
+    struct tx_fact *next_in_slot; /* and `hash`: once there are many; see facts.c */
+    uint64_t hash;
     enum fact_kind kind;
     bool done;
     bool fresh;   /* COLLECTION: asked of Redis by this transaction */
@@ -162,6 +164,8 @@ struct kdm_tx {
     uint32_t read_count, read_cap, wanted;
     struct kdm_doc_map read_map; /* to places in reads */
     struct tx_fact *facts, **facts_end;
+    struct tx_fact **fact_slots; /* NULL while there are few */
+    uint32_t fact_count, fact_slot_count;
     struct {
         const char *name;
         void *value;
