@@ -2,6 +2,7 @@
 #include "action/device_manager/schema.h"
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct kdm_arena arena;
 
@@ -80,6 +81,31 @@ START_TEST(what_is_no_schema_is_told_with_its_place)
 }
 END_TEST
 
+/* As a request of 1 MiB may hold: names compared with one another, or a long place written out for
+ * each of many parts, would take minutes and gigabytes. */
+START_TEST(a_hostile_schema_costs_no_more_than_its_size)
+{
+    struct kdm_buf buf;
+    clock_t began = clock();
+
+    kdm_buf_init(&buf, NULL, 1 << 20);
+    kdm_buf_lit(&buf, "{\"required\":[\"first\"");
+    for (int i = 0; i < 60000; i++)
+        kdm_buf_printf(&buf, ",\"%d\"", i);
+    kdm_buf_lit(&buf, "],\"properties\":{\"");
+    for (int i = 0; i < 200000; i++)
+        kdm_buf_char(&buf, 'n');
+    kdm_buf_lit(&buf, "\":{\"properties\":{\"first\":{}");
+    for (int i = 0; i < 20000; i++)
+        kdm_buf_printf(&buf, ",\"%d\":{\"title\":\"\"}", i);
+    kdm_buf_lit(&buf, "}}}}");
+    kdm_buf_char(&buf, '\0');
+    ck_assert(kdm_str_none(errors_of(buf.ptr)));
+    kdm_buf_fini(&buf);
+    ck_assert_int_lt((clock() - began) / CLOCKS_PER_SEC, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dm_schema");
@@ -90,6 +116,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, schemas_are_accepted);
     tcase_add_test(tc, what_is_no_schema_is_told_with_its_place);
+    tcase_add_test(tc, a_hostile_schema_costs_no_more_than_its_size);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
