@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker, names, rejects } from './lib/ask.mjs';
 import { request } from './lib/http.mjs';
+import { askRedis, startRedis } from './lib/redis.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
 import { startServer } from './lib/server.mjs';
 
@@ -120,6 +121,19 @@ describe('indexes', () => {
       });
     });
   }
+
+  test('mDelete leaves nothing of made-up names', async () => {
+    const redis = await startRedis();
+    const own = await startServer({ redis: redis.url });
+    const kuzzle = await connectSdk(own);
+    await kuzzle.index.create('present');
+    const keys = await askRedis(redis.socket, 'DBSIZE');
+    assert.deepEqual(await kuzzle.index.mDelete(['made-up', 'present', 'NO NAME']), ['present']);
+    assert.equal(await askRedis(redis.socket, 'DBSIZE'), keys);
+    kuzzle.disconnect();
+    await own.stop();
+    await redis.stop();
+  });
 
   test('of many creates at once one succeeds', async () => {
     const kuzzle = await connectSdk(server);

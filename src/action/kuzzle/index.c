@@ -1,6 +1,7 @@
 /* index.c - indexes: their life, their list, their size. */
 #include "action/kuzzle/index.h"
 #include "store/names.h"
+#include <stdlib.h>
 
 static bool already_there(struct kdm_tx *tx, struct kdm_str scope, struct kdm_str index)
 {
@@ -69,13 +70,25 @@ static bool stands_before(const struct kdm_str_list *names, size_t at)
     return false;
 }
 
-/* Stages the deletion of those that are there and writes their names. false: wait. */
+static int by_text(const void *a, const void *b)
+{
+    return kdm_str_cmp(*(const struct kdm_str *)a, *(const struct kdm_str *)b);
+}
+
+/* Stages the deletion of those that are there and writes their names. The others are not even
+ * asked for: a commit that checked them would leave something of each made-up name behind.
+ * false: wait. */
 static bool delete_known(struct kdm_tx *tx, const struct kdm_str_list *names, struct kdm_buf *buf)
 {
     bool complete = true, exists;
+    struct kdm_str_list known;
 
+    if (!kdm_tx_index_list(tx, &known))
+        return false;
     for (size_t i = 0; i < names->count; i++) {
-        if (stands_before(names, i))
+        if (stands_before(names, i)
+            || bsearch(&names->items[i], known.items, known.count, sizeof(*known.items), by_text)
+                   == NULL)
             continue;
         if (!find_index(tx, names->items[i], &exists)) {
             complete = false; /* and ask for the others too */
