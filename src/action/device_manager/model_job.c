@@ -355,7 +355,9 @@ static bool find_model(struct kdm_tx *tx, struct kdm_str name, bool *ret_found,
     struct kdm_collection *models;
     struct kdm_doc *doc;
 
-    if (!kdm_dm_models_collection(tx, &models) || !kdm_tx_read_unchecked(tx, models, id, &doc))
+    /* Checked: of two jobs that meet in an asset, the one with the older model must not come last.
+     */
+    if (!kdm_dm_models_collection(tx, &models) || !kdm_tx_read(tx, models, id, &doc))
         return false;
     *ret_found =
         doc != NULL
