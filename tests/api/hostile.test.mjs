@@ -1,0 +1,633 @@
+// hostile.test.mjs - what comes from clients that are broken, greedy or malicious: it is answered clearly or sent
+// away, and the server goes on serving the others.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { after, afterEach, atEnd, before, describe, test } from './lib/test.mjs';
+import { assertServes } from './lib/alive.mjs';
+import { sleep, until, within } from './lib/process.mjs';
+import { startServer } from './lib/server.mjs';
+import { connectRaw } from './lib/websocket.mjs';
+import { connectWire, exchange, frame, httpBytes, upgradeWire } from './lib/wire.mjs';
+
+const now = { controller: 'server', action: 'now' };
+const json = { 'content-type': 'application/json' };
+const index = 'hostile';
+const collection = 'things';
+const mebi = 1 << 20;
+// What a sanitizer keeps of freed memory would drown what the server uses.
+const env = { ASAN_OPTIONS: 'quarantine_size_mb=8:thread_local_quarantine_size_kb=64' };
+
+let server;
+let client;
+
+before(async () => {
+  server = await startServer({ env });
+  client = await connectRaw(server);
+  await client.ask({ controller: 'index', action: 'create', index });
+  await client.ask({ controller: 'collection', action: 'create', index, collection, body: {} });
+});
+afterEach(() => assertServes(server));
+atEnd(async () => {
+  await client.close();
+  await server.stop();
+});
+
+/** Resident memory of a server in KiB. */
+function rss({ pid }) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+}
+
+/** The text of a request that stores `body`, itself a JSON text, under an id. */
+function storing(body, id = 'doc') {
+  return `{"controller":"document","action":"createOrReplace","index":"${index}","collection":"${collection}",`
+    + `"_id":${JSON.stringify(id)},"body":${body}}`;
+}
+
+/** Sends a text and returns the reply, which need not bear a request id. */
+function answer(text) {
+  client.send(text);
+  return client.next();
+}
+
+async function stores(text) {
+  const reply = await answer(storing(text));
+  assert.equal(reply.error, null, reply.error?.message);
+  const { _kuzzle_info: info, ...source } = reply.result._source;
+  return source;
+}
+
+async function refuses(text) {
+  const { status, error } = await answer(text);
+  assert.equal(status, 400);
+  assert.equal(error.id, 'network.websocket.unexpected_error', error.message);
+}
+
+/** Sends these bytes after the upgrade; the server must close with one of these codes, undefined: without a code. */
+async function closesWith(bytes, ...codes) {
+  const wire = await upgradeWire(server);
+  wire.write(bytes);
+  const code = await wire.closeCode().catch((error) => {
+    if (!wire.ended) throw error;
+    return undefined;
+  });
+  assert.ok(codes.includes(code), `closed with ${code}`);
+  wire.end();
+}
+
+describe('JSON', () => {
+  const nested = (levels) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+
+  test('a hundred levels are fine, one more is refused', async () => {
+    const around = (inner) => `{"controller":"server","action":"now","x":${inner}}`; // itself the first level
+    assert.equal((await answer(around(nested(99)))).status, 200);
+    await refuses(around(nested(100)));
+    await refuses(around('['.repeat(500000)));
+    await refuses('{"a":'.repeat(100000));
+    const bare = await exchange(server, 'POST', '/_query', { headers: json, body: around(nested(100)) });
+    assert.equal(bare.body.id, 'network.http.body_parse_failed');
+  });
+
+  test('lone surrogates are refused, pairs are one character', async () => {
+    for (const text of ['\\ud800', '\\udc00', '\\udc00\\ud800', '\\ud800x', '\\ud83d\\u0041']) {
+      await refuses(storing(`{"a":"${text}"}`));
+      await refuses(storing(`{"${text}":1}`));
+    }
+    assert.deepEqual(await stores('{"a":"\\ud83d\\ude00"}'), { a: '😀' });
+  });
+
+  test('bytes that are no UTF-8 are refused', async () => {
+    for (const bytes of ['ff', 'c0af', 'eda080', 'f5808080', 'e282', '80']) {
+      for (const opcode of [1, 2]) {
+        const wire = await upgradeWire(server);
+        wire.write(frame(Buffer.concat([Buffer.from('{"a":"'), Buffer.from(bytes, 'hex'), Buffer.from('"}')]), { opcode }));
+        assert.equal((await wire.message()).error.id, 'network.websocket.unexpected_error');
+        wire.end();
+      }
+      const { body } = await exchange(server, 'POST', '/_query', {
+        headers: json, body: Buffer.concat([Buffer.from('{"a":"'), Buffer.from(bytes, 'hex'), Buffer.from('"}')]),
+      });
+      assert.equal(body.id, 'network.http.body_parse_failed');
+    }
+  });
+
+  test('numbers beyond a double are refused, what fits keeps its digits', async () => {
+    for (const number of ['1e400', '-1e309', '9'.repeat(400), `1e${'9'.repeat(30)}`]) {
+      await refuses(storing(`{"a":${number}}`));
+    }
+    const digits = '{"a":12345678901234567890,"b":0.10,"c":1e-400,"d":-0,"e":1E5,"f":1e308}';
+    const wire = await upgradeWire(server);
+    wire.write(frame(storing(digits)));
+    assert.ok((await wire.frame()).payload.toString().includes(digits.slice(0, -1)));
+    wire.end();
+  });
+
+  test('of members with one name the last counts', async () => {
+    assert.deepEqual(await stores('{"a":1,"b":2,"a":3,"\\u0061":4}'), { a: 4, b: 2 });
+    assert.deepEqual(await stores('{"o":{"a":1},"o":{"b":2}}'), { o: { b: 2 } });
+    const reply = await answer('{"controller":"index","action":"nope","controller":"server","action":"now"}');
+    assert.deepEqual([reply.status, reply.controller], [200, 'server']);
+    const wire = await upgradeWire(server);
+    wire.write(frame(storing('{"a":1,"\\u0061":4}')));
+    const text = (await wire.frame()).payload.toString();
+    assert.equal(text.match(/"a":/g).length, 1);
+    wire.end();
+  });
+
+  test('nobody writes _kuzzle_info, however it is spelt', async () => {
+    for (const name of ['_kuzzle_info', '\\u005fkuzzle_info', '_kuzzle\\u005finfo']) {
+      const { result } = await answer(storing(`{"${name}":{"author":"me"},"a":1}`));
+      assert.deepEqual(result._source._kuzzle_info.author, '-1');
+      assert.deepEqual(Object.keys(result._source).sort(), ['_kuzzle_info', 'a']);
+    }
+  });
+
+  test('names that mean something elsewhere are names', async () => {
+    const text = '{"__proto__":{"x":1},"constructor":2,"":3,"a.b":4,"toString":{"__proto__":null},"hasOwnProperty":5}';
+    const { result } = await answer(storing(text, '__proto__'));
+    assert.equal(result._id, '__proto__');
+    const again = await client.result({ controller: 'document', action: 'get', index, collection, _id: '__proto__' });
+    for (const { _source } of [result, again]) {
+      const { _kuzzle_info: info, ...source } = _source;
+      assert.equal(JSON.stringify(source), text);
+    }
+  });
+
+  test('U+0000 is a character, in names, values and ids', async () => {
+    await answer(storing('{"v":"plain"}', 'nul'));
+    const text = '{"a\\u0000b":"\\u0000x\\u0000","a":1}';
+    const { result } = await answer(storing(text, 'nul\u0000'));
+    assert.deepEqual([result._id, result._source['a\u0000b'], result._source.a], ['nul\u0000', '\u0000x\u0000', 1]);
+    const get = (_id) => client.result({ controller: 'document', action: 'get', index, collection, _id });
+    assert.equal((await get('nul'))._source.v, 'plain');
+    assert.equal((await get('nul\u0000'))._source.a, 1);
+    const { successes, errors } = await client.result({
+      controller: 'document', action: 'mGet', index, collection, ids: ['nul', 'nul\u0000', 'nul\u0000\u0000'],
+    });
+    assert.deepEqual([successes.map(({ _id }) => _id), errors], [['nul', 'nul\u0000'], ['nul\u0000\u0000']]);
+    assert.equal((await client.result({ controller: 'document', action: 'delete', index, collection, _id: 'nul\u0000' }))._id,
+      'nul\u0000');
+    assert.equal((await get('nul'))._source.v, 'plain');
+  });
+
+  test('an object of a hundred thousand members is answered, wherever it stands', async () => {
+    const members = Array.from({ length: 100000 }, (_, i) => `"${i.toString(36)}_":0`).join(',');
+    for (const text of [storing(`{${members}}`), `{${members},"controller":"server","action":"now"}`,
+      `{"controller":"server","action":"now","volatile":{${members}}}`]) {
+      const begin = Date.now();
+      const { status } = await answer(text);
+      assert.ok(status === 200 || status === 400, `${status}`);
+      assert.ok(Date.now() - begin < 5000);
+    }
+  });
+
+  test('names made to collide cost no more than others', async () => {
+    // Alike but for the end: what a hash without a seed, or a list, takes quadratic time for.
+    const members = Array.from({ length: 8000 }, (_, i) => `"${'a'.repeat(100)}${i}":${i}`).join(',');
+    const begin = Date.now();
+    assert.equal((await stores(`{${members},${members.slice(0, 100000).replace(/,[^,]*$/, '')}}`))[`${'a'.repeat(100)}7999`], 7999);
+    assert.ok(Date.now() - begin < 5000);
+  });
+});
+
+describe('names and ids', () => {
+  test('an id has at most 512 bytes', async () => {
+    for (const id of ['x'.repeat(512), 'é'.repeat(256), '\u0000'.repeat(512)]) {
+      assert.equal((await answer(storing('{}', id))).result._id, id);
+    }
+    for (const id of ['x'.repeat(513), 'é'.repeat(257), 'x'.repeat(100000)]) {
+      for (const action of ['get', 'createOrReplace', 'create', 'update', 'replace', 'upsert', 'deleteFields', 'delete']) {
+        const { status, error } = await client.ask({ controller: 'document', action, index, collection, _id: id, body: { changes: {}, fields: ['a'] } });
+        assert.equal(status, 400, action);
+        assert.ok(error.id.startsWith('services.storage.'), error.id);
+      }
+      assert.ok([false, undefined, null].includes((await client.ask({
+        controller: 'document', action: 'exists', index, collection, _id: id,
+      })).result));
+    }
+    const { errors } = await client.result({
+      controller: 'document', action: 'mCreate', index, collection, body: { documents: [{ _id: 'x'.repeat(513), body: {} }] },
+    });
+    assert.equal(errors.length, 1);
+  });
+
+  const bad = ['A', 'É', 'a b', 'a\tb', 'a\rb', 'a\nb', 'a/b', 'a\\b', 'a*', 'a?', 'a"b', 'a<', 'a>', 'a|b', 'a,b', 'a+', 'a#',
+    'a:b', 'a.b', '.', '..', '&a', 'a%', '_all', ' ', 'x'.repeat(127), 'é'.repeat(64), 'a\u0000', '\u0000'];
+  const good = ['_a', '-a', '@a', 'é', 'x'.repeat(126), 'é'.repeat(63), '__proto__', 'constructor', '{a}', '}', "a'b", '0',
+    'a{b}c', '$a', 'a(b)', '~', '=', '😀'];
+
+  test('of indexes', async () => {
+    for (const name of bad) {
+      const error = await client.failure({ controller: 'index', action: 'create', index: name });
+      assert.deepEqual([error.status, error.id], [400, 'services.storage.invalid_index_name'], JSON.stringify(name));
+    }
+    for (const name of good) {
+      assert.equal((await client.ask({ controller: 'index', action: 'create', index: name })).status, 200, name);
+    }
+    const { indexes } = await client.result({ controller: 'index', action: 'list' });
+    for (const name of good) assert.ok(indexes.includes(name), name);
+    for (const name of bad) assert.ok(!indexes.includes(name), name);
+  });
+
+  test('of collections', async () => {
+    const ask = (name, action) => client.ask({ controller: 'collection', action, index, collection: name, body: {} });
+    for (const name of bad) {
+      assert.equal((await ask(name, 'create')).error.id, 'services.storage.invalid_collection_name', JSON.stringify(name));
+    }
+    for (const name of good) assert.equal((await ask(name, 'create')).status, 200, name);
+  });
+
+  test('two names never share what is stored under them', async () => {
+    const places = [['{a}', 'b'], ['a', '{b}'], ['a{', '}b'], ['a{b}', 'c'], ['a', 'b}c']];
+    for (const [place, part] of places) {
+      await client.ask({ controller: 'index', action: 'create', index: place });
+      await client.ask({ controller: 'collection', action: 'create', index: place, collection: part, body: {} });
+      await client.result({
+        controller: 'document', action: 'createOrReplace', index: place, collection: part, _id: '1', body: { place, part },
+      });
+    }
+    for (const [place, part] of places) {
+      const { _source } = await client.result({ controller: 'document', action: 'get', index: place, collection: part, _id: '1' });
+      assert.deepEqual([_source.place, _source.part], [place, part]);
+    }
+  });
+});
+
+describe('WebSocket messages', () => {
+  const ofLength = (length) => `{"controller":"server","action":"now","fill":"${'x'.repeat(length - 48)}"}`;
+
+  test('1 MiB is fine, one byte more closes with 1009', async () => {
+    assert.equal(ofLength(100).length, 100);
+    assert.equal((await answer(ofLength(mebi))).status, 200);
+    await closesWith(frame(ofLength(mebi + 1)), 1009);
+  });
+
+  test('so it is when it comes in fragments', async () => {
+    const pieces = (text, count) => {
+      const size = Math.ceil(text.length / count);
+      return Buffer.concat(Array.from({ length: count }, (_, i) => frame(text.slice(i * size, (i + 1) * size),
+        { opcode: i === 0 ? 1 : 0, fin: i === count - 1 })));
+    };
+    const wire = await upgradeWire(server);
+    wire.write(pieces(ofLength(mebi), 17));
+    assert.equal((await wire.message()).status, 200);
+    wire.end();
+    await closesWith(pieces(ofLength(mebi + 1), 17), 1009);
+    // Never finished: the limit must strike all the same.
+    await closesWith(Buffer.concat(Array.from({ length: 20 }, (_, i) =>
+      frame('x'.repeat(65536), { opcode: i === 0 ? 1 : 0, fin: false }))), 1009);
+  });
+
+  test('a frame that only announces to be huge closes as soon as it begins', async () => {
+    const before = rss(server);
+    for (const length of ['7fffffffffffffff', '0000000100000000', '0000000000100001']) {
+      await closesWith(Buffer.from(`81ff${length}01020304aabbccdd`, 'hex'), 1009, 1002, undefined);
+    }
+    assert.ok(rss(server) - before < 32768);
+  });
+
+  test('fragments of one byte, with pings between them, are one message', async () => {
+    const text = JSON.stringify(now);
+    const wire = await upgradeWire(server);
+    for (let i = 0; i < text.length; i++) {
+      wire.write(frame(text[i], { opcode: i === 0 ? 1 : 0, fin: i === text.length - 1 }));
+      if (i % 10 === 0) wire.write(frame('?', { opcode: 9 }));
+    }
+    // Pings that come faster than pongs can go may be answered together (RFC 6455, 5.5.3).
+    const opcodes = new Set();
+    while (opcodes.size < 2) {
+      const { opcode, payload } = await wire.frame();
+      opcodes.add(opcode);
+      if (opcode === 10) assert.equal(payload.toString(), '?');
+      else assert.equal(JSON.parse(payload).status, 200);
+    }
+    assert.deepEqual([...opcodes].sort(), [1, 10]);
+    wire.end();
+  });
+
+  test('a character cut in two by a fragment is one character', async () => {
+    const bytes = Buffer.from('{"controller":"server","action":"now","volatile":{"a":"€"}}');
+    const cut = bytes.indexOf(0xe2) + 1;
+    const wire = await upgradeWire(server);
+    wire.write(frame(bytes.subarray(0, cut), { fin: false }));
+    wire.write(frame(bytes.subarray(cut), { opcode: 0 }));
+    assert.equal((await wire.message()).volatile.a, '€');
+    wire.end();
+  });
+
+  test('a frame that comes byte by byte is a frame', async () => {
+    const wire = await upgradeWire(server);
+    wire.socket.setNoDelay(true);
+    for (const byte of frame(JSON.stringify(now))) {
+      wire.write(Buffer.from([byte]));
+      await sleep(1);
+    }
+    assert.equal((await wire.message()).status, 200);
+    wire.end();
+  });
+
+  test('a thousand frames in one segment are a thousand requests', async () => {
+    const wire = await upgradeWire(server);
+    wire.write(Buffer.concat(Array.from({ length: 1000 }, (_, i) => frame(JSON.stringify({ ...now, requestId: `${i}` })))));
+    const ids = new Set();
+    for (let i = 0; i < 1000; i++) ids.add((await wire.message()).requestId);
+    assert.equal(ids.size, 1000);
+    wire.end();
+  });
+
+  const violations = {
+    'a continuation of nothing': frame('x', { opcode: 0 }),
+    'a message begun within a message': Buffer.concat([frame('{', { fin: false }), frame('{}')]),
+    'an opcode that does not exist': frame('x', { opcode: 3 }),
+    'a control frame that does not exist': frame('x', { opcode: 11 }),
+    'a ping in fragments': frame('x', { opcode: 9, fin: false }),
+    'a ping of more than 125 bytes': frame('x'.repeat(126), { opcode: 9 }),
+    'a close of one byte': frame('x', { opcode: 8 }),
+    'a close with a code that does not exist': frame(Buffer.from([0, 1]), { opcode: 8 }),
+    'a compressed frame that was not agreed on': Buffer.concat([Buffer.from([0xc1]), frame('{}').subarray(1)]),
+  };
+  for (const [what, bytes] of Object.entries(violations)) {
+    test(`${what} closes the connection`, () => closesWith(bytes, 1002, 1000, undefined));
+  }
+});
+
+describe('HTTP', () => {
+  /** Sends raw bytes; the status of the answer, or undefined when the connection was closed without one. */
+  async function statusOf(bytes, ms = 15000) {
+    const wire = await connectWire(server);
+    wire.write(bytes);
+    const status = await within(ms, 'an answer', Promise.race([
+      wire.response().then((response) => response.status),
+      wire.closed.then(() => undefined),
+    ])).catch((error) => {
+      if (!wire.ended) throw error;
+      return undefined;
+    });
+    wire.end();
+    return status;
+  }
+  const get = (...lines) => `GET /_now HTTP/1.1\r\nHost: x\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
+  const post = (...lines) => get(...lines).replace('GET /_now', 'POST /_query');
+
+  test('a chunked body is refused with 411, also beside a length', async () => {
+    const body = '26\r\n{"controller":"server","action":"now"}\r\n0\r\n\r\n';
+    assert.equal(await statusOf(post('Transfer-Encoding: chunked') + body), 411);
+    assert.equal(await statusOf(post('Transfer-Encoding: chunked', 'Content-Length: 5') + body), 411);
+    assert.equal(await statusOf(post('Content-Length: 5', 'Transfer-Encoding: gzip, chunked') + body), 411);
+    // Nothing of such a body is ever taken for a request.
+    const wire = await connectWire(server);
+    wire.write(`${post('Transfer-Encoding: chunked')}0\r\n\r\n${get()}`);
+    assert.equal((await wire.response()).status, 411);
+    await wire.closed;
+    assert.equal(wire.received.length, 0);
+    wire.end();
+  });
+
+  test('a length that is none, or two of them, is refused', async () => {
+    for (const length of ['-1', 'abc', '1e3', '0x10', '+5', '5 5', '']) {
+      const status = await statusOf(`${post(`Content-Length: ${length}`)}{}`);
+      assert.ok([400, 411, 413, undefined].includes(status), `${length}: ${status}`);
+    }
+    assert.equal(await statusOf(`${post('Content-Length: 2', 'Content-Length: 3')}{}x`), 400);
+    for (const length of ['1048577', '99999999999', '9'.repeat(50)]) {
+      assert.equal(await statusOf(post(`Content-Length: ${length}`)), 413, length);
+    }
+  });
+
+  test('heads that are too large are refused', async () => {
+    const bombs = [
+      get(`X-A: ${'a'.repeat(100000)}`),
+      get(...Array.from({ length: 10000 }, (_, i) => `X-${i}: a`)),
+      get(`Cookie: ${'a=b; '.repeat(20000)}`),
+      get(`Authorization: Bearer ${'x'.repeat(70000)}`),
+      `GET /${'x'.repeat(100000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `GET /_now?${'a=b&'.repeat(30000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    ];
+    const statuses = await Promise.all(bombs.map((bomb) => statusOf(bomb)));
+    for (const status of statuses) assert.ok([400, 414, 431, undefined].includes(status), `${statuses}`);
+  });
+
+  test('heads that are merely long are read', async () => {
+    assert.equal(await statusOf(get(`Authorization: Basic ${'x'.repeat(6000)}`)), 200);
+    assert.equal(await statusOf(get(...Array.from({ length: 200 }, (_, i) => `X-${i}: ${'a'.repeat(20)}`))), 200);
+  });
+
+  test('many arguments are read, more than anybody needs are refused', async () => {
+    const ask = (count) => statusOf(`GET /_now?${Array.from({ length: count }, (_, i) => `a${i}`).join('&')} HTTP/1.1\r\n\r\n`);
+    assert.equal(await ask(50), 200);
+    const status = await ask(5000);
+    assert.ok([400, 414, 431, undefined].includes(status), `${status}`);
+  });
+
+  const noise = {
+    'random bytes': Buffer.from([1, 2, 3, 255, 0, 13, 10, 13, 10]),
+    'a TLS hello': Buffer.from('1603010200010001fc0303', 'hex'),
+    'HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    'a path with a NUL': 'GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n',
+    'a path with half an escape': 'GET /a%2 HTTP/1.1\r\nHost: x\r\n\r\n',
+    'a path that climbs': 'GET /../../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n',
+    'an upgrade without key': get('Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'),
+    'a line end within a header of ours': get('X-Kuzzle-Request-Id: a\rSet-Cookie: b'),
+  };
+  for (const [what, bytes] of Object.entries(noise)) {
+    test(`${what}: refused or harmless`, async () => {
+      const wire = await connectWire(server);
+      wire.write(bytes);
+      const response = await Promise.race([wire.response().catch(() => undefined), wire.closed.then(() => undefined)]);
+      if (response) assert.equal('set-cookie' in response.headers, false);
+      wire.end();
+    });
+  }
+
+  test('a client that drips its head, or sends nothing, is sent away in time', async () => {
+    const begin = Date.now();
+    const wires = await Promise.all(Array.from({ length: 50 }, () => connectWire(server)));
+    wires.slice(10).forEach((wire) => wire.write('GET /_now HTTP/1.1\r\nHost: x\r\n'));
+    wires[0].write(get('X-A: b\u0000c')); // not one of these is a head that ends
+    wires[1].write(get(`X-A: ${'a'.repeat(20000)}`).slice(0, -2));
+    const timer = setInterval(() => wires.slice(10).forEach((wire) => wire.write('X-A: b\r\n')), 500);
+    await within(25000, 'the end of all dripping connections', Promise.all(wires.map((wire) => wire.closed)))
+      .finally(() => clearInterval(timer));
+    assert.ok(Date.now() - begin > 2000, 'honest slow clients need a moment');
+    wires.forEach((wire) => wire.end());
+  });
+
+  test('a body that never comes does not hold up the others', async () => {
+    const wires = await Promise.all(Array.from({ length: 50 }, () => connectWire(server)));
+    wires.forEach((wire) => wire.write(`${post('Content-Type: application/json', 'Content-Length: 1000000')}{`));
+    await assertServes(server);
+    wires.forEach((wire) => wire.vanish());
+  });
+
+  test('a small body that unpacks to a large one is refused, and not unpacked', async () => {
+    const bomb = gzipSync(Buffer.alloc(200 * mebi)); // 200 KiB
+    const twice = gzipSync(gzipSync(Buffer.alloc(900 * mebi)));
+    const before = rss(server);
+    for (const [encoding, body] of [['gzip', bomb], ['gzip, gzip', twice]]) {
+      const { status, body: error } = await exchange(server, 'POST', '/_query', {
+        headers: { ...json, 'content-encoding': encoding }, body,
+      });
+      assert.deepEqual([status, error.id], [413, 'network.http.request_too_large']);
+    }
+    const grown = rss(server) - before;
+    assert.ok(grown < 65536, `${grown} KiB more`);
+  });
+});
+
+describe('clients that go, and clients that stay', () => {
+  test('one that vanishes with its requests on their way takes nobody along', async () => {
+    const id = (round, i) => `vanished-${round}-${i}`;
+    for (let round = 0; round < 50; round++) {
+      const wire = round % 2 === 0 ? await upgradeWire(server) : await connectWire(server);
+      for (let i = 0; i < 10; i++) {
+        const text = storing('{"left":true}', id(round, i));
+        if (round % 2 === 0) wire.write(frame(text));
+        else if (i === 0) wire.write(httpBytes('POST', '/_query', { headers: json, body: text }));
+      }
+      wire.socket.end(); // what was written goes out first
+      if (round % 5 === 0) await sleep(1);
+      wire.vanish();
+    }
+    await assertServes(server);
+  });
+
+  test('a write whose client left after it was begun is whole or not there', async () => {
+    const wire = await upgradeWire(server);
+    wire.write(frame(storing('{"left":true}', 'left-behind')));
+    wire.socket.end();
+    const exists = () => client.result({ controller: 'document', action: 'exists', index, collection, _id: 'left-behind' });
+    await until('the document is there', exists);
+    wire.end();
+  });
+
+  test('half a frame and then nothing more is forgotten with its connection', async () => {
+    for (let i = 0; i < 20; i++) {
+      const wire = await upgradeWire(server);
+      wire.write(frame('x'.repeat(500000)).subarray(0, 1000 * i + 1));
+      await sleep(1);
+      wire.vanish();
+    }
+  });
+});
+
+describe('a client that never reads', () => {
+  const maxQueuedBytes = mebi;
+  let patient;
+  let other;
+
+  before(async () => {
+    patient = await startServer({ env, config: { kdm: { maxQueuedBytes } } });
+    other = await connectRaw(patient);
+    await other.ask({ controller: 'index', action: 'create', index });
+    await other.ask({ controller: 'collection', action: 'create', index, collection, body: {} });
+    await other.result({
+      controller: 'document', action: 'create', index, collection, _id: 'large', body: { text: 'x'.repeat(200000) },
+    });
+  });
+  after(async () => {
+    await assertServes(patient);
+    await other.close();
+    await patient.stop();
+  });
+
+  /** Others must be served meanwhile. */
+  async function assertQuick(ms) {
+    const end = Date.now() + ms;
+    while (Date.now() < end) {
+      const begin = Date.now();
+      await other.result(now);
+      assert.ok(Date.now() - begin < 1000, `${Date.now() - begin} ms for server:now`);
+      await sleep(20);
+    }
+  }
+
+  test('is closed with 1013 once too much waits for it', async () => {
+    const wire = await upgradeWire(patient);
+    const before = rss(patient);
+    wire.socket.pause();
+    wire.write(Buffer.concat(Array.from({ length: 400 }, () =>
+      frame(JSON.stringify({ controller: 'document', action: 'get', index, collection, _id: 'large' })))));
+    await patient.logged(/closing .*does not read/);
+    wire.socket.resume();
+    let code;
+    for (;;) {
+      const { opcode, payload } = await wire.frame();
+      if (opcode === 8) {
+        code = payload.readUInt16BE(0);
+        break;
+      }
+      JSON.parse(payload); // what came before it is whole
+    }
+    assert.equal(code, 1013);
+    wire.end();
+    await assertQuick(200);
+    assert.ok(rss(patient) - before < 300000, `${rss(patient) - before} KiB more`);
+  });
+
+  test('is not read from either, so that it can ask for no more', async () => {
+    const ask = frame(JSON.stringify({ controller: 'server', action: 'openapi' }));
+    const wires = await Promise.all(Array.from({ length: 5 }, () => upgradeWire(patient)));
+    const before = rss(patient);
+    for (const wire of wires) wire.socket.pause();
+    const timer = setInterval(() => {
+      for (const wire of wires) if (wire.socket.writableLength < mebi) wire.write(Buffer.concat(Array(100).fill(ask)));
+    }, 20);
+    await assertQuick(3000).finally(() => clearInterval(timer));
+    const grown = rss(patient) - before;
+    assert.ok(grown < 150000, `${grown} KiB more`);
+    wires.forEach((wire) => wire.vanish());
+  });
+
+  test('may be an HTTP client too', async () => {
+    const wires = await Promise.all(Array.from({ length: 20 }, () => connectWire(patient)));
+    const before = rss(patient);
+    for (const wire of wires) {
+      wire.socket.pause();
+      wire.write(Buffer.concat(Array(200).fill(httpBytes('GET', `/${index}/${collection}/large`))));
+    }
+    await assertQuick(1500);
+    const grown = rss(patient) - before;
+    assert.ok(grown < 150000, `${grown} KiB more`);
+    wires.forEach((wire) => wire.vanish());
+  });
+});
+
+describe('many clients', () => {
+  const hardLimit = Number(/Max open files\s+\S+\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))[1]);
+  const count = 10000;
+
+  test('ten thousand idle connections are held and served', { skip: hardLimit < count + 200 && `only ${hardLimit} files may be open` }, async () => {
+    const crowded = await startServer({ env });
+    const before = rss(crowded);
+    const wires = [];
+    while (wires.length < count) {
+      wires.push(...await Promise.all(Array.from({ length: 100 }, () => upgradeWire(crowded))));
+    }
+    const each = (rss(crowded) - before) / count;
+    assert.ok(each < 40, `${each.toFixed(1)} KiB for each`);
+    await assertServes(crowded);
+    const some = wires.filter((_, i) => i % 100 === 0);
+    some.forEach((wire) => wire.write(frame(JSON.stringify(now))));
+    for (const wire of some) assert.equal((await wire.message()).status, 200);
+    const begin = Date.now();
+    wires.forEach((wire) => wire.vanish());
+    await assertServes(crowded);
+    assert.ok(Date.now() - begin < 10000);
+    await crowded.stop();
+  });
+
+  test('beyond the most connections a further one is turned away, until one goes', async () => {
+    const small = await startServer({ config: { kdm: { maxConnections: 20 } } });
+    const wires = await Promise.all(Array.from({ length: 20 }, () => upgradeWire(small)));
+    const surplus = await connectWire(small);
+    await within(5000, 'the surplus connection is closed', surplus.closed);
+    surplus.end();
+    wires.pop().vanish();
+    await until('there is room again', () => upgradeWire(small).then((wire) => wires.push(wire), () => false));
+    wires.forEach((wire) => wire.end());
+    await sleep(50);
+    await assertServes(small);
+    await small.stop();
+  });
+});
