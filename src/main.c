@@ -35,6 +35,7 @@ struct server {
     struct kdm_tx_engine *engine;
     struct kdm_api *api;
     struct kdm_plugin_requests *plugin_requests;
+    struct kdm_start *starting; /* NULL: not yet, or done */
     struct kdm_native *plugins;
     struct kdm_net *net;
     uv_signal_t on_term, on_int;
@@ -250,6 +251,7 @@ static void take_apart(struct server *server)
 {
     if (server->plugins != NULL)
         kdm_native_stop(server->plugins);
+    kdm_actions_stop(server->starting);
     kdm_plugin_requests_stop(server->plugin_requests);
     kdm_net_close(server->net);
     kdm_api_destroy(server->api);
@@ -276,6 +278,7 @@ static void on_started(void *ctx, const char *error)
 {
     struct server *server = ctx;
 
+    server->starting = NULL;
     if (error != NULL) {
         kdm_log_error("can't start: %s", error);
         server->start_failed = true;
@@ -298,7 +301,8 @@ static void on_watch_start(uv_timer_t *timer)
 
     if (kdm_store_ready(server->store)) {
         uv_timer_stop(&server->watch);
-        kdm_actions_start(server->engine, &server->context, on_started, server);
+        server->starting =
+            kdm_actions_start(server->engine, &server->context, on_started, server);
     } else if (kdm_clock_monotonic_ms() >= server->watch_until) {
         kdm_log_error("can't start: Redis can't be used: %s", error != NULL ? error : "no answer");
         server->start_failed = true;

@@ -9,26 +9,26 @@
 
 #define STEP_TIMEOUT_MS 30000
 
-struct start {
+struct kdm_start {
     struct kdm_tx_engine *engine;
+    struct kdm_tx *tx; /* of the step at hand */
     struct kdm_arena arena;
     size_t step;
     kdm_actions_started_fn *done;
     void *ctx;
 };
 
-static void next_step(struct start *start);
+static void next_step(struct kdm_start *start);
 
-static void end(struct start *start, const char *error)
+static void end(struct kdm_start *start, const char *error)
 {
     start->done(start->ctx, error);
-    kdm_arena_fini(&start->arena);
-    free(start);
+    kdm_actions_stop(start);
 }
 
 static void on_step(struct kdm_tx *tx, void *ctx)
 {
-    struct start *start = ctx;
+    struct kdm_start *start = ctx;
     const struct kdm_failure *failure = kdm_tx_failure(tx);
     bool failed = failure->err != KDM_OK;
     struct kdm_str error = KDM_STR_NONE;
@@ -36,6 +36,7 @@ static void on_step(struct kdm_tx *tx, void *ctx)
     if (failed)
         error = kdm_arena_printf(&start->arena, "the server's own collections: " KDM_FMT,
                                  KDM_ARG(failure->message));
+    start->tx = NULL;
     kdm_tx_release(tx);
     start->step++;
     if (failed)
@@ -46,14 +47,15 @@ static void on_step(struct kdm_tx *tx, void *ctx)
 
 static enum kdm_outcome run_step(struct kdm_tx *tx, void *ctx)
 {
-    const struct start *start = ctx;
+    struct kdm_start *start = ctx;
 
+    start->tx = tx;
     if (start->step == 0)
         return kdm_private_make(tx, NULL);
     return kdm_dm_start_steps[start->step - 1](tx, NULL);
 }
 
-static void next_step(struct start *start)
+static void next_step(struct kdm_start *start)
 {
     struct kdm_tx_start run = { .arena = &start->arena,
                                 .deadline_ms = kdm_clock_monotonic_ms() + STEP_TIMEOUT_MS,
@@ -72,14 +74,24 @@ static void next_step(struct start *start)
     kdm_tx_run(start->engine, &run);
 }
 
-void kdm_actions_start(struct kdm_tx_engine *engine, const struct kdm_context *context,
-                       kdm_actions_started_fn *done, void *ctx)
+struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, const struct kdm_context *context,
+                                    kdm_actions_started_fn *done, void *ctx)
 {
-    struct start *start = kdm_zalloc(sizeof(*start));
+    struct kdm_start *start = kdm_zalloc(sizeof(*start));
 
     (void)context; /* transactions have it from their engine */
     kdm_dm_register_jobs(engine);
-    *start = (struct start){ .engine = engine, .done = done, .ctx = ctx };
+    *start = (struct kdm_start){ .engine = engine, .done = done, .ctx = ctx };
     kdm_arena_init(&start->arena, 65536);
     next_step(start);
+    return start;
+}
+
+void kdm_actions_stop(struct kdm_start *start)
+{
+    if (start == NULL)
+        return;
+    kdm_tx_release(start->tx);
+    kdm_arena_fini(&start->arena);
+    free(start);
 }

@@ -8,9 +8,16 @@
 /* error NULL: done; else one line, lent. */
 typedef void kdm_actions_started_fn(void *ctx, const char *error);
 
+struct kdm_start;
+
 /* Registers the kinds of jobs and makes what is missing (device-manager.md 3), in transactions of
- * its own; the store is ready. `done` is called once, from the loop or inside. Loop thread. */
-void kdm_actions_start(struct kdm_tx_engine *engine, const struct kdm_context *context,
-                       kdm_actions_started_fn *done, void *ctx);
+ * its own; the store is ready. `done` is called once, from the loop, and the start is gone then.
+ * Loop thread. */
+struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, const struct kdm_context *context,
+                                    kdm_actions_started_fn *done, void *ctx);
+
+/* Ends a start that is not done: `done` is not called any more. Before the engine is destroyed.
+ * NULL is fine. */
+void kdm_actions_stop(struct kdm_start *start);
 
 #endif

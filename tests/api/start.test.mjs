@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from './lib/test.mjs';
 import { redisPidsIn, removeDir, sleep, temporaryDir, until, within } from './lib/process.mjs';
+import { askRedis, startRedis } from './lib/redis.mjs';
 import { runToEnd, startNodes, startServer } from './lib/server.mjs';
 import { connectRaw } from './lib/websocket.mjs';
 import { request } from './lib/http.mjs';
@@ -259,6 +260,15 @@ describe('stopping', () => {
       await server.remove();
     });
   }
+
+  test('SIGTERM ends a start that a silent Redis holds up', async () => {
+    const redis = await startRedis();
+    assert.equal(await askRedis(redis.socket, 'CLIENT PAUSE 10000 WRITE'), '+OK');
+    const { code, stderr } = await runToEnd(['--port', '0', '--redis', redis.url], { stopAt: /store: connected/ });
+    assert.equal(code, 0, stderr);
+    await askRedis(redis.socket, 'CLIENT UNPAUSE');
+    await redis.stop();
+  });
 
   test('what was asked before SIGTERM is answered before the end', async () => {
     const server = await startServer();

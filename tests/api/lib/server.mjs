@@ -140,14 +140,19 @@ export async function startNodes(count, options = {}) {
   return { redis, servers, stop };
 }
 
-/** Runs kdmd with exactly these arguments until it ends by itself: {code, stdout, stderr, ms}. */
-export async function runToEnd(args, { env = {}, cwd = '/tmp', ms = 15000 } = {}) {
+/** Runs kdmd with exactly these arguments until it ends by itself, or by a SIGTERM when its log matches `stopAt`: {code, stdout, stderr, ms}. */
+export async function runToEnd(args, { env = {}, cwd = '/tmp', ms = 15000, stopAt } = {}) {
   const text = { stdout: '', stderr: '' };
   const begin = Date.now();
   const { child, exited } = startProcess(kdmd, args, {
     env: cleanEnvironment(env),
     cwd,
-    onText: (chunk, from) => { text[from] += chunk; },
+    onText: (chunk, from) => {
+      text[from] += chunk;
+      if (!stopAt?.test(text[from])) return;
+      stopAt = undefined;
+      setTimeout(() => child.kill('SIGTERM'), 300); // when it has gone on to what it does next
+    },
   });
   const { code, signal } = await within(ms, `kdmd ${args.join(' ')} ends`, exited).catch((error) => {
     child.kill('SIGKILL');
