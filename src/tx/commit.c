@@ -207,33 +207,44 @@ static void put_write(struct kdm_tx *tx, struct kdm_commit *commit, uint32_t num
     kdm_commit_put(commit, &out);
 }
 
+static void put_catalogue_write(struct kdm_tx *tx, struct kdm_commit *commit,
+                                const struct tx_catalogue_write *write)
+{
+    switch (write->kind) {
+    case CREATE_INDEX:
+        kdm_commit_create_index(commit, write->index);
+        break;
+    case DELETE_INDEX:
+        kdm_commit_delete_index(commit, write->index);
+        break;
+    case SET_COLLECTION:
+        kdm_commit_set_collection(commit, write->index, write->name, write->collection, write->text);
+        break;
+    case DELETE_COLLECTION:
+        kdm_commit_delete_collection(commit, write->collection);
+        break;
+    case TRUNCATE:
+        kdm_commit_truncate(commit, write->collection);
+        break;
+    case JOB:
+        /* In no index of a client's. A chunk's own record must be there: who lost its lease comes too late. */
+        kdm_commit_job(commit, KDM_STR("%kdm"), write->name,
+                       kdm_str_eq(tx->job_id, write->name) ? KDM_EXPECT_PRESENT : KDM_EXPECT_ANY, write->text);
+        break;
+    }
+}
+
+/* New indexes first, in whichever order they were staged: who follows the feed meets an index before what lies in
+ * it. */
 static void put_catalogue(struct kdm_tx *tx, struct kdm_commit *commit)
 {
     for (uint32_t i = 0; i < tx->catalogue_count; i++) {
-        const struct tx_catalogue_write *write = &tx->catalogue_writes[i];
-
-        switch (write->kind) {
-        case CREATE_INDEX:
-            kdm_commit_create_index(commit, write->index);
-            break;
-        case DELETE_INDEX:
-            kdm_commit_delete_index(commit, write->index);
-            break;
-        case SET_COLLECTION:
-            kdm_commit_set_collection(commit, write->index, write->name, write->collection, write->text);
-            break;
-        case DELETE_COLLECTION:
-            kdm_commit_delete_collection(commit, write->collection);
-            break;
-        case TRUNCATE:
-            kdm_commit_truncate(commit, write->collection);
-            break;
-        case JOB:
-            /* In no index of a client's. A chunk's own record must be there: who lost its lease comes too late. */
-            kdm_commit_job(commit, KDM_STR("%kdm"), write->name,
-                           kdm_str_eq(tx->job_id, write->name) ? KDM_EXPECT_PRESENT : KDM_EXPECT_ANY, write->text);
-            break;
-        }
+        if (tx->catalogue_writes[i].kind == CREATE_INDEX)
+            put_catalogue_write(tx, commit, &tx->catalogue_writes[i]);
+    }
+    for (uint32_t i = 0; i < tx->catalogue_count; i++) {
+        if (tx->catalogue_writes[i].kind != CREATE_INDEX)
+            put_catalogue_write(tx, commit, &tx->catalogue_writes[i]);
     }
 }
 

@@ -124,6 +124,48 @@ START_TEST(an_action_may_commit_twice_and_each_commit_is_done_once)
 }
 END_TEST
 
+/* --- an index and what lies in it ----------------------------------------------------------------- */
+
+static enum kdm_outcome collection_before_index(struct kdm_tx *tx, void *ctx)
+{
+    const struct kdm_str index = KDM_STR("later");
+    struct kdm_collection *old;
+    bool exists;
+
+    (void)ctx;
+    if (!kdm_tx_index(tx, index, &exists) || !kdm_tx_find_collection(tx, index, COLL, &old))
+        return KDM_WAIT;
+    if (old == NULL)
+        kdm_tx_set_collection(tx, index, COLL, NULL, KDM_STR("{\"mappings\":{\"dynamic\":\"false\"}}"));
+    if (!exists)
+        kdm_tx_create_index(tx, index);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, KDM_STR("true"));
+}
+
+static enum kdm_outcome write_into_later(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+
+    (void)ctx;
+    if (!kdm_tx_collection(tx, KDM_STR("later"), COLL, &assets))
+        return KDM_WAIT;
+    kdm_tx_create(tx, assets, KDM_STR("a"), KDM_STR("{}"), 0);
+    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("true")) : KDM_WAIT;
+}
+
+START_TEST(an_index_may_be_staged_after_what_lies_in_it)
+{
+    struct run run;
+
+    run_now(&run, &node, &loop, collection_before_index, NULL);
+    ck_assert_msg(run.err == KDM_OK, "%s", run.message);
+    run_now(&run, &other, &loop, write_into_later, NULL);
+    ck_assert_msg(run.err == KDM_OK, "%s", run.message);
+}
+END_TEST
+
 /* --- ids and time -------------------------------------------------------------------------------- */
 
 static enum kdm_outcome make_ids(struct kdm_tx *tx, void *ctx)
@@ -277,6 +319,7 @@ int main(void)
                         sizeof(plans) / sizeof(plans[0]));
     tcase_add_test(tcase, a_blind_delete_of_nothing_is_told_to_be_absent);
     tcase_add_test(tcase, an_action_may_commit_twice_and_each_commit_is_done_once);
+    tcase_add_test(tcase, an_index_may_be_staged_after_what_lies_in_it);
     tcase_add_test(tcase, a_replay_gets_the_same_ids_another_transaction_others);
 #ifdef KDM_DEBUG_REPLAY
     tcase_add_test_raise_signal(tcase, a_debug_build_finds_an_action_that_is_not_pure, SIGABRT);
