@@ -4,6 +4,7 @@
  * (device-manager.md 6.4).
  */
 #include "store/mapping_internal.h"
+#include "json/name.h"
 
 struct comparison {
     struct kdm_arena *arena;
@@ -28,16 +29,22 @@ static void report(struct comparison *comparison, struct kdm_str path, struct kd
 static void compare(struct comparison *comparison, struct kdm_str path, struct kdm_val current,
                     struct kdm_val incoming)
 {
+    struct kdm_json_names names; /* two models may have 10,000 members each */
     struct kdm_val_iter it;
     struct kdm_val name, was;
 
+    if (kdm_val_type(current) != KDM_JSON_OBJECT || kdm_val_type(incoming) != KDM_JSON_OBJECT)
+        return;
+    kdm_json_names_init(&names, comparison->arena, incoming);
     for (kdm_members(&it, current); kdm_member_next(&it, &name, &was);) {
-        struct kdm_str key = kdm_val_str(comparison->arena, name);
-        struct kdm_val given = kdm_val_get(incoming, key);
+        struct kdm_json_name wanted = kdm_json_name_of(name.doc, kdm_val_node(name));
+        struct kdm_val given = kdm_json_names_value(&names, &wanted);
+        struct kdm_str key;
         struct kdm_buf below;
 
         if (kdm_val_none(given))
             continue;
+        key = kdm_val_str(comparison->arena, name);
         kdm_buf_init(&below, comparison->arena, path.len + key.len + 1);
         kdm_buf_put(&below, path);
         if (path.len > 0)

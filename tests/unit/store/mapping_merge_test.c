@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct kdm_arena arena;
 static struct kdm_failure failure;
@@ -355,6 +356,31 @@ START_TEST(conflicts_are_listed_as_the_device_manager_tells_them)
 }
 END_TEST
 
+static struct kdm_val many_members(int count, const char *type)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &arena, 1u << 20);
+    kdm_buf_char(&buf, '{');
+    for (int i = 0; i < count; i++)
+        kdm_buf_printf(&buf, "%s\"f%d\":\"%s\"", i > 0 ? "," : "", i, type);
+    kdm_buf_char(&buf, '}');
+    return kdm_json_parse(&arena, kdm_buf_str(&buf));
+}
+
+START_TEST(conflicts_of_large_models_take_linear_time)
+{
+    enum { COUNT = 60000 }; /* member by member against member it would take many seconds */
+    struct kdm_val current = many_members(COUNT, "ip"), incoming = many_members(COUNT, "date");
+    clock_t begin = clock();
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &arena, 1u << 20);
+    ck_assert_uint_eq(kdm_mapping_conflicts(&arena, current, incoming, KDM_STR("m"), &buf), COUNT);
+    ck_assert_int_lt(clock() - begin, CLOCKS_PER_SEC);
+}
+END_TEST
+
 START_TEST(references_are_counted)
 {
     struct kdm_mapping *mapping = made("{}");
@@ -386,6 +412,7 @@ int main(void)
     tcase_add_test(tcase, many_fields_are_all_found);
     tcase_add_test(tcase, hostile_mappings_end_in_a_failure);
     tcase_add_test(tcase, conflicts_are_listed_as_the_device_manager_tells_them);
+    tcase_add_test(tcase, conflicts_of_large_models_take_linear_time);
     tcase_add_test(tcase, references_are_counted);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
