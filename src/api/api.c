@@ -140,6 +140,7 @@ void kdm_api_message_nested(struct kdm_api *api, struct kdm_peer *peer, struct k
     struct kdm_request *request = start_message(api, peer, text);
 
     request->nested = true;
+    request->silent = true; /* unless it says otherwise, once it is decoded */
     request->parent = parent;
     kdm_request_run(request);
 }

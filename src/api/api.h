@@ -37,7 +37,8 @@ void kdm_api_destroy(struct kdm_api *api);
 
 /* A request that a pipe's handler makes over a peer of its own (protocol "funnel"): `parent` is the
  * transaction it was called from (kdm_tx_of_call()), or NULL. It is neither refused for overload
- * nor in a drain, since what already runs may be waiting for it. */
+ * nor in a drain, since what already runs may be waiting for it. Its API events are fired only when
+ * it has "triggerEvents":true, so that a listener may ask for what it listens to. */
 void kdm_api_message_nested(struct kdm_api *api, struct kdm_peer *peer, struct kdm_str text,
                             struct kdm_tx *parent);
 

@@ -201,7 +201,7 @@ enum kdm_step_result kdm_events_pipe(struct kdm_request *request, struct kdm_eve
 {
     struct kdm_event_run *run;
 
-    if (event == NULL)
+    if (event == NULL || request->silent)
         return KDM_STEP_NEXT;
     if (!kdm_event_has_pipes(event)) {
         kdm_events_hook(request, event);
@@ -218,6 +218,6 @@ enum kdm_step_result kdm_events_pipe(struct kdm_request *request, struct kdm_eve
 
 void kdm_events_hook(struct kdm_request *request, struct kdm_event *event)
 {
-    if (event != NULL && kdm_event_has_hooks(event))
+    if (event != NULL && !request->silent && kdm_event_has_hooks(event))
         kdm_bus_hook(request->api->bus, event, describe(request), request->ask.request_id, NULL);
 }

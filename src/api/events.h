@@ -36,7 +36,7 @@ void kdm_events_destroy(struct kdm_events *events);
  * nothing. */
 enum kdm_step_result kdm_events_pipe(struct kdm_request *request, struct kdm_event *event);
 
-/* Runs an event's hooks. */
+/* Runs an event's hooks. Neither does anything for a silent request. */
 void kdm_events_hook(struct kdm_request *request, struct kdm_event *event);
 
 #endif

@@ -45,6 +45,7 @@ struct kdm_request {
     uint8_t protocol; /* enum kdm_stats_protocol */
     uint8_t woken;    /* enum kdm_step_result: what a wait ended with inside its own step */
     bool running, is_http, nested, acted, answered;
+    bool silent;          /* fires no events: a plugin's own, see kdm_api_message_nested() */
     bool named;           /* the client knows its request id */
     struct kdm_args args; /* its values are set by the check alone */
 };

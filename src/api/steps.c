@@ -70,6 +70,13 @@ static enum kdm_step_result decode_http(struct kdm_request *request)
                : KDM_STEP_DONE;
 }
 
+/* Means nothing over the network: see kdm_api_message_nested(). */
+static bool triggers_events(struct kdm_val root)
+{
+    return kdm_val_type(root) == KDM_JSON_OBJECT
+           && kdm_val_type(kdm_val_get(root, KDM_STR("triggerEvents"))) == KDM_JSON_TRUE;
+}
+
 static enum kdm_step_result decode_message(struct kdm_request *request)
 {
     struct kdm_payload payload = { 0 };
@@ -83,6 +90,7 @@ static enum kdm_step_result decode_message(struct kdm_request *request)
     }
     payload.root = kdm_json_root(&request->doc);
     request->named = kdm_decode(&request->arena, &payload, &request->ask, &request->failure);
+    request->silent = request->nested && !triggers_events(payload.root);
     if (!kdm_str_none(request->ask.request_id))
         request->named = true;
     else

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { killRedisIn, removeDir, startProcess, temporaryDir, within } from './process.mjs';
 import { startRedis } from './redis.mjs';
 
-const kdmd = process.env.KDMD ?? fileURLToPath(new URL('../../../build/test/kdmd', import.meta.url));
+/** The program under test. */
+export const kdmd = process.env.KDMD ?? fileURLToPath(new URL('../../../build/test/kdmd', import.meta.url));
 const startMs = 20000; // own Redis, sanitizers and a busy machine together
 const stopMs = 5000; // what is promised to users
 const logMax = 1 << 20; // characters of log kept per server

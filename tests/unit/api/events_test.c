@@ -230,6 +230,33 @@ START_TEST(a_handler_may_make_requests_itself)
 }
 END_TEST
 
+START_TEST(a_handlers_own_request_is_silent_unless_it_says_otherwise)
+{
+    static const char echo[] = "{\"controller\":\"test\",\"action\":\"echo\",\"index\":\"i\"%s}";
+    static const struct {
+        const char *more, *heard;
+    } cases[] = { { "", "" },
+                  { ",\"triggerEvents\":false", "" },
+                  { ",\"triggerEvents\":1", "" },
+                  { ",\"triggerEvents\":true", "test:beforeEcho test:afterEcho " } };
+    char text[128];
+
+    pipe_on("test:beforeEcho");
+    hook_on("test:afterEcho");
+    inner = new_peer("funnel");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        seen.names[0] = '\0';
+        snprintf(text, sizeof(text), echo, cases[i].more);
+        kdm_api_message_nested(api, &inner.peer, kdm_str_of(text), NULL);
+        ck_assert_int_eq(inner.count, (int)i + 1);
+        ck_assert_str_eq(seen.names, cases[i].heard);
+    }
+    tell(&peer,
+         "{\"controller\":\"test\",\"action\":\"echo\",\"index\":\"i\",\"triggerEvents\":false}");
+    ck_assert_str_eq(seen.names, "test:beforeEcho test:afterEcho test:beforeEcho test:afterEcho ");
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -243,6 +270,7 @@ int main(void)
         a_client_may_leave_while_a_pipe_holds_its_request,
         a_pipe_after_an_action_that_waited_still_answers_once,
         a_handler_may_make_requests_itself,
+        a_handlers_own_request_is_silent_unless_it_says_otherwise,
     };
 
     return RUN("events", tests, set_up, tear_down);
