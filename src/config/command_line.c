@@ -50,7 +50,8 @@ static bool take_argument(struct kdm_loader *loader, int argc, char *const *argv
                                name, kdm_option_nearest_flag(name));
     if (is_switch(name) && value != NULL)
         return kdm_loader_fail(loader, "%s (command line): takes no value", name);
-    if (!is_switch(name) && value == NULL && *at < argc)
+    /* In "--port --data DIR" the value was forgotten; one that begins so is given as --data=--x. */
+    if (!is_switch(name) && value == NULL && *at < argc && strncmp(argv[*at], "--", 2) != 0)
         value = argv[(*at)++];
     if (!is_switch(name) && (value == NULL || value[0] == '\0'))
         return kdm_loader_fail(loader, "%s (command line): needs a value", name);

@@ -99,6 +99,8 @@ static bool set_section(struct kdm_loader *loader, const char *path, const json_
 
     if (json_is_null(value))
         return true;
+    if (!json_is_object(value) && path[0] == '\0')
+        return kdm_loader_fail(loader, "the configuration (%s) must be an object", origin->what);
     if (!json_is_object(value))
         return kdm_loader_fail(loader, "%s (%s): is a section, expected an object",
                                origin->name == NULL ? path : origin->name, origin->what);
