@@ -441,6 +441,7 @@ struct tx_scan {
     size_t cap, bytes;
     struct kdm_str counter; /* none: the collection was never written */
     bool checked;
+    bool one_page;
 };
 
 static void scan_page(struct kdm_tx *tx, struct tx_scan *scan, uint64_t cursor);
@@ -524,7 +525,9 @@ static void on_scan_page(void *ctx, enum kdm_err err, uint64_t next_cursor, cons
     kdm_arena_fini(&scratch);
     if (err != KDM_OK)
         kdm_tx_fail(tx, err, NULL, 0);
-    if (tx->failure.err == KDM_OK && next_cursor != 0)
+    if (scan->one_page)
+        scan->fact->text = kdm_arena_printf(tx->arena, "%llu", (unsigned long long)next_cursor);
+    if (tx->failure.err == KDM_OK && next_cursor != 0 && !scan->one_page)
         scan_page(tx, scan, next_cursor);
     else if (tx->failure.err == KDM_OK)
         scan_finish(scan);
@@ -582,6 +585,30 @@ bool kdm_tx_scan(struct kdm_tx *tx, struct kdm_str name, struct kdm_collection *
     }
     if (fact->done)
         *ret_docs = fact->scan->docs;
+    return fact->done;
+}
+
+bool kdm_tx_scan_page(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str cursor, kdm_tx_match_fn *match,
+                      void *ctx, struct kdm_doc_list *ret_docs, struct kdm_str *ret_next)
+{
+    struct kdm_str name = kdm_arena_printf(tx->arena, "page " KDM_FMT, KDM_ARG(cursor));
+    struct tx_fact *fact = kdm_tx_fact_find(tx, FACT_SCAN, name, collection->docs_key);
+
+    if (!kdm_tx_refresh_collection(tx, collection->index->name, collection->name))
+        return false;
+    if (fact == NULL) {
+        struct tx_scan *scan = kdm_arena_zalloc(tx->arena, sizeof(*scan));
+
+        fact = kdm_tx_fact_add(tx, FACT_SCAN, name, collection->docs_key);
+        *scan = (struct tx_scan){ .fact = fact, .collection = collection, .match = match, .ctx = ctx, .one_page = true };
+        fact->scan = scan;
+        fact->collection = kdm_collection_ref(collection);
+        scan_page(tx, scan, strtoull(kdm_arena_copy(tx->arena, cursor).ptr, NULL, 10));
+    }
+    if (fact->done) {
+        *ret_docs = fact->scan->docs;
+        *ret_next = fact->text;
+    }
     return fact->done;
 }
 

@@ -30,6 +30,7 @@ struct tx_job {
     uv_timer_t timer; /* the pause before a failed chunk is tried again */
     int failures; /* in a row */
     bool stopped, giving_up;
+    bool has_result; /* done: `state` is what it ended with */
 };
 
 static struct kdm_str dup_str(struct kdm_str s)
@@ -111,7 +112,7 @@ static void job_free(struct tx_job *job)
 }
 
 /* Those who wait for it go on. */
-static void tell(struct kdm_tx_engine *engine, struct kdm_str id, bool done)
+static void tell(struct kdm_tx_engine *engine, struct kdm_str id, bool done, struct kdm_str result)
 {
     bool found = true;
 
@@ -124,6 +125,7 @@ static void tell(struct kdm_tx_engine *engine, struct kdm_str id, bool done)
                 continue;
             fact->done = found = true;
             fact->number = done;
+            fact->answer = kdm_arena_copy(tx->arena, result);
             kdm_tx_settled(tx); /* changes the list */
         }
     }
@@ -134,7 +136,7 @@ static void finish(struct tx_job *job)
     struct kdm_tx_engine *engine = job->engine;
 
     kdm_table_remove(engine->jobs, job->id);
-    tell(engine, job->id, !job->giving_up);
+    tell(engine, job->id, !job->giving_up, job->has_result ? job->state : KDM_STR_NONE);
     job_free(job);
 }
 
@@ -169,6 +171,10 @@ static void on_chunk(struct kdm_tx *tx, void *ctx)
 
     if (failed && !over) {
         pause = retry_after(job, failure);
+    } else if (over && !failed && !kdm_str_none(tx->job_result)) {
+        free((char *)job->state.ptr);
+        job->state = dup_str(tx->job_result);
+        job->has_result = true;
     } else if (!over) {
         job->failures = 0;
         if (!kdm_str_none(tx->job_state)) {
@@ -265,6 +271,12 @@ void kdm_tx_job_finish(struct kdm_tx *tx)
     stage_record(tx, KDM_STR(""));
 }
 
+void kdm_tx_job_finish_with(struct kdm_tx *tx, struct kdm_str result)
+{
+    kdm_tx_job_finish(tx);
+    tx->job_result = result;
+}
+
 /* --- those who wait ------------------------------------------------------------------------------ */
 
 bool kdm_tx_await_job(struct kdm_tx *tx, struct kdm_str job_id, bool *ret_done)
@@ -281,6 +293,13 @@ bool kdm_tx_await_job(struct kdm_tx *tx, struct kdm_str job_id, bool *ret_done)
     if (fact->done)
         *ret_done = fact->number != 0;
     return fact->done;
+}
+
+struct kdm_str kdm_tx_job_result(struct kdm_tx *tx, struct kdm_str job_id)
+{
+    struct tx_fact *fact = kdm_tx_fact_find(tx, FACT_JOB, job_id, KDM_STR(""));
+
+    return fact == NULL ? KDM_STR_NONE : fact->answer;
 }
 
 void kdm_tx_jobs_start(struct kdm_tx *tx)

@@ -16,6 +16,8 @@ typedef enum kdm_outcome kdm_job_fn(struct kdm_tx *tx, struct kdm_val args, stru
 
 void kdm_tx_job_state(struct kdm_tx *tx, struct kdm_str state_json);
 void kdm_tx_job_finish(struct kdm_tx *tx);
+/* The same, and leaves a text for those who wait for the job on this node. */
+void kdm_tx_job_finish_with(struct kdm_tx *tx, struct kdm_str result);
 
 /* Registers a kind; before any job runs. `kind` is static. */
 void kdm_job_register(struct kdm_tx_engine *engine, const char *kind, kdm_job_fn *fn);

@@ -167,6 +167,7 @@ static void begin_run(struct kdm_tx *tx)
     tx->result = KDM_STR_NONE;
     tx->status = 200;
     tx->job_state = KDM_STR_NONE;
+    tx->job_result = KDM_STR_NONE;
     tx->job_finished = false;
 }
 

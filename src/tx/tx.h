@@ -122,6 +122,12 @@ struct kdm_doc_list {
 bool kdm_tx_scan(struct kdm_tx *tx, struct kdm_str name, struct kdm_collection *collection, bool checked,
                  kdm_tx_match_fn *match, void *ctx, struct kdm_doc_list *ret_docs);
 
+/* One page of a collection: those of its documents that `match` accepts (see above), and the cursor of the next page.
+ * Cursors are texts, good on every node; "0" is the first page, and behind the last. Over all pages each document comes
+ * at least once that was there all the time. */
+bool kdm_tx_scan_page(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str cursor, kdm_tx_match_fn *match,
+                      void *ctx, struct kdm_doc_list *ret_docs, struct kdm_str *ret_next);
+
 /* Opens a cursor (store/scroll.h), once; fails when there is no room for it. */
 bool kdm_tx_scroll_open(struct kdm_tx *tx, const struct kdm_scroll *scroll);
 /* Takes a cursor's next page, once a transaction. head none: there is no such cursor; text none: no page was left. */
@@ -169,6 +175,8 @@ struct kdm_str kdm_tx_job(struct kdm_tx *tx, const char *kind, struct kdm_str ar
 /* After the commit: waits until that job is done (false: not yet). A job that outlasts the deadline goes on by
  * itself; then true with *ret_done false. */
 bool kdm_tx_await_job(struct kdm_tx *tx, struct kdm_str job_id, bool *ret_done);
+/* What a job that was awaited and is done has left; none: nothing, or another node has ended it. */
+struct kdm_str kdm_tx_job_result(struct kdm_tx *tx, struct kdm_str job_id);
 
 /* Commits what is staged; false until it is done. A lost race drops what was read and runs the function again.
  * An action may commit several times: in a replay the commits that are done return true at once. */

@@ -181,6 +181,7 @@ struct kdm_tx {
     unsigned commit_at;
     bool commit_wanted, commit_each;
     struct kdm_str job_id, job_state; /* of the job whose chunk this is; state none: unchanged */
+    struct kdm_str job_result;        /* what it leaves when it is finished, or none */
     bool job_finished, job_gone;
 
     /* Over runs */

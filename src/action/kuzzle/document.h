@@ -13,6 +13,7 @@
 #define KDM_ACTION_KUZZLE_DOCUMENT_H
 
 #include "action/kuzzle/target.h"
+#include "base/hash.h"
 
 /* --- what may be stored -------------------------------------------------------------------- */
 
@@ -41,6 +42,14 @@ void kdm_source_set_mapping(struct kdm_tx *tx, struct kdm_collection *collection
  * has failed. */
 bool kdm_source_extend_mapping(struct kdm_tx *tx, struct kdm_collection *collection,
                                struct kdm_str additions);
+
+/* The mapping with `additions` in place of the one at *mapping, whose reference is taken; for
+ * requests that decide on many documents before they store the first. */
+bool kdm_source_grow_mapping(struct kdm_arena *arena, struct kdm_mapping **mapping,
+                             struct kdm_str additions, struct kdm_failure *ret_failure);
+
+/* A secret of this transaction, the same in every replay. */
+void kdm_source_hash_seed(struct kdm_tx *tx, struct kdm_hash_seed *ret_seed);
 
 /* The dotted paths of a change, as a JSON array: what `_updatedFields` tells. */
 struct kdm_str kdm_source_changed(struct kdm_arena *arena, struct kdm_val changes);
@@ -75,6 +84,9 @@ bool kdm_document_id(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_
 
 /* KDM_WRITE_SILENT as the request's `silent` says. */
 unsigned kdm_document_flags(const struct kdm_args *args);
+
+/* The same for bulk:*, where nobody is told unless `notify` says so. */
+unsigned kdm_bulk_flags(const struct kdm_args *args);
 
 /* --- many at once -------------------------------------------------------------------------- */
 

@@ -1,9 +1,9 @@
 /* document_multi.c - writing several documents: mCreate, mCreateOrReplace, mReplace, mUpdate,
- * mUpsert. Each document is stored or refused by itself. An action first decides on all items,
- * without staging anything, so that what their dynamic mapping takes up can be committed in one
- * step before them; then it stages and commits them, and those that lost a race are decided again.
- * An id that stands several times in one request: the last one wins, and changes build on the ones
- * before.
+ * mUpsert, and bulk:mWrite. Each document is stored or refused by itself. An action first decides
+ * on all items, without staging anything, so that what their dynamic mapping takes up can be
+ * committed in one step before them; then it stages and commits them, and those that lost a race
+ * are decided again. An id that stands several times in one request: the last one wins, and changes
+ * build on the ones before.
  */
 #include "action/kuzzle/document.h"
 #include "store/names.h"
@@ -27,7 +27,8 @@ struct item {
     struct kdm_str reason;  /* unless ACCEPTED */
     int status;
     enum fate fate;
-    bool superseded; /* a later item of the same id builds on it: that one is stored */
+    bool superseded;        /* a later item of the same id builds on it: that one is stored */
+    struct item *same_hash; /* the one before it of those that are accepted */
 };
 
 /* What is decided; kept over replays until a race is lost. */
@@ -35,6 +36,8 @@ struct decision {
     struct item *items;
     size_t count;
     struct kdm_str mapping; /* the collection's, with what the items add; none: as it is */
+    struct item **accepted; /* the last one of each hash, modulo bucket_count */
+    size_t bucket_count;
 };
 
 struct multi {
@@ -43,9 +46,10 @@ struct multi {
     const struct kind *kind;
     struct kdm_collection *collection;
     struct kdm_mapping *mapping; /* while deciding: grows item by item */
+    struct kdm_hash_seed seed;   /* a secret, so that nobody can make ids of one hash */
 };
 
-/* How the five actions differ. */
+/* How the actions differ. */
 struct kind {
     struct kdm_str content; /* the item's member */
     bool needs_id;          /* otherwise one is made */
@@ -53,6 +57,7 @@ struct kind {
     bool needs_document;    /* it must be there */
     bool tells_updated;     /* replies have _updatedFields */
     bool tells_outcome;     /* replies have created and result */
+    bool raw; /* bulk: stored as it is, any number, told to subscribers when asked for */
     enum kdm_change change; /* CREATE, PUT; when there is one already: REPLACE, UPDATE */
     struct kdm_str (*text)(struct multi *multi, const struct item *item, struct kdm_val old);
 };
@@ -63,6 +68,13 @@ static struct kdm_str whole_text(struct multi *multi, const struct item *item, s
 {
     (void)old;
     return kdm_tx_with_info(multi->tx, item->content, kdm_tx_info_created(multi->tx));
+}
+
+/* With whatever _kuzzle_info the client sends. */
+static struct kdm_str raw_text(struct multi *multi, const struct item *item, struct kdm_val old)
+{
+    (void)old;
+    return kdm_json_canonical(kdm_tx_arena(multi->tx), item->content);
 }
 
 static struct kdm_str merged_text(struct multi *multi, const struct item *item, struct kdm_val old)
@@ -113,7 +125,6 @@ static void refuse(struct item *item, enum fate fate, int status, struct kdm_str
 static void read_item(struct multi *multi, struct item *item, size_t number)
 {
     struct kdm_arena *arena = kdm_tx_arena(multi->tx);
-    static const struct kdm_hash_seed seed; /* no secret: equal hashes only cost a comparison */
     struct kdm_val id = kdm_val_get(item->given, KDM_STR("_id"));
     struct kdm_failure failure;
 
@@ -133,7 +144,7 @@ static void read_item(struct multi *multi, struct item *item, size_t number)
         item->id = kdm_tx_id(multi->tx, kdm_arena_printf(arena, "document %zu", number));
     }
     if (item->fate == ACCEPTED)
-        item->hash = kdm_hash(&seed, item->id);
+        item->hash = kdm_hash(&multi->seed, item->id);
 }
 
 /* _source where body is expected is a mistake that would lose data, so nothing is done at all. */
@@ -143,10 +154,14 @@ static bool read_items(struct multi *multi, struct decision *decision)
     struct kdm_val_iter it;
     struct kdm_val given;
 
-    if (!kdm_multi_may_write(multi->tx, kdm_val_count(documents)))
+    kdm_source_hash_seed(multi->tx, &multi->seed);
+    if (!multi->kind->raw && !kdm_multi_may_write(multi->tx, kdm_val_count(documents)))
         return false;
     decision->items = kdm_arena_zalloc(kdm_tx_arena(multi->tx),
                                        (kdm_val_count(documents) + 1) * sizeof(struct item));
+    decision->bucket_count = kdm_val_count(documents) + 1;
+    decision->accepted =
+        kdm_arena_zalloc(kdm_tx_arena(multi->tx), decision->bucket_count * sizeof(struct item *));
     for (kdm_elements(&it, documents); kdm_element_next(&it, &given);) {
         struct item *item = &decision->items[decision->count];
 
@@ -178,16 +193,27 @@ static bool read_documents(struct multi *multi, const struct decision *decision)
     return true;
 }
 
+static struct item **bucket_of(const struct decision *decision, const struct item *item)
+{
+    return &decision->accepted[item->hash % decision->bucket_count];
+}
+
 static struct item *earlier_of_same_id(const struct decision *decision, const struct item *item)
 {
-    for (size_t i = (size_t)(item - decision->items); i > 0; i--) {
-        struct item *earlier = &decision->items[i - 1];
+    struct item *earlier = *bucket_of(decision, item);
 
-        if (earlier->hash == item->hash && earlier->fate == ACCEPTED
-            && kdm_str_eq(earlier->id, item->id))
-            return earlier;
-    }
-    return NULL;
+    while (earlier != NULL && (earlier->hash != item->hash || !kdm_str_eq(earlier->id, item->id)))
+        earlier = earlier->same_hash;
+    return earlier;
+}
+
+/* Later items of the same id meet it. */
+static void note_accepted(const struct decision *decision, struct item *item)
+{
+    struct item **bucket = bucket_of(decision, item);
+
+    item->same_hash = *bucket;
+    *bucket = item;
 }
 
 /* What the item will find: what an earlier item leaves, else what is stored. NONE: nothing. */
@@ -204,21 +230,10 @@ static struct kdm_val present_document(struct multi *multi, const struct item *e
 /* The mapping in force for the items to come. */
 static void grow_mapping(struct multi *multi, struct item *item, struct kdm_str additions)
 {
-    struct kdm_arena *arena = kdm_tx_arena(multi->tx);
     struct kdm_failure failure;
-    struct kdm_mapping *grown = NULL;
-    struct kdm_str text;
-    bool changed;
 
-    if (kdm_mapping_merge(multi->mapping, arena, kdm_json_parse(arena, additions), &text, &changed,
-                          &failure))
-        grown = kdm_mapping_create(arena, kdm_json_parse(arena, text), &failure);
-    if (grown == NULL) {
+    if (!kdm_source_grow_mapping(kdm_tx_arena(multi->tx), &multi->mapping, additions, &failure))
         refuse(item, REFUSED, failure.status, failure.message);
-        return;
-    }
-    kdm_mapping_unref(multi->mapping);
-    multi->mapping = grown;
 }
 
 /* Replacing and making: all of it; changing: what changes. */
@@ -231,7 +246,7 @@ static bool may_be_stored(const struct multi *multi, const struct item *item, st
     if (multi->kind->change == KDM_CHANGE_UPDATE && !kdm_val_none(old))
         return kdm_source_check_change(arena, multi->collection, multi->mapping, item->content,
                                        item->text, ret_additions, ret_failure);
-    if (multi->kind->text != whole_text)
+    if (multi->kind->text != whole_text && multi->kind->text != raw_text)
         source = kdm_json_parse(arena, item->text);
     return kdm_source_check(arena, multi->collection, multi->mapping, source, ret_additions,
                             ret_failure);
@@ -259,8 +274,11 @@ static void decide_item(struct multi *multi, const struct decision *decision, st
         refuse(item, REFUSED, failure.status, failure.message);
     else if (!kdm_str_none(additions))
         grow_mapping(multi, item, additions);
-    if (earlier != NULL && item->fate == ACCEPTED)
+    if (item->fate != ACCEPTED)
+        return;
+    if (earlier != NULL)
         earlier->superseded = true;
+    note_accepted(decision, item);
 }
 
 static void decide_items(struct multi *multi, struct decision *decision)
@@ -307,7 +325,8 @@ static bool store_mapping(struct multi *multi, const struct decision *decision)
 
 static void stage_item(struct multi *multi, const struct item *item)
 {
-    unsigned flags = kdm_document_flags(multi->args);
+    unsigned flags =
+        multi->kind->raw ? kdm_bulk_flags(multi->args) : kdm_document_flags(multi->args);
 
     if (multi->kind->change == KDM_CHANGE_PUT)
         kdm_tx_put(multi->tx, multi->collection, item->id, item->text, flags);
@@ -373,10 +392,12 @@ static size_t put_errors(struct kdm_arena *arena, struct kdm_buf *buf,
 /* Only mCreateOrReplace can leave the documents out. */
 static bool shows_source(const struct multi *multi)
 {
-    struct kdm_val source = kdm_args_val(multi->args, KDM_ARG_SOURCE);
+    struct kdm_val source;
 
-    return multi->kind->change != KDM_CHANGE_PUT
-           || (kdm_val_type(source) != KDM_JSON_FALSE && !kdm_val_str_eq(source, KDM_STR("false")));
+    if (multi->kind->change != KDM_CHANGE_PUT || multi->kind->raw)
+        return true;
+    source = kdm_args_val(multi->args, KDM_ARG_SOURCE);
+    return kdm_val_type(source) != KDM_JSON_FALSE && !kdm_val_str_eq(source, KDM_STR("false"));
 }
 
 static void put_success(const struct multi *multi, struct kdm_buf *buf, const struct item *item,
@@ -387,6 +408,10 @@ static void put_success(const struct multi *multi, struct kdm_buf *buf, const st
     comma(buf);
     kdm_document_open(buf, item->id, shows_source(multi) ? item->text : KDM_STR_NONE,
                       written->version);
+    if (kind->raw) {
+        kdm_buf_char(buf, '}');
+        return;
+    }
     if (kind->tells_outcome || !kind->needs_document)
         kdm_buf_put(buf, written->created ? KDM_STR(",\"created\":true")
                                           : KDM_STR(",\"created\":false"));
@@ -501,6 +526,18 @@ enum kdm_outcome kdm_document_m_upsert(struct kdm_tx *tx, const struct kdm_args 
         .tells_updated = true,
         .change = KDM_CHANGE_UPDATE,
         .text = upserted_text,
+    };
+
+    return write_many(tx, args, &kind);
+}
+
+enum kdm_outcome kdm_bulk_m_write(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    static const struct kind kind = {
+        .content = KDM_STR("body"),
+        .raw = true,
+        .change = KDM_CHANGE_PUT,
+        .text = raw_text,
     };
 
     return write_many(tx, args, &kind);

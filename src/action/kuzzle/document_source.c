@@ -59,6 +59,30 @@ bool kdm_source_extend_mapping(struct kdm_tx *tx, struct kdm_collection *collect
     return true;
 }
 
+bool kdm_source_grow_mapping(struct kdm_arena *arena, struct kdm_mapping **mapping,
+                             struct kdm_str additions, struct kdm_failure *ret_failure)
+{
+    struct kdm_mapping *grown = NULL;
+    struct kdm_str text;
+    bool changed;
+
+    if (kdm_mapping_merge(*mapping, arena, kdm_json_parse(arena, additions), &text, &changed,
+                          ret_failure))
+        grown = kdm_mapping_create(arena, kdm_json_parse(arena, text), ret_failure);
+    if (grown == NULL)
+        return false;
+    kdm_mapping_unref(*mapping);
+    *mapping = grown;
+    return true;
+}
+
+void kdm_source_hash_seed(struct kdm_tx *tx, struct kdm_hash_seed *ret_seed)
+{
+    struct kdm_str secret = kdm_tx_id(tx, KDM_STR("hash seed"));
+
+    memcpy(ret_seed, secret.ptr, sizeof(*ret_seed)); /* 16 of its 20 characters */
+}
+
 /* --- changes ------------------------------------------------------------------------------- */
 
 /* _kuzzle_info is the server's to change, whatever the client sent there. */
@@ -161,6 +185,11 @@ bool kdm_document_id(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_
 unsigned kdm_document_flags(const struct kdm_args *args)
 {
     return kdm_args_bool(args, KDM_ARG_SILENT) ? KDM_WRITE_SILENT : 0;
+}
+
+unsigned kdm_bulk_flags(const struct kdm_args *args)
+{
+    return kdm_args_bool(args, KDM_ARG_NOTIFY) ? 0 : KDM_WRITE_SILENT;
 }
 
 /* --- many at once -------------------------------------------------------------------------- */

@@ -1,0 +1,36 @@
+/* by_query.h - what writes by a query share: the query, asked of each document twice. First in a
+ * scan, then of the document as it is read for the write: what changed meanwhile is not written
+ * unless it still matches. Loop thread only.
+ */
+#ifndef KDM_ACTION_KUZZLE_BY_QUERY_H
+#define KDM_ACTION_KUZZLE_BY_QUERY_H
+
+#include "search/search.h"
+#include "tx/job.h"
+
+/* Lives as long as the transaction. */
+struct kdm_by_query {
+    struct kdm_arena *arena;
+    struct kdm_query *query;
+    struct kdm_failure failure; /* of a match: given up */
+    size_t most, count;         /* accepts no more than this many in a scan; 0: any number */
+};
+
+/* NULL: the transaction has failed. `query` NONE: everything. */
+struct kdm_by_query *kdm_by_query_make(struct kdm_tx *tx, const struct kdm_collection *collection,
+                                       struct kdm_val query, enum kdm_search_lang lang,
+                                       int64_t now_ms);
+
+/* For kdm_tx_scan(); its context is the struct kdm_by_query. */
+bool kdm_by_query_accepts(void *ctx, struct kdm_str id, struct kdm_val source);
+
+/* Those of `found` that match as they are now; all are read before the first is waited for. false:
+ * wait, or the transaction has failed. */
+bool kdm_by_query_read(struct kdm_tx *tx, struct kdm_by_query *by,
+                       struct kdm_collection *collection, const struct kdm_doc_list *found,
+                       struct kdm_doc_list *ret_docs);
+
+/* The kinds of jobs of bulk:deleteByQuery and bulk:updateByQuery; before any job runs. */
+void kdm_bulk_register_jobs(struct kdm_tx_engine *engine);
+
+#endif
