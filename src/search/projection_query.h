@@ -140,6 +140,8 @@ void kdm_sorter_chunks(struct kdm_sorter *sorter, uint32_t *ret_chunks, uint32_t
 /* scores NULL: all the same, `score`. */
 void kdm_sorter_add(struct kdm_sorter *sorter, const struct kdm_bits *matched, const float *scores,
                     float score);
+/* One row of the run's chunk, without a score. */
+void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row);
 /* Hits from `from` on, with ids and sort values, in the run's arena. */
 struct kdm_hit *kdm_sorter_hits(struct kdm_sorter *sorter, size_t from, size_t *ret_count);
 

@@ -3,6 +3,7 @@
  * among the first. The projection is held while a chunk is worked on and let go when somebody wants
  * to write, and while texts are fetched.
  */
+#include "search/aggs_internal.h"
 #include "search/projection_query.h"
 #include <stdlib.h>
 
@@ -150,6 +151,10 @@ static void search_chunk(struct search *search)
 
     live_rows(run, live);
     kdm_run_resolve(run, search->plan, request->query, live, matched);
+    if (request->aggs != NULL && run->result == KDM_PROJECTION_OK) {
+        kdm_aggs_filter(run, request->aggs, matched);
+        kdm_aggs_add(run, request->aggs, matched);
+    }
     if (search->post != NULL) {
         hits = live;
         kdm_run_resolve(run, search->post, request->post_filter, matched, hits);
@@ -220,6 +225,8 @@ static void prepare(struct search *search)
     search->plan = kdm_plan_create(run, request->query);
     if (request->post_filter != NULL)
         search->post = kdm_plan_create(run, request->post_filter);
+    if (request->aggs != NULL)
+        kdm_aggs_begin(run, request->aggs);
     kdm_plan_refresh(run);
     prepare_order(search);
 }
@@ -229,6 +236,8 @@ static void finish(struct search *search)
     struct kdm_run *run = &search->run;
 
     kdm_sorter_destroy(search->sorter);
+    if (run->request->aggs != NULL)
+        kdm_aggs_fini(run->request->aggs);
     free(search->scores);
     for (uint32_t i = 0; i < run->bits_count; i++)
         free(run->bits[i]);
@@ -250,6 +259,8 @@ enum kdm_projection_result kdm_projection_search(struct kdm_projection *projecti
     prepare(&search);
     if (run->result == KDM_PROJECTION_OK)
         search_all(&search);
+    if (run->result == KDM_PROJECTION_OK && request->aggs != NULL)
+        kdm_aggs_end(run, request->aggs);
     if (run->result == KDM_PROJECTION_OK && search.sorter != NULL)
         ret_page->hits =
             kdm_sorter_hits(search.sorter, (size_t)request->search->from, &ret_page->count);

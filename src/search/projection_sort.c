@@ -421,21 +421,34 @@ static bool has_all(const struct kdm_sorter *sorter, const float *scores)
     return sorter->order_count == 0 && scores == NULL && sorter->count >= sorter->limit;
 }
 
+static void read_chunks(struct kdm_sorter *sorter)
+{
+    for (size_t i = 0; i < sorter->order_count; i++)
+        if (sorter->orders[i].column != NULL)
+            sorter->orders[i].chunk =
+                kdm_column_chunk(sorter->orders[i].column, sorter->run->chunk);
+}
+
 void kdm_sorter_add(struct kdm_sorter *sorter, const struct kdm_bits *matched, const float *scores,
                     float score)
 {
     if (sorter->limit == 0 || has_all(sorter, scores))
         return;
-    for (size_t i = 0; i < sorter->order_count; i++)
-        if (sorter->orders[i].column != NULL)
-            sorter->orders[i].chunk =
-                kdm_column_chunk(sorter->orders[i].column, sorter->run->chunk);
+    read_chunks(sorter);
     if (has_spans(sorter)) {
         add_by_blocks(sorter, matched, scores, score);
         return;
     }
     for (uint32_t word = 0; word < sorter->run->words && !has_all(sorter, scores); word++)
         add_block(sorter, matched, word, word + 1, scores, score);
+}
+
+void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row)
+{
+    if (has_all(sorter, NULL))
+        return;
+    read_chunks(sorter);
+    add_row(sorter, row, 0);
 }
 
 /* --- life ----------------------------------------------------------------------------------------
@@ -491,7 +504,7 @@ struct kdm_sorter *kdm_sorter_create(struct kdm_run *run, const struct kdm_searc
     sorter->limit = limit;
     sorter->order_count = search->sort_count;
     sorter->stride = sizeof(struct entry) + search->sort_count * sizeof(struct sort_key);
-    sorter->room = 64;
+    sorter->room = limit < 32 ? 2 * limit + 2 : 64;
     sorter->entries = kdm_malloc((sorter->room + 1) * sorter->stride);
     sorter->orders =
         kdm_arena_alloc(run->arena, (search->sort_count + 1) * sizeof(*sorter->orders));

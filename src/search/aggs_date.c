@@ -1,0 +1,275 @@
+/* aggs_date.c - intervals of the calendar, and dates as text. Pure. */
+#include "search/aggs_internal.h"
+#include <stdio.h>
+
+#define DAY_MS 86400000
+
+static int64_t floor_to(int64_t value, int64_t step)
+{
+    int64_t rest = value % step;
+
+    return value - (rest < 0 ? rest + step : rest);
+}
+
+static int64_t days_of(int64_t ms)
+{
+    return floor_to(ms, DAY_MS) / DAY_MS;
+}
+
+/* The first day of the month `months` behind that of `day`, within its step of 1, 3 or 12. */
+static int64_t month_begin(int64_t day, int step, int steps)
+{
+    int64_t year, index;
+    int month, day_of_month;
+
+    kdm_date_civil(day, &year, &month, &day_of_month);
+    index = floor_to(year * 12 + month - 1, step) + (int64_t)step * steps;
+    year = floor_to(index, 12) / 12;
+    return kdm_date_days(year, (int)(index - year * 12) + 1, 1);
+}
+
+static int64_t fixed_step(const struct kdm_agg *agg)
+{
+    switch (agg->calendar) {
+    case KDM_CALENDAR_SECOND:
+        return 1000;
+    case KDM_CALENDAR_MINUTE:
+        return 60000;
+    case KDM_CALENDAR_HOUR:
+        return 3600000;
+    case KDM_CALENDAR_DAY:
+        return DAY_MS;
+    case KDM_CALENDAR_WEEK:
+        return 7 * (int64_t)DAY_MS;
+    default:
+        return (int64_t)agg->interval;
+    }
+}
+
+static int months_of(const struct kdm_agg *agg)
+{
+    return agg->calendar == KDM_CALENDAR_MONTH ? 1 : agg->calendar == KDM_CALENDAR_QUARTER ? 3 : 12;
+}
+
+int64_t kdm_agg_floor(const struct kdm_agg *agg, int64_t ms)
+{
+    int64_t local = ms + agg->zone_ms - (int64_t)agg->offset, begin;
+
+    if (agg->calendar >= KDM_CALENDAR_MONTH)
+        begin = month_begin(days_of(local), months_of(agg), 0) * DAY_MS;
+    else if (agg->calendar == KDM_CALENDAR_WEEK) /* 1970-01-05 was a Monday */
+        begin = floor_to(local - 4 * (int64_t)DAY_MS, 7 * (int64_t)DAY_MS) + 4 * (int64_t)DAY_MS;
+    else
+        begin = floor_to(local, fixed_step(agg));
+    return begin - agg->zone_ms + (int64_t)agg->offset;
+}
+
+int64_t kdm_agg_next(const struct kdm_agg *agg, int64_t begin)
+{
+    int64_t local = begin + agg->zone_ms - (int64_t)agg->offset;
+
+    if (agg->calendar < KDM_CALENDAR_MONTH)
+        return begin + fixed_step(agg);
+    return month_begin(days_of(local), months_of(agg), 1) * DAY_MS - agg->zone_ms
+           + (int64_t)agg->offset;
+}
+
+/* --- as clients write them
+ * ------------------------------------------------------------------------ */
+
+static bool two_digits(struct kdm_str text, size_t at, int *ret_number)
+{
+    if (at + 2 > text.len || text.ptr[at] < '0' || text.ptr[at] > '9' || text.ptr[at + 1] < '0'
+        || text.ptr[at + 1] > '9')
+        return false;
+    *ret_number = (text.ptr[at] - '0') * 10 + text.ptr[at + 1] - '0';
+    return true;
+}
+
+bool kdm_agg_zone(struct kdm_str text, int64_t *ret_ms)
+{
+    int hours = 0, minutes = 0;
+    size_t at = 3;
+
+    if (kdm_str_eq(text, KDM_STR("Z")) || kdm_str_eq(text, KDM_STR("UTC"))
+        || kdm_str_eq(text, KDM_STR("GMT"))) {
+        *ret_ms = 0;
+        return true;
+    }
+    if (text.len < 3 || (text.ptr[0] != '+' && text.ptr[0] != '-') || !two_digits(text, 1, &hours))
+        return false;
+    if (at < text.len && text.ptr[at] == ':')
+        at++;
+    if (at < text.len && (!two_digits(text, at, &minutes) || at + 2 != text.len))
+        return false;
+    if (hours > 18 || minutes > 59)
+        return false;
+    *ret_ms = (hours * 60 + minutes) * (int64_t)60000 * (text.ptr[0] == '-' ? -1 : 1);
+    return true;
+}
+
+bool kdm_agg_fixed_interval(struct kdm_str text, double *ret_ms)
+{
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = { { "ms", 1 }, { "s", 1e3 }, { "m", 6e4 }, { "h", 3.6e6 }, { "d", 8.64e7 } };
+    size_t digits = 0;
+    long long number;
+
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+        digits++;
+    if (!kdm_str_int64((struct kdm_str){ text.ptr, digits }, &number) || number < 1
+        || number > 1000000000)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (kdm_str_eq(kdm_str_from(text, digits), kdm_str_of(units[i].unit))) {
+            *ret_ms = units[i].ms * (double)number;
+            return true;
+        }
+    return false;
+}
+
+bool kdm_agg_calendar_interval(struct kdm_str text, enum kdm_calendar *ret_calendar)
+{
+    static const struct {
+        const char *name, *brief;
+        enum kdm_calendar calendar;
+    } names[] = {
+        { "second", "1s", KDM_CALENDAR_SECOND },   { "minute", "1m", KDM_CALENDAR_MINUTE },
+        { "hour", "1h", KDM_CALENDAR_HOUR },       { "day", "1d", KDM_CALENDAR_DAY },
+        { "week", "1w", KDM_CALENDAR_WEEK },       { "month", "1M", KDM_CALENDAR_MONTH },
+        { "quarter", "1q", KDM_CALENDAR_QUARTER }, { "year", "1y", KDM_CALENDAR_YEAR }
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (kdm_str_eq(text, kdm_str_of(names[i].name))
+            || kdm_str_eq(text, kdm_str_of(names[i].brief))) {
+            *ret_calendar = names[i].calendar;
+            return true;
+        }
+    return false;
+}
+
+/* --- as text
+ * --------------------------------------------------------------------------------------- */
+
+/* A run of one letter, or of quoted text, from the pattern's begin. */
+static struct kdm_str next_piece(struct kdm_str *pattern)
+{
+    struct kdm_str piece = { pattern->ptr, 1 };
+
+    if (piece.ptr[0] == '\'') {
+        const char *end =
+            pattern->len < 2 ? NULL : memchr(pattern->ptr + 1, '\'', pattern->len - 1);
+
+        piece.len = end == NULL ? pattern->len : (size_t)(end - pattern->ptr) + 1;
+    } else {
+        while (piece.len < pattern->len && pattern->ptr[piece.len] == piece.ptr[0])
+            piece.len++;
+    }
+    *pattern = kdm_str_from(*pattern, piece.len);
+    return piece;
+}
+
+bool kdm_agg_date_pattern(struct kdm_str format)
+{
+    bool any = false;
+
+    if (kdm_str_eq(format, KDM_STR("epoch_millis")) || kdm_str_eq(format, KDM_STR("epoch_second"))
+        || kdm_str_starts(format, KDM_STR("strict_date_optional_time"))
+        || kdm_str_starts(format, KDM_STR("date_optional_time")))
+        return true;
+    while (format.len > 0) {
+        struct kdm_str piece = next_piece(&format);
+        char c = piece.ptr[0];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
+            if (strchr("yuMdHmsSZX", c) == NULL || piece.len > 4)
+                return false;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void put_padded(struct kdm_buf *buf, int64_t value, size_t width)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%0*lld", (int)width, (long long)value);
+
+    kdm_buf_put(buf, (struct kdm_str){ text, len > 0 ? (size_t)len : 0 });
+}
+
+static void put_zone(struct kdm_buf *buf, int64_t zone_ms)
+{
+    int64_t minutes = zone_ms / 60000;
+
+    if (minutes == 0) {
+        kdm_buf_char(buf, 'Z');
+        return;
+    }
+    kdm_buf_char(buf, minutes < 0 ? '-' : '+');
+    minutes = minutes < 0 ? -minutes : minutes;
+    put_padded(buf, minutes / 60, 2);
+    kdm_buf_char(buf, ':');
+    put_padded(buf, minutes % 60, 2);
+}
+
+static void put_piece(struct kdm_buf *buf, struct kdm_str piece, int64_t local, int64_t zone_ms)
+{
+    int64_t day = days_of(local), in_day = local - day * DAY_MS, year;
+    int month, day_of_month;
+
+    kdm_date_civil(day, &year, &month, &day_of_month);
+    switch (piece.ptr[0]) {
+    case 'y':
+    case 'u':
+        put_padded(buf, year, piece.len);
+        break;
+    case 'M':
+        put_padded(buf, month, piece.len);
+        break;
+    case 'd':
+        put_padded(buf, day_of_month, piece.len);
+        break;
+    case 'H':
+        put_padded(buf, in_day / 3600000, piece.len);
+        break;
+    case 'm':
+        put_padded(buf, in_day / 60000 % 60, piece.len);
+        break;
+    case 's':
+        put_padded(buf, in_day / 1000 % 60, piece.len);
+        break;
+    case 'S':
+        put_padded(buf, in_day % 1000, 3);
+        break;
+    case 'X':
+    case 'Z':
+        put_zone(buf, zone_ms);
+        break;
+    case '\'':
+        kdm_buf_put(buf, (struct kdm_str){ piece.ptr + 1, piece.len > 2 ? piece.len - 2 : 0 });
+        break;
+    default:
+        kdm_buf_put(buf, piece);
+    }
+}
+
+void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str format, int64_t ms, int64_t zone_ms)
+{
+    if (kdm_str_eq(format, KDM_STR("epoch_millis"))) {
+        kdm_buf_int(buf, ms);
+        return;
+    }
+    if (kdm_str_eq(format, KDM_STR("epoch_second"))) {
+        kdm_buf_int(buf, floor_to(ms, 1000) / 1000);
+        return;
+    }
+    if (kdm_str_none(format) || kdm_str_starts(format, KDM_STR("strict_date_optional_time"))
+        || kdm_str_starts(format, KDM_STR("date_optional_time")))
+        format = KDM_STR("yyyy-MM-dd'T'HH:mm:ss.SSSX");
+    while (format.len > 0)
+        put_piece(buf, next_piece(&format), ms + zone_ms, zone_ms);
+}

@@ -1,0 +1,176 @@
+/* aggs_internal.h - an aggregation, parsed and in progress; private to aggs_*.c.
+ * Buckets of one aggregation are numbered through, whichever bucket above they belong to (their
+ * owner), so collecting is a walk over pairs of row and owner, and metrics are arrays by owner.
+ */
+#ifndef KDM_SEARCH_AGGS_INTERNAL_H
+#define KDM_SEARCH_AGGS_INTERNAL_H
+
+#include "search/aggs.h"
+#include "search/projection_query.h"
+
+enum kdm_agg_kind {
+    KDM_AGG_TERMS,
+    KDM_AGG_RANGE,
+    KDM_AGG_DATE_RANGE,
+    KDM_AGG_HISTOGRAM,
+    KDM_AGG_DATE_HISTOGRAM,
+    KDM_AGG_FILTER,
+    KDM_AGG_FILTERS,
+    KDM_AGG_MISSING,
+    KDM_AGG_MIN, /* from here on: metrics */
+    KDM_AGG_MAX,
+    KDM_AGG_AVG,
+    KDM_AGG_SUM,
+    KDM_AGG_STATS,
+    KDM_AGG_EXTENDED_STATS,
+    KDM_AGG_VALUE_COUNT,
+    KDM_AGG_CARDINALITY,
+    KDM_AGG_PERCENTILES,
+    KDM_AGG_TOP_HITS,
+    KDM_AGG_GEO_BOUNDS,
+};
+
+enum kdm_calendar {
+    KDM_CALENDAR_NONE, /* fixed */
+    KDM_CALENDAR_SECOND,
+    KDM_CALENDAR_MINUTE,
+    KDM_CALENDAR_HOUR,
+    KDM_CALENDAR_DAY,
+    KDM_CALENDAR_WEEK,
+    KDM_CALENDAR_MONTH,
+    KDM_CALENDAR_QUARTER,
+    KDM_CALENDAR_YEAR,
+};
+
+struct kdm_agg_order {
+    bool by_count, by_key, descending;
+    const struct kdm_agg *by; /* a metric below; NULL: none */
+    struct kdm_str property;  /* "avg" of stats */
+};
+
+struct kdm_agg_range {
+    struct kdm_str key; /* none: made of the bounds */
+    bool has_from, has_to;
+    double from, to;
+};
+
+struct kdm_agg_stats {
+    uint64_t count;
+    double sum, squares, min, max;
+    struct kdm_point low, high; /* geo_bounds */
+};
+
+/* One kept value; percentiles sort them, cardinality has a set of them. */
+struct kdm_agg_value {
+    uint32_t owner;
+    uint64_t word;
+};
+
+#define KDM_AGG_BATCH 1024
+
+struct kdm_agg {
+    /* what was asked */
+    struct kdm_str name;
+    enum kdm_agg_kind kind;
+    const struct kdm_field *field; /* NULL: not mapped, no document has a value */
+    struct kdm_agg **children;
+    uint32_t child_count;
+    struct kdm_str meta; /* JSON text; none */
+    bool has_missing;
+    struct kdm_key missing;
+    uint64_t size, min_doc_count;
+    struct kdm_agg_order orders[4];
+    uint32_t order_count;
+    bool keyed;
+    double interval, offset;
+    enum kdm_calendar calendar;
+    int64_t zone_ms;
+    struct kdm_str format; /* of keys; none: ISO */
+    bool has_bounds;
+    double bound_low, bound_high; /* extended_bounds */
+    struct kdm_agg_range *ranges;
+    uint32_t range_count;
+    struct kdm_query **filters;
+    struct kdm_str *filter_names; /* NULL: an array was given */
+    uint32_t filter_count;
+    struct kdm_search *hits; /* top_hits: order, from, size */
+    double *percents;
+    uint32_t percent_count;
+
+    /* in progress */
+    const struct kdm_column *column; /* NULL: no values */
+    struct kdm_plan **plans;         /* of filters */
+    struct kdm_bits **matched;       /* of filters, this chunk */
+    uint32_t missing_term;
+    uint32_t bucket_count, bucket_room;
+    uint32_t *owners;
+    uint64_t *keys;
+    uint64_t *counts;
+    uint32_t *slots; /* hash of (owner, key) -> bucket + 1 */
+    uint32_t slot_count;
+    uint32_t *direct; /* terms, one owner: by term -> bucket + 1; dates: by day */
+    uint32_t direct_count;
+    int64_t direct_first;
+    uint32_t owner_count, owner_room; /* metrics */
+    struct kdm_agg_stats *stats;
+    struct kdm_sorter **sorters;
+    struct kdm_agg_value *values;
+    uint64_t value_count, value_room;
+    uint32_t *batch_rows, *batch_owners; /* for the children */
+    uint32_t batch_count;
+    uint32_t *by_owner, *first_of; /* buckets of each owner, once collected */
+};
+
+struct kdm_aggs {
+    struct kdm_agg **items;
+    uint32_t count;
+    uint64_t collected, kept, answered;
+    struct kdm_str text;
+};
+
+static inline bool kdm_agg_has_buckets(const struct kdm_agg *agg)
+{
+    return agg->kind < KDM_AGG_MIN;
+}
+
+/* --- numbers as words: order and identity -------------------------------------------------------
+ */
+
+uint64_t kdm_agg_word(const struct kdm_agg *agg, union kdm_value value);
+double kdm_agg_number(const struct kdm_agg *agg, uint64_t word);
+
+/* --- collecting: kdm_projection_search() calls these ---------------------------------------------
+ */
+
+/* Resolves fields; the caller reads. */
+void kdm_aggs_begin(struct kdm_run *run, struct kdm_aggs *aggs);
+/* Answers the filters of all aggregations for this chunk; may let go of the projection. */
+void kdm_aggs_filter(struct kdm_run *run, struct kdm_aggs *aggs, const struct kdm_bits *matched);
+/* Takes the chunk's documents in. */
+void kdm_aggs_add(struct kdm_run *run, struct kdm_aggs *aggs, const struct kdm_bits *matched);
+/* Makes the text; the caller reads. */
+void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs);
+/* Frees what is not in the arena. */
+void kdm_aggs_fini(struct kdm_aggs *aggs);
+
+/* One more bucket, or the one that is there; UINT32_MAX with run->result set when there are too
+ * many. */
+uint32_t kdm_agg_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner, uint64_t key);
+
+/* --- dates (aggs_date.c) -------------------------------------------------------------------------
+ */
+
+/* The beginning of the interval that `ms` lies in, and that of the next one. */
+int64_t kdm_agg_floor(const struct kdm_agg *agg, int64_t ms);
+int64_t kdm_agg_next(const struct kdm_agg *agg, int64_t begin);
+/* "+02:00", "Z", "UTC"; false: not understood. */
+bool kdm_agg_zone(struct kdm_str text, int64_t *ret_ms);
+/* "1d", "90s": fixed; "month", "1M": calendar. */
+bool kdm_agg_fixed_interval(struct kdm_str text, double *ret_ms);
+bool kdm_agg_calendar_interval(struct kdm_str text, enum kdm_calendar *ret_calendar);
+/* Is it a pattern that kdm_agg_put_date() can write? */
+bool kdm_agg_date_pattern(struct kdm_str format);
+/* A date as text, without quotes; `format` none: ISO. `zone_ms` is added. */
+void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str format, int64_t ms, int64_t zone_ms);
+
+#endif

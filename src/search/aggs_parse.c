@@ -1,0 +1,562 @@
+/* aggs_parse.c - "aggs" of a request into a tree. Whatever is not understood is refused by name. */
+#include "search/aggs_internal.h"
+#include "search/search_internal.h"
+
+struct parse {
+    struct kdm_query_parser query;
+    struct kdm_aggs *aggs;
+    struct kdm_agg *agg;   /* being parsed */
+    struct kdm_val params; /* its own */
+    uint32_t total;
+};
+
+static bool fail(struct parse *parse, const char *text, struct kdm_str what)
+{
+    kdm_query_fail(&parse->query, parse->agg == NULL ? KDM_STR("aggs") : parse->agg->name,
+                   "%s%s%s%s", text, what.len > 0 ? " \"" : "",
+                   what.len > 0 ? kdm_query_shown(&parse->query, what) : "",
+                   what.len > 0 ? "\"" : "");
+    return false;
+}
+
+static struct kdm_val param(const struct parse *parse, const char *name)
+{
+    return kdm_val_get(parse->params, kdm_str_of(name));
+}
+
+static struct kdm_str text_param(struct parse *parse, const char *name)
+{
+    return kdm_val_str(parse->query.arena, param(parse, name));
+}
+
+static bool number_param(struct parse *parse, const char *name, double *number)
+{
+    struct kdm_val value = param(parse, name);
+
+    return kdm_val_null(value) || kdm_val_double(value, number)
+           || fail(parse, "needs a number for", kdm_str_of(name));
+}
+
+static bool count_param(struct parse *parse, const char *name, uint64_t *count)
+{
+    struct kdm_val value = param(parse, name);
+    int64_t number;
+
+    if (kdm_val_null(value))
+        return true;
+    if (!kdm_val_int64(value, &number) || number < 0)
+        return fail(parse, "needs a whole number for", kdm_str_of(name));
+    *count = (uint64_t)number;
+    return true;
+}
+
+/* --- the field
+ * -------------------------------------------------------------------------------------- */
+
+/* Which fields a kind can work on. */
+static bool suits(enum kdm_agg_kind kind, const struct kdm_field *field)
+{
+    bool number = field->type >= KDM_FIELD_LONG && field->type <= KDM_FIELD_BOOLEAN;
+    bool term = field->type == KDM_FIELD_KEYWORD || field->type == KDM_FIELD_IP
+                || field->type == KDM_FIELD_FLATTENED;
+    bool point = field->type == KDM_FIELD_GEO_POINT;
+
+    switch (kind) {
+    case KDM_AGG_TERMS:
+    case KDM_AGG_CARDINALITY:
+        return number || term;
+    case KDM_AGG_VALUE_COUNT:
+        return number || term || point;
+    case KDM_AGG_MISSING:
+        return field->type > KDM_FIELD_ALIAS;
+    case KDM_AGG_DATE_RANGE:
+    case KDM_AGG_DATE_HISTOGRAM:
+        return field->type == KDM_FIELD_DATE;
+    case KDM_AGG_GEO_BOUNDS:
+        return point;
+    default:
+        return number;
+    }
+}
+
+static bool read_field(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_str name = text_param(parse, "field");
+
+    if (kdm_str_none(name))
+        return fail(parse, "needs a field", KDM_STR(""));
+    if (!kdm_query_field(&parse->query, agg->name, name, &agg->field))
+        return false;
+    if (agg->field == &kdm_query_id)
+        return fail(parse, "can't be asked of", name);
+    return agg->field == NULL || suits(agg->kind, agg->field)
+           || fail(parse, "can't be asked of the type of field", name);
+}
+
+static bool read_missing(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_val missing = param(parse, "missing");
+
+    if (kdm_val_null(missing) || agg->field == NULL)
+        return true;
+    agg->has_missing = true;
+    return kdm_query_key(&parse->query, agg->name, agg->field, missing, false, NULL, &agg->missing);
+}
+
+static bool read_format(struct parse *parse)
+{
+    struct kdm_str format = text_param(parse, "format");
+    const char *bars;
+
+    if (kdm_str_none(format))
+        return true;
+    bars = memmem(format.ptr, format.len, "||", 2);
+    if (bars != NULL)
+        format.len = (size_t)(bars - format.ptr);
+    parse->agg->format = format;
+    return format.len > 0
+           && (kdm_agg_date_pattern(format) || fail(parse, "can't write dates as", format));
+}
+
+static bool read_zone(struct parse *parse)
+{
+    struct kdm_str zone = text_param(parse, "time_zone");
+
+    return kdm_str_none(zone) || kdm_agg_zone(zone, &parse->agg->zone_ms)
+           || fail(parse, "only fixed offsets are supported yet as a time_zone, not", zone);
+}
+
+/* --- kinds
+ * ------------------------------------------------------------------------------------------ */
+
+static bool read_order_entry(struct parse *parse, struct kdm_val name, struct kdm_val direction)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_agg_order *order;
+
+    if (agg->order_count == sizeof(agg->orders) / sizeof(agg->orders[0]))
+        return fail(parse, "has too many keys of order", KDM_STR(""));
+    order = &agg->orders[agg->order_count++];
+    order->descending = kdm_val_str_eq(direction, KDM_STR("desc"));
+    if (!order->descending && !kdm_val_str_eq(direction, KDM_STR("asc")))
+        return fail(parse, "the order must be asc or desc", KDM_STR(""));
+    order->property = kdm_val_str(parse->query.arena, name);
+    order->by_count = kdm_str_eq(order->property, KDM_STR("_count"));
+    order->by_key = kdm_str_eq(order->property, KDM_STR("_key"))
+                    || kdm_str_eq(order->property, KDM_STR("_term"));
+    return true;
+}
+
+static bool read_order(struct parse *parse)
+{
+    struct kdm_val order = param(parse, "order"), entry, name, direction;
+    struct kdm_val_iter all, it;
+
+    if (kdm_val_null(order))
+        return true;
+    if (kdm_val_type(order) == KDM_JSON_OBJECT) {
+        for (kdm_members(&it, order); kdm_member_next(&it, &name, &direction);)
+            if (!read_order_entry(parse, name, direction))
+                return false;
+        return true;
+    }
+    for (kdm_elements(&all, order); kdm_element_next(&all, &entry);)
+        for (kdm_members(&it, entry); kdm_member_next(&it, &name, &direction);)
+            if (!read_order_entry(parse, name, direction))
+                return false;
+    return true;
+}
+
+/* "stats.avg" or "avg": known once the children are. */
+static bool resolve_order(struct parse *parse, struct kdm_agg *agg, struct kdm_agg_order *order)
+{
+    const char *dot = memchr(order->property.ptr, '.', order->property.len);
+    struct kdm_str name = order->property, property = KDM_STR("value");
+
+    if (order->by_count || order->by_key)
+        return true;
+    if (dot != NULL) {
+        name.len = (size_t)(dot - name.ptr);
+        property = kdm_str_from(order->property, name.len + 1);
+    }
+    for (uint32_t i = 0; i < agg->child_count; i++)
+        if (kdm_str_eq(agg->children[i]->name, name) && agg->children[i]->kind >= KDM_AGG_MIN
+            && agg->children[i]->kind <= KDM_AGG_CARDINALITY) {
+            order->by = agg->children[i];
+            order->property = property;
+            return true;
+        }
+    parse->agg = agg;
+    return fail(parse, "there is nothing to order by called", order->property);
+}
+
+static bool read_terms(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+
+    agg->size = 10;
+    agg->min_doc_count = 1;
+    if (!read_field(parse) || !read_missing(parse) || !count_param(parse, "size", &agg->size)
+        || !count_param(parse, "min_doc_count", &agg->min_doc_count) || !read_order(parse)
+        || !read_format(parse))
+        return false;
+    if (agg->size == 0 || agg->size > KDM_AGGS_MAX_BUCKETS)
+        return fail(parse, "\"size\" must be from 1 to 65536", KDM_STR(""));
+    if (agg->min_doc_count == 0)
+        return fail(parse, "\"min_doc_count\" of 0 is not supported yet", KDM_STR(""));
+    return true;
+}
+
+static bool read_bound(struct parse *parse, struct kdm_val range, const char *name, bool *has,
+                       double *bound)
+{
+    struct kdm_val value = kdm_val_get(range, kdm_str_of(name));
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_key key;
+
+    if (kdm_val_null(value))
+        return true;
+    *has = true;
+    if (agg->kind == KDM_AGG_RANGE)
+        return kdm_val_double(value, bound) || fail(parse, "needs a number for", kdm_str_of(name));
+    if (agg->field == NULL)
+        return true;
+    if (!kdm_query_key(&parse->query, agg->name, agg->field, value, false, NULL, &key))
+        return false;
+    *bound = key.number.d;
+    return true;
+}
+
+static bool read_ranges(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_val ranges = param(parse, "ranges"), range;
+    struct kdm_val_iter it;
+
+    if (!read_field(parse) || !read_missing(parse) || !read_format(parse) || !read_zone(parse)
+        || !kdm_query_bool_param(&parse->query, agg->name, parse->params, "keyed", &agg->keyed))
+        return false;
+    if (kdm_val_type(ranges) != KDM_JSON_ARRAY || kdm_val_count(ranges) == 0
+        || kdm_val_count(ranges) > 1024)
+        return fail(parse, "needs an array of \"ranges\"", KDM_STR(""));
+    agg->ranges =
+        kdm_arena_zalloc(parse->query.arena, kdm_val_count(ranges) * sizeof(*agg->ranges));
+    for (kdm_elements(&it, ranges); kdm_element_next(&it, &range);) {
+        struct kdm_agg_range *read = &agg->ranges[agg->range_count++];
+
+        read->key = kdm_val_str(parse->query.arena, kdm_val_get(range, KDM_STR("key")));
+        if (!read_bound(parse, range, "from", &read->has_from, &read->from)
+            || !read_bound(parse, range, "to", &read->has_to, &read->to))
+            return false;
+    }
+    return true;
+}
+
+static bool read_extended_bounds(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_val bounds = param(parse, "extended_bounds");
+    struct kdm_val low = kdm_val_get(bounds, KDM_STR("min"));
+    struct kdm_val high = kdm_val_get(bounds, KDM_STR("max"));
+    struct kdm_key keys[2];
+
+    if (kdm_val_null(bounds) || agg->field == NULL)
+        return true;
+    agg->has_bounds = true;
+    if (!kdm_query_key(&parse->query, agg->name, agg->field, low, false, NULL, &keys[0])
+        || !kdm_query_key(&parse->query, agg->name, agg->field, high, false, NULL, &keys[1]))
+        return false;
+    agg->bound_low = keys[0].number.d;
+    agg->bound_high = keys[1].number.d;
+    return true;
+}
+
+static bool read_histogram(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+
+    if (!read_field(parse) || !read_missing(parse)
+        || !number_param(parse, "interval", &agg->interval)
+        || !number_param(parse, "offset", &agg->offset)
+        || !count_param(parse, "min_doc_count", &agg->min_doc_count) || !read_order(parse)
+        || !read_extended_bounds(parse)
+        || !kdm_query_bool_param(&parse->query, agg->name, parse->params, "keyed", &agg->keyed))
+        return false;
+    return agg->interval > 0 || fail(parse, "needs an \"interval\" above 0", KDM_STR(""));
+}
+
+static bool read_interval(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_str fixed = text_param(parse, "fixed_interval");
+    struct kdm_str calendar = text_param(parse, "calendar_interval");
+    struct kdm_str either = text_param(parse, "interval");
+
+    if (!kdm_str_none(fixed))
+        return kdm_agg_fixed_interval(fixed, &agg->interval)
+               || fail(parse, "can't understand the interval", fixed);
+    if (kdm_str_none(calendar))
+        calendar = either;
+    if (kdm_str_none(calendar))
+        return fail(parse, "needs a calendar_interval or a fixed_interval", KDM_STR(""));
+    return kdm_agg_calendar_interval(calendar, &agg->calendar)
+           || (kdm_str_eq(calendar, either) && kdm_agg_fixed_interval(calendar, &agg->interval))
+           || fail(parse, "can't understand the interval", calendar);
+}
+
+static bool read_offset(struct parse *parse)
+{
+    struct kdm_str offset = text_param(parse, "offset");
+    bool minus = offset.len > 0 && offset.ptr[0] == '-';
+
+    if (kdm_str_none(offset))
+        return true;
+    if (offset.len > 0 && (minus || offset.ptr[0] == '+'))
+        offset = kdm_str_from(offset, 1);
+    if (!kdm_agg_fixed_interval(offset, &parse->agg->offset))
+        return fail(parse, "can't understand the offset", offset);
+    if (minus)
+        parse->agg->offset = -parse->agg->offset;
+    return true;
+}
+
+static bool read_date_histogram(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+
+    return read_field(parse) && read_missing(parse) && read_interval(parse) && read_offset(parse)
+           && read_zone(parse) && read_format(parse)
+           && count_param(parse, "min_doc_count", &agg->min_doc_count) && read_order(parse)
+           && read_extended_bounds(parse)
+           && kdm_query_bool_param(&parse->query, agg->name, parse->params, "keyed", &agg->keyed);
+}
+
+static bool add_filter(struct parse *parse, struct kdm_str name, struct kdm_val filter)
+{
+    struct kdm_agg *agg = parse->agg;
+
+    if (agg->filter_names != NULL)
+        agg->filter_names[agg->filter_count] = name;
+    agg->filters[agg->filter_count] = kdm_query_parse_dsl(&parse->query, filter);
+    return agg->filters[agg->filter_count++] != NULL;
+}
+
+static bool read_filters(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_val filters = param(parse, "filters"), name, filter;
+    struct kdm_arena *arena = parse->query.arena;
+    struct kdm_val_iter it;
+    size_t room = 1;
+
+    if (agg->kind == KDM_AGG_FILTERS) {
+        room = kdm_val_count(filters);
+        if (room == 0 || room > KDM_AGGS_MAX)
+            return fail(parse, "needs \"filters\"", KDM_STR(""));
+    }
+    agg->filters = kdm_arena_zalloc(arena, room * sizeof(struct kdm_query *));
+    if (agg->kind == KDM_AGG_FILTER)
+        return add_filter(parse, KDM_STR(""), parse->params);
+    agg->keyed = kdm_val_type(filters) == KDM_JSON_OBJECT;
+    if (agg->keyed)
+        agg->filter_names = kdm_arena_zalloc(arena, room * sizeof(*agg->filter_names));
+    for (kdm_members(&it, filters); kdm_member_next(&it, &name, &filter);)
+        if (!add_filter(parse, kdm_val_str(arena, name), filter))
+            return false;
+    for (kdm_elements(&it, filters); !agg->keyed && kdm_element_next(&it, &filter);)
+        if (!add_filter(parse, KDM_STR(""), filter))
+            return false;
+    return true;
+}
+
+static bool read_metric(struct parse *parse)
+{
+    return read_field(parse) && read_missing(parse);
+}
+
+static bool read_percentiles(struct parse *parse)
+{
+    static const double usual[] = { 1, 5, 25, 50, 75, 95, 99 };
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_val percents = param(parse, "percents"), one;
+    struct kdm_val_iter it;
+    size_t count = kdm_val_null(percents) ? 7 : kdm_val_count(percents);
+
+    agg->keyed = true;
+    if (!read_metric(parse)
+        || !kdm_query_bool_param(&parse->query, agg->name, parse->params, "keyed", &agg->keyed))
+        return false;
+    if (count == 0 || count > 1000)
+        return fail(parse, "needs an array of \"percents\"", KDM_STR(""));
+    agg->percents = kdm_arena_alloc(parse->query.arena, count * sizeof(*agg->percents));
+    if (kdm_val_null(percents)) {
+        memcpy(agg->percents, usual, sizeof(usual));
+        agg->percent_count = 7;
+        return true;
+    }
+    for (kdm_elements(&it, percents); kdm_element_next(&it, &one);) {
+        double *percent = &agg->percents[agg->percent_count++];
+
+        if (!kdm_val_double(one, percent) || *percent < 0 || *percent > 100)
+            return fail(parse, "a percent must be from 0 to 100", KDM_STR(""));
+    }
+    return true;
+}
+
+static bool read_top_hits(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    uint64_t from = 0, size = 3;
+
+    agg->hits = kdm_arena_zalloc(parse->query.arena, sizeof(*agg->hits));
+    if (!count_param(parse, "from", &from) || !count_param(parse, "size", &size)
+        || !kdm_sort_parse(&parse->query, parse->params, agg->hits)
+        || !kdm_source_parse(&parse->query, parse->params, &agg->hits->source))
+        return false;
+    if (from > 100 || size > 100 || from + size > 100)
+        return fail(parse, "from + size must be at most 100", KDM_STR(""));
+    agg->hits->from = (int64_t)from;
+    agg->hits->size = (int64_t)size;
+    return true;
+}
+
+/* --- the tree
+ * --------------------------------------------------------------------------------------- */
+
+#define PARAMS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static const struct {
+    const char *name;
+    enum kdm_agg_kind kind;
+    bool (*read)(struct parse *parse);
+    const char *const *known; /* NULL: the parameters are something else's */
+} kinds[] = {
+    { "terms", KDM_AGG_TERMS, read_terms,
+      PARAMS("field", "size", "shard_size", "order", "min_doc_count", "missing", "format",
+             "show_term_doc_count_error", "collect_mode", "execution_hint") },
+    { "range", KDM_AGG_RANGE, read_ranges, PARAMS("field", "ranges", "keyed", "missing") },
+    { "date_range", KDM_AGG_DATE_RANGE, read_ranges,
+      PARAMS("field", "ranges", "keyed", "missing", "format", "time_zone") },
+    { "histogram", KDM_AGG_HISTOGRAM, read_histogram,
+      PARAMS("field", "interval", "offset", "min_doc_count", "order", "keyed", "missing",
+             "extended_bounds") },
+    { "date_histogram", KDM_AGG_DATE_HISTOGRAM, read_date_histogram,
+      PARAMS("field", "interval", "calendar_interval", "fixed_interval", "offset", "min_doc_count",
+             "order", "keyed", "missing", "extended_bounds", "time_zone", "format") },
+    { "filter", KDM_AGG_FILTER, read_filters, NULL },
+    { "filters", KDM_AGG_FILTERS, read_filters, PARAMS("filters") },
+    { "missing", KDM_AGG_MISSING, read_field, PARAMS("field") },
+    { "min", KDM_AGG_MIN, read_metric, PARAMS("field", "missing") },
+    { "max", KDM_AGG_MAX, read_metric, PARAMS("field", "missing") },
+    { "avg", KDM_AGG_AVG, read_metric, PARAMS("field", "missing") },
+    { "sum", KDM_AGG_SUM, read_metric, PARAMS("field", "missing") },
+    { "stats", KDM_AGG_STATS, read_metric, PARAMS("field", "missing") },
+    { "extended_stats", KDM_AGG_EXTENDED_STATS, read_metric, PARAMS("field", "missing") },
+    { "value_count", KDM_AGG_VALUE_COUNT, read_metric, PARAMS("field", "missing") },
+    { "cardinality", KDM_AGG_CARDINALITY, read_metric,
+      PARAMS("field", "missing", "precision_threshold") },
+    { "percentiles", KDM_AGG_PERCENTILES, read_percentiles,
+      PARAMS("field", "missing", "percents", "keyed", "tdigest", "hdr") },
+    { "top_hits", KDM_AGG_TOP_HITS, read_top_hits,
+      PARAMS("from", "size", "sort", "_source", "_source_includes", "_source_excludes") },
+    { "geo_bounds", KDM_AGG_GEO_BOUNDS, read_field, PARAMS("field", "wrap_longitude") },
+};
+
+static bool read_kind(struct parse *parse, struct kdm_val name, struct kdm_val params)
+{
+    float boost;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (!kdm_val_str_eq(name, kdm_str_of(kinds[i].name)))
+            continue;
+        parse->agg->kind = kinds[i].kind;
+        parse->params = params;
+        if (kdm_val_type(params) != KDM_JSON_OBJECT)
+            return fail(parse, "needs an object for", kdm_str_of(kinds[i].name));
+        return (kinds[i].known == NULL
+                || kdm_query_params(&parse->query, parse->agg->name, params, kinds[i].known,
+                                    &boost))
+               && kinds[i].read(parse);
+    }
+    return fail(parse, "there is no aggregation, or not yet, called",
+                kdm_val_str(parse->query.arena, name));
+}
+
+static bool read_all(struct parse *parse, struct kdm_val definition, int depth,
+                     struct kdm_agg ***ret_items, uint32_t *ret_count);
+
+static bool read_one(struct parse *parse, struct kdm_agg *agg, struct kdm_val definition, int depth)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name, value, below = KDM_VAL_NONE;
+    uint32_t named = 0;
+
+    for (kdm_members(&it, definition); kdm_member_next(&it, &name, &value);) {
+        parse->agg = agg;
+        if (kdm_val_str_eq(name, KDM_STR("aggs"))
+            || kdm_val_str_eq(name, KDM_STR("aggregations"))) {
+            below = value;
+        } else if (kdm_val_str_eq(name, KDM_STR("meta"))) {
+            agg->meta = kdm_val_text(value);
+        } else if (++named > 1 || !read_kind(parse, name, value)) {
+            return named > 1 ? fail(parse, "has two types of aggregation", KDM_STR("")) : false;
+        }
+    }
+    if (named == 0)
+        return fail(parse, "has no type of aggregation", KDM_STR(""));
+    if (!kdm_val_none(below)) {
+        if (!kdm_agg_has_buckets(agg))
+            return fail(parse, "can't hold other aggregations", KDM_STR(""));
+        if (!read_all(parse, below, depth + 1, &agg->children, &agg->child_count))
+            return false;
+    }
+    for (uint32_t i = 0; i < agg->order_count; i++)
+        if (!resolve_order(parse, agg, &agg->orders[i]))
+            return false;
+    return true;
+}
+
+static bool read_all(struct parse *parse, struct kdm_val definition, int depth,
+                     struct kdm_agg ***ret_items, uint32_t *ret_count)
+{
+    struct kdm_arena *arena = parse->query.arena;
+    struct kdm_val_iter it;
+    struct kdm_val name, value;
+    struct kdm_agg **items;
+    uint32_t count = 0;
+
+    parse->total += kdm_val_count(definition);
+    if (kdm_val_type(definition) != KDM_JSON_OBJECT || depth > KDM_AGGS_MAX_DEPTH
+        || parse->total > KDM_AGGS_MAX)
+        return fail(parse, "aggregations must be an object, at most 256 and 16 deep", KDM_STR(""));
+    items = kdm_arena_alloc(arena, (kdm_val_count(definition) + 1) * sizeof(struct kdm_agg *));
+    for (kdm_members(&it, definition); kdm_member_next(&it, &name, &value);) {
+        struct kdm_agg *agg = kdm_arena_zalloc(arena, sizeof(*agg));
+
+        agg->name = kdm_val_str(arena, name);
+        parse->agg = agg;
+        if (kdm_val_type(value) != KDM_JSON_OBJECT)
+            return fail(parse, "must be an object", KDM_STR(""));
+        if (!read_one(parse, agg, value, depth))
+            return false;
+        items[count++] = agg;
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return true;
+}
+
+struct kdm_aggs *kdm_aggs_parse(struct kdm_arena *arena, const struct kdm_mapping *mapping,
+                                struct kdm_val definition, int64_t now_ms,
+                                struct kdm_failure *ret_failure)
+{
+    struct kdm_aggs *aggs = kdm_arena_zalloc(arena, sizeof(*aggs));
+    struct parse parse = {
+        .query = { .arena = arena, .mapping = mapping, .failure = ret_failure, .now_ms = now_ms },
+        .aggs = aggs,
+    };
+
+    return read_all(&parse, definition, 1, &aggs->items, &aggs->count) ? aggs : NULL;
+}

@@ -1,0 +1,732 @@
+/* aggs_render.c - what was collected as Elasticsearch's JSON.
+ * Made while the search still holds the projection, because keys of keywords are texts of its
+ * dictionaries.
+ */
+#include "search/aggs_internal.h"
+#include <math.h>
+#include <stdlib.h>
+
+struct render {
+    struct kdm_run *run;
+    struct kdm_aggs *aggs;
+    struct kdm_buf *buf;
+};
+
+static void put_agg(struct render *render, struct kdm_agg *agg, uint32_t owner);
+
+static void put_children(struct render *render, const struct kdm_agg *agg, uint32_t bucket)
+{
+    for (uint32_t i = 0; i < agg->child_count; i++) {
+        kdm_json_put_name(render->buf, agg->children[i]->name);
+        put_agg(render, agg->children[i], bucket);
+    }
+}
+
+/* --- buckets of an owner
+ * ------------------------------------------------------------------------------
+ */
+
+/* Counting sort of the buckets by owner, once an aggregation. */
+static void sort_by_owner(struct kdm_agg *agg)
+{
+    uint32_t owners = 0, *at;
+
+    if (agg->by_owner != NULL)
+        return;
+    for (uint32_t i = 0; i < agg->bucket_count; i++)
+        if (agg->owners[i] >= owners)
+            owners = agg->owners[i] + 1;
+    agg->owner_count = owners;
+    agg->first_of = kdm_zalloc((owners + 2) * sizeof(*agg->first_of));
+    agg->by_owner = kdm_malloc((agg->bucket_count + 1) * sizeof(*agg->by_owner));
+    for (uint32_t i = 0; i < agg->bucket_count; i++)
+        agg->first_of[agg->owners[i] + 2]++;
+    for (uint32_t i = 2; i < owners + 2; i++)
+        agg->first_of[i] += agg->first_of[i - 1];
+    at = agg->first_of + 1;
+    for (uint32_t i = 0; i < agg->bucket_count; i++)
+        agg->by_owner[at[agg->owners[i]]++] = i;
+}
+
+static uint32_t *buckets_of(struct kdm_agg *agg, uint32_t owner, uint32_t *ret_count)
+{
+    sort_by_owner(agg);
+    *ret_count = owner < agg->owner_count ? agg->first_of[owner + 1] - agg->first_of[owner] : 0;
+    return *ret_count == 0 ? NULL : agg->by_owner + agg->first_of[owner];
+}
+
+/* UINT32_MAX: the owner has none with this key. */
+static uint32_t find_bucket(struct kdm_agg *agg, uint32_t owner, uint64_t key)
+{
+    uint32_t count, *buckets = buckets_of(agg, owner, &count);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (agg->keys[buckets[i]] == key)
+            return buckets[i];
+    return UINT32_MAX;
+}
+
+static bool answer_one(struct render *render)
+{
+    if (++render->aggs->answered <= KDM_AGGS_MAX_BUCKETS)
+        return true;
+    render->run->result = KDM_PROJECTION_TOO_MANY_BUCKETS;
+    return false;
+}
+
+/* --- values
+ * -------------------------------------------------------------------------------------------- */
+
+/* Whole numbers as Elasticsearch's doubles: "10.0". */
+static void put_key_number(struct kdm_buf *buf, double value)
+{
+    kdm_json_put_double(buf, value);
+    if (value == floor(value) && fabs(value) < 1e15)
+        kdm_buf_lit(buf, ".0");
+}
+
+static bool is_date(const struct kdm_agg *agg)
+{
+    return agg->field != NULL && agg->field->type == KDM_FIELD_DATE;
+}
+
+static void put_date_text(struct kdm_buf *buf, const struct kdm_agg *agg, double ms)
+{
+    kdm_agg_put_date(buf, agg->format, (int64_t)ms, agg->zone_ms);
+}
+
+static void put_ip(struct kdm_buf *buf, struct kdm_str bytes);
+
+static struct kdm_str term_text(const struct kdm_agg *agg, uint64_t key)
+{
+    return key == UINT32_MAX ? agg->missing.text
+                             : kdm_terms_text(agg->column->terms, (uint32_t)key);
+}
+
+/* "key": .. of a terms bucket. */
+static void put_term_key(struct kdm_buf *buf, const struct kdm_agg *agg, uint64_t key)
+{
+    double number;
+
+    kdm_buf_lit(buf, "{\"key\":");
+    if (agg->column->cell == KDM_CELL_TERM) {
+        if (agg->field->type == KDM_FIELD_IP)
+            put_ip(buf, term_text(agg, key));
+        else
+            kdm_json_put_str(buf, term_text(agg, key));
+        return;
+    }
+    number = kdm_agg_number(agg, key);
+    if (kdm_column_real(agg->column))
+        kdm_json_put_double(buf, number);
+    else
+        kdm_buf_int(buf, (int64_t)(key ^ (uint64_t)1 << 63));
+    if (agg->field->type == KDM_FIELD_BOOLEAN) {
+        kdm_buf_printf(buf, ",\"key_as_string\":\"%s\"", number != 0 ? "true" : "false");
+    } else if (is_date(agg)) {
+        kdm_buf_lit(buf, ",\"key_as_string\":\"");
+        put_date_text(buf, agg, number);
+        kdm_buf_char(buf, '"');
+    }
+}
+
+/* As people write them; IPv4 comes as ::ffff:a.b.c.d. */
+static void put_ip(struct kdm_buf *buf, struct kdm_str bytes)
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    const unsigned char *at = (const unsigned char *)bytes.ptr;
+
+    kdm_buf_char(buf, '"');
+    if (bytes.len == 16 && memcmp(at, mapped, sizeof(mapped)) == 0) {
+        kdm_buf_printf(buf, "%u.%u.%u.%u", at[12], at[13], at[14], at[15]);
+    } else {
+        for (size_t i = 0; i + 1 < bytes.len; i += 2)
+            kdm_buf_printf(buf, "%s%x", i == 0 ? "" : ":", at[i] << 8 | at[i + 1]);
+    }
+    kdm_buf_char(buf, '"');
+}
+
+static double property_of(const struct kdm_agg *agg, uint32_t owner, struct kdm_str property)
+{
+    const struct kdm_agg_stats *stats =
+        owner < agg->owner_count && agg->stats != NULL ? &agg->stats[owner] : NULL;
+    struct kdm_str name = property;
+
+    if (stats == NULL || stats->count == 0)
+        return agg->kind == KDM_AGG_VALUE_COUNT || agg->kind == KDM_AGG_CARDINALITY
+                       || agg->kind == KDM_AGG_SUM
+                   ? 0
+                   : -INFINITY; /* no value: behind all others when the greatest come first */
+    if (kdm_str_eq(name, KDM_STR("value")))
+        name = agg->kind == KDM_AGG_MIN   ? KDM_STR("min")
+               : agg->kind == KDM_AGG_MAX ? KDM_STR("max")
+               : agg->kind == KDM_AGG_AVG ? KDM_STR("avg")
+               : agg->kind == KDM_AGG_SUM ? KDM_STR("sum")
+                                          : KDM_STR("count");
+    if (kdm_str_eq(name, KDM_STR("min")))
+        return stats->min;
+    if (kdm_str_eq(name, KDM_STR("max")))
+        return stats->max;
+    if (kdm_str_eq(name, KDM_STR("avg")))
+        return stats->sum / (double)stats->count;
+    if (kdm_str_eq(name, KDM_STR("sum")))
+        return stats->sum;
+    return (double)stats->count;
+}
+
+/* --- order
+ * --------------------------------------------------------------------------------------------- */
+
+static int compare_bucket_keys(const struct kdm_agg *agg, uint32_t a, uint32_t b)
+{
+    uint64_t x = agg->keys[a], y = agg->keys[b];
+
+    if (agg->kind == KDM_AGG_TERMS && agg->column->cell == KDM_CELL_TERM && x != y)
+        return kdm_str_cmp(term_text(agg, x), term_text(agg, y));
+    return (x > y) - (x < y);
+}
+
+static int compare_by(const struct kdm_agg *agg, const struct kdm_agg_order *order, uint32_t a,
+                      uint32_t b)
+{
+    double x, y;
+
+    if (order->by_key)
+        return compare_bucket_keys(agg, a, b);
+    if (order->by_count)
+        return (agg->counts[a] > agg->counts[b]) - (agg->counts[a] < agg->counts[b]);
+    x = property_of(order->by, a, order->property);
+    y = property_of(order->by, b, order->property);
+    return (x > y) - (x < y);
+}
+
+static int compare_buckets(const void *left, const void *right, void *ctx)
+{
+    const struct kdm_agg *agg = ctx;
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+    for (uint32_t i = 0; i < agg->order_count; i++) {
+        int cmp = compare_by(agg, &agg->orders[i], a, b);
+
+        if (cmp != 0)
+            return agg->orders[i].descending ? -cmp : cmp;
+    }
+    if (agg->order_count == 0 && agg->kind == KDM_AGG_TERMS && agg->counts[a] != agg->counts[b])
+        return agg->counts[a] > agg->counts[b] ? -1 : 1;
+    return compare_bucket_keys(agg, a, b);
+}
+
+/* --- terms
+ * --------------------------------------------------------------------------------------------- */
+
+/* Moves those with enough documents to the front; returns how many. */
+static uint32_t keep_large(const struct kdm_agg *agg, uint32_t *buckets, uint32_t count,
+                           uint64_t minimum)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (agg->counts[buckets[i]] >= minimum)
+            buckets[kept++] = buckets[i];
+    return kept;
+}
+
+static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner)
+{
+    uint32_t count, *buckets = buckets_of(agg, owner, &count);
+    uint64_t others = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        others += agg->counts[buckets[i]];
+    if (count > 0)
+        count = keep_large(agg, buckets, count, agg->min_doc_count);
+    if (count > 0)
+        qsort_r(buckets, count, sizeof(*buckets), compare_buckets, agg);
+    if (count > agg->size)
+        count = (uint32_t)agg->size;
+    for (uint32_t i = 0; i < count; i++)
+        others -= agg->counts[buckets[i]];
+    kdm_buf_printf(render->buf,
+                   "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":%llu,\"buckets\":[",
+                   (unsigned long long)others);
+    for (uint32_t i = 0; i < count && answer_one(render); i++) {
+        if (i > 0)
+            kdm_buf_char(render->buf, ',');
+        put_term_key(render->buf, agg, agg->keys[buckets[i]]);
+        kdm_buf_printf(render->buf, ",\"doc_count\":%llu",
+                       (unsigned long long)agg->counts[buckets[i]]);
+        put_children(render, agg, buckets[i]);
+        kdm_buf_char(render->buf, '}');
+    }
+    kdm_buf_lit(render->buf, "]");
+}
+
+/* --- ranges and filters
+ * ----------------------------------------------------------------------------------
+ */
+
+static void put_bound(struct kdm_buf *buf, const struct kdm_agg *agg, bool has, double bound)
+{
+    if (!has)
+        kdm_buf_char(buf, '*');
+    else if (agg->kind == KDM_AGG_DATE_RANGE)
+        put_date_text(buf, agg, bound);
+    else
+        put_key_number(buf, bound);
+}
+
+static struct kdm_str range_key(struct render *render, const struct kdm_agg *agg,
+                                const struct kdm_agg_range *range)
+{
+    struct kdm_buf buf;
+
+    if (!kdm_str_none(range->key))
+        return range->key;
+    kdm_buf_init(&buf, render->run->arena, 64);
+    put_bound(&buf, agg, range->has_from, range->from);
+    kdm_buf_char(&buf, '-');
+    put_bound(&buf, agg, range->has_to, range->to);
+    return kdm_buf_str(&buf);
+}
+
+static void put_range_bound(struct kdm_buf *buf, const struct kdm_agg *agg, const char *name,
+                            bool has, double bound)
+{
+    if (!has)
+        return;
+    kdm_buf_printf(buf, "\"%s\":", name);
+    kdm_json_put_double(buf, bound);
+    kdm_buf_char(buf, ',');
+    if (agg->kind != KDM_AGG_DATE_RANGE)
+        return;
+    kdm_buf_printf(buf, "\"%s_as_string\":\"", name);
+    put_date_text(buf, agg, bound);
+    kdm_buf_lit(buf, "\",");
+}
+
+/* What stands at the end of each bucket. */
+static void put_count(struct render *render, struct kdm_agg *agg, uint32_t bucket)
+{
+    kdm_buf_printf(render->buf, "\"doc_count\":%llu",
+                   bucket == UINT32_MAX ? 0ull : (unsigned long long)agg->counts[bucket]);
+    put_children(render, agg, bucket);
+}
+
+static void put_ranges(struct render *render, struct kdm_agg *agg, uint32_t owner)
+{
+    struct kdm_buf *buf = render->buf;
+
+    kdm_buf_put(buf, agg->keyed ? KDM_STR("{\"buckets\":{") : KDM_STR("{\"buckets\":["));
+    for (uint32_t i = 0; i < agg->range_count && answer_one(render); i++) {
+        const struct kdm_agg_range *range = &agg->ranges[i];
+        struct kdm_str key = range_key(render, agg, range);
+
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        if (agg->keyed) {
+            kdm_json_put_str(buf, key);
+            kdm_buf_lit(buf, ":{");
+        } else {
+            kdm_buf_lit(buf, "{\"key\":");
+            kdm_json_put_str(buf, key);
+            kdm_buf_char(buf, ',');
+        }
+        put_range_bound(buf, agg, "from", range->has_from, range->from);
+        put_range_bound(buf, agg, "to", range->has_to, range->to);
+        put_count(render, agg, find_bucket(agg, owner, i));
+        kdm_buf_char(buf, '}');
+    }
+    kdm_buf_char(buf, agg->keyed ? '}' : ']');
+}
+
+static void put_filters(struct render *render, struct kdm_agg *agg, uint32_t owner)
+{
+    struct kdm_buf *buf = render->buf;
+
+    kdm_buf_put(buf, agg->keyed ? KDM_STR("{\"buckets\":{") : KDM_STR("{\"buckets\":["));
+    for (uint32_t i = 0; i < agg->filter_count && answer_one(render); i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        if (agg->keyed) {
+            kdm_json_put_str(buf, agg->filter_names[i]);
+            kdm_buf_char(buf, ':');
+        }
+        kdm_buf_char(buf, '{');
+        put_count(render, agg, find_bucket(agg, owner, i));
+        kdm_buf_char(buf, '}');
+    }
+    kdm_buf_char(buf, agg->keyed ? '}' : ']');
+}
+
+/* --- histograms
+ * ------------------------------------------------------------------------------------------ */
+
+/* The number that a histogram's key word stands for. */
+static double histogram_key(const struct kdm_agg *agg, int64_t step)
+{
+    return agg->kind == KDM_AGG_DATE_HISTOGRAM ? (double)step
+                                               : (double)step * agg->interval + agg->offset;
+}
+
+static int64_t next_step(const struct kdm_agg *agg, int64_t step)
+{
+    return agg->kind == KDM_AGG_DATE_HISTOGRAM ? kdm_agg_next(agg, step) : step + 1;
+}
+
+static int64_t step_of(const struct kdm_agg *agg, double value)
+{
+    return agg->kind == KDM_AGG_DATE_HISTOGRAM
+               ? kdm_agg_floor(agg, (int64_t)value)
+               : (int64_t)floor((value - agg->offset) / agg->interval);
+}
+
+static void put_step_text(struct kdm_buf *buf, const struct kdm_agg *agg, int64_t step)
+{
+    if (agg->kind == KDM_AGG_DATE_HISTOGRAM)
+        kdm_agg_put_date(buf, agg->format, step, agg->zone_ms);
+    else
+        put_key_number(buf, histogram_key(agg, step));
+}
+
+static bool put_step(struct render *render, struct kdm_agg *agg, int64_t step, uint32_t bucket,
+                     bool first)
+{
+    struct kdm_buf *buf = render->buf;
+
+    if (!answer_one(render))
+        return false;
+    if (!first)
+        kdm_buf_char(buf, ',');
+    if (agg->keyed) {
+        kdm_buf_char(buf, '"');
+        put_step_text(buf, agg, step);
+        kdm_buf_lit(buf, "\":");
+    }
+    kdm_buf_char(buf, '{');
+    if (agg->kind == KDM_AGG_DATE_HISTOGRAM) {
+        kdm_buf_lit(buf, "\"key_as_string\":\"");
+        put_step_text(buf, agg, step);
+        kdm_buf_lit(buf, "\",");
+    }
+    kdm_buf_lit(buf, "\"key\":");
+    kdm_json_put_double(buf, histogram_key(agg, step));
+    kdm_buf_char(buf, ',');
+    put_count(render, agg, bucket);
+    kdm_buf_char(buf, '}');
+    return true;
+}
+
+static int64_t bucket_step(const struct kdm_agg *agg, uint32_t bucket)
+{
+    return (int64_t)(agg->keys[bucket] ^ (uint64_t)1 << 63);
+}
+
+/* All steps from the first to the last, those without documents too. `buckets` by key. */
+static void put_every_step(struct render *render, struct kdm_agg *agg, const uint32_t *buckets,
+                           uint32_t count)
+{
+    int64_t step = count > 0 ? bucket_step(agg, buckets[0]) : 0, last;
+    uint32_t at = 0;
+
+    last = count > 0 ? bucket_step(agg, buckets[count - 1]) : -1;
+    if (agg->has_bounds) {
+        int64_t low = step_of(agg, agg->bound_low), high = step_of(agg, agg->bound_high);
+
+        step = count == 0 || low < step ? low : step;
+        last = count == 0 || high > last ? high : last;
+    } else if (count == 0) {
+        return;
+    }
+    for (bool first = true; step <= last; step = next_step(agg, step), first = false) {
+        bool has = at < count && bucket_step(agg, buckets[at]) == step;
+
+        if (!put_step(render, agg, step, has ? buckets[at++] : UINT32_MAX, first))
+            return;
+    }
+}
+
+static void put_histogram(struct render *render, struct kdm_agg *agg, uint32_t owner)
+{
+    uint32_t count, *buckets = buckets_of(agg, owner, &count);
+    bool ordered = agg->order_count > 0;
+
+    kdm_buf_put(render->buf, agg->keyed ? KDM_STR("{\"buckets\":{") : KDM_STR("{\"buckets\":["));
+    if (count > 0 && agg->min_doc_count > 1)
+        count = keep_large(agg, buckets, count, agg->min_doc_count);
+    if (count > 0)
+        qsort_r(buckets, count, sizeof(*buckets), compare_buckets, agg);
+    if (agg->min_doc_count == 0 && !ordered)
+        put_every_step(render, agg, buckets, count);
+    else
+        for (uint32_t i = 0; i < count; i++)
+            if (!put_step(render, agg, bucket_step(agg, buckets[i]), buckets[i], i == 0))
+                break;
+    kdm_buf_char(render->buf, agg->keyed ? '}' : ']');
+}
+
+/* --- metrics
+ * --------------------------------------------------------------------------------------------- */
+
+static void put_number_or_null(struct kdm_buf *buf, bool has, double value)
+{
+    if (has)
+        kdm_json_put_double(buf, value);
+    else
+        kdm_buf_lit(buf, "null");
+}
+
+static void put_member(struct kdm_buf *buf, const char *name, bool has, double value)
+{
+    kdm_json_put_name(buf, kdm_str_of(name));
+    put_number_or_null(buf, has, value);
+}
+
+static void put_value(struct render *render, const struct kdm_agg *agg, uint32_t owner)
+{
+    double value = property_of(agg, owner, KDM_STR("value"));
+    bool has = isfinite(value);
+
+    kdm_buf_lit(render->buf, "{\"value\":");
+    put_number_or_null(render->buf, has, value);
+    if (!has || !is_date(agg) || (agg->kind > KDM_AGG_AVG))
+        return;
+    kdm_buf_lit(render->buf, ",\"value_as_string\":\"");
+    put_date_text(render->buf, agg, value);
+    kdm_buf_char(render->buf, '"');
+}
+
+static void put_deviations(struct kdm_buf *buf, const struct kdm_agg_stats *stats)
+{
+    bool has = stats->count > 0;
+    double count = (double)stats->count, average = has ? stats->sum / count : 0;
+    double variance = has ? fmax(0, stats->squares / count - average * average) : 0;
+    double sampling = stats->count > 1 ? variance * count / (count - 1) : 0;
+
+    put_member(buf, "sum_of_squares", has, stats->squares);
+    put_member(buf, "variance", has, variance);
+    put_member(buf, "variance_population", has, variance);
+    put_member(buf, "variance_sampling", stats->count > 1, sampling);
+    put_member(buf, "std_deviation", has, sqrt(variance));
+    put_member(buf, "std_deviation_population", has, sqrt(variance));
+    put_member(buf, "std_deviation_sampling", stats->count > 1, sqrt(sampling));
+    kdm_buf_lit(buf, ",\"std_deviation_bounds\":{");
+    put_member(buf, "upper", has, average + 2 * sqrt(variance));
+    put_member(buf, "lower", has, average - 2 * sqrt(variance));
+    put_member(buf, "upper_population", has, average + 2 * sqrt(variance));
+    put_member(buf, "lower_population", has, average - 2 * sqrt(variance));
+    put_member(buf, "upper_sampling", stats->count > 1, average + 2 * sqrt(sampling));
+    put_member(buf, "lower_sampling", stats->count > 1, average - 2 * sqrt(sampling));
+    kdm_buf_char(buf, '}');
+}
+
+static void put_stats(struct render *render, const struct kdm_agg *agg, uint32_t owner)
+{
+    static const struct kdm_agg_stats none;
+    const struct kdm_agg_stats *stats =
+        owner < agg->owner_count && agg->stats != NULL ? &agg->stats[owner] : &none;
+    bool has = stats->count > 0;
+
+    kdm_buf_printf(render->buf, "{\"count\":%llu", (unsigned long long)stats->count);
+    put_member(render->buf, "min", has, stats->min);
+    put_member(render->buf, "max", has, stats->max);
+    put_member(render->buf, "avg", has, has ? stats->sum / (double)stats->count : 0);
+    put_member(render->buf, "sum", true, stats->sum);
+    if (agg->kind == KDM_AGG_EXTENDED_STATS)
+        put_deviations(render->buf, stats);
+}
+
+static int compare_values(const void *left, const void *right)
+{
+    const struct kdm_agg_value *a = left, *b = right;
+
+    if (a->owner != b->owner)
+        return a->owner < b->owner ? -1 : 1;
+    return (a->word > b->word) - (a->word < b->word);
+}
+
+/* The owner's values, sorted; all are sorted at the first call. */
+static const struct kdm_agg_value *values_of(struct kdm_agg *agg, uint32_t owner,
+                                             uint64_t *ret_count)
+{
+    uint64_t low = 0, high = agg->value_count;
+
+    if (agg->first_of == NULL && agg->value_count > 0) {
+        qsort(agg->values, agg->value_count, sizeof(*agg->values), compare_values);
+        agg->first_of = kdm_malloc(sizeof(*agg->first_of));
+    }
+    while (low < high) {
+        uint64_t middle = (low + high) / 2;
+
+        if (agg->values[middle].owner < owner)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *ret_count = owner < agg->owner_count && agg->stats != NULL ? agg->stats[owner].count : 0;
+    return *ret_count == 0 ? NULL : &agg->values[low];
+}
+
+static double percentile(const struct kdm_agg *agg, const struct kdm_agg_value *values,
+                         uint64_t count, double percent)
+{
+    double rank = percent / 100 * (double)(count - 1);
+    uint64_t at = (uint64_t)rank;
+    double low = kdm_agg_number(agg, values[at].word);
+
+    if (at + 1 >= count)
+        return low;
+    return low + (rank - (double)at) * (kdm_agg_number(agg, values[at + 1].word) - low);
+}
+
+static void put_percentiles(struct render *render, struct kdm_agg *agg, uint32_t owner)
+{
+    uint64_t count;
+    const struct kdm_agg_value *values = values_of(agg, owner, &count);
+    struct kdm_buf *buf = render->buf;
+
+    kdm_buf_put(buf, agg->keyed ? KDM_STR("{\"values\":{") : KDM_STR("{\"values\":["));
+    for (uint32_t i = 0; i < agg->percent_count; i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        kdm_buf_put(buf, agg->keyed ? KDM_STR("\"") : KDM_STR("{\"key\":"));
+        put_key_number(buf, agg->percents[i]);
+        kdm_buf_put(buf, agg->keyed ? KDM_STR("\":") : KDM_STR(",\"value\":"));
+        put_number_or_null(buf, count > 0,
+                           count == 0 ? 0 : percentile(agg, values, count, agg->percents[i]));
+        if (!agg->keyed)
+            kdm_buf_char(buf, '}');
+    }
+    kdm_buf_char(buf, agg->keyed ? '}' : ']');
+}
+
+static void put_geo_bounds(struct render *render, const struct kdm_agg *agg, uint32_t owner)
+{
+    const struct kdm_agg_stats *stats;
+
+    kdm_buf_char(render->buf, '{');
+    if (owner >= agg->owner_count || agg->stats == NULL || agg->stats[owner].count == 0)
+        return;
+    stats = &agg->stats[owner];
+    kdm_buf_lit(render->buf, "\"bounds\":{\"top_left\":{");
+    put_member(render->buf, "lat", true, stats->high.lat);
+    put_member(render->buf, "lon", true, stats->low.lon);
+    kdm_buf_lit(render->buf, "},\"bottom_right\":{");
+    put_member(render->buf, "lat", true, stats->low.lat);
+    put_member(render->buf, "lon", true, stats->high.lon);
+    kdm_buf_lit(render->buf, "}}");
+}
+
+static void put_sort_value(struct kdm_buf *buf, const struct kdm_sort_value *value)
+{
+    if (value->missing)
+        kdm_buf_lit(buf, "null");
+    else if (value->key.is_text)
+        kdm_json_put_str(buf, value->key.text);
+    else if (value->key.number.whole)
+        kdm_buf_int(buf, value->key.number.i);
+    else
+        kdm_json_put_double(buf, value->key.number.d);
+}
+
+static void put_hits(struct render *render, const struct kdm_agg *agg, uint32_t owner)
+{
+    struct kdm_buf *buf = render->buf;
+    bool has = owner < agg->owner_count;
+    struct kdm_hit *hits = NULL;
+    size_t count = 0;
+
+    if (has && agg->sorters != NULL && agg->sorters[owner] != NULL)
+        hits = kdm_sorter_hits(agg->sorters[owner], (size_t)agg->hits->from, &count);
+    kdm_buf_printf(buf,
+                   "{\"hits\":{\"total\":{\"value\":%llu,\"relation\":\"eq\"},\"max_score\":null,"
+                   "\"hits\":[",
+                   has ? (unsigned long long)agg->stats[owner].count : 0ull);
+    for (size_t i = 0; i < count && answer_one(render); i++) {
+        kdm_buf_put(buf, i == 0 ? KDM_STR("{\"_id\":") : KDM_STR(",{\"_id\":"));
+        kdm_json_put_str(buf, hits[i].id);
+        kdm_buf_lit(buf, ",\"_score\":null");
+        for (size_t j = 0; j < agg->hits->sort_count; j++) {
+            kdm_buf_put(buf, j == 0 ? KDM_STR(",\"sort\":[") : KDM_STR(","));
+            put_sort_value(buf, &hits[i].values[j]);
+        }
+        kdm_buf_put(buf, agg->hits->sort_count > 0 ? KDM_STR("]}") : KDM_STR("}"));
+    }
+    kdm_buf_lit(buf, "]}");
+}
+
+/* --- the switch
+ * -------------------------------------------------------------------------------------------
+ */
+
+static void put_body(struct render *render, struct kdm_agg *agg, uint32_t owner)
+{
+    switch (agg->kind) {
+    case KDM_AGG_TERMS:
+        put_terms(render, agg, owner);
+        break;
+    case KDM_AGG_RANGE:
+    case KDM_AGG_DATE_RANGE:
+        put_ranges(render, agg, owner);
+        break;
+    case KDM_AGG_HISTOGRAM:
+    case KDM_AGG_DATE_HISTOGRAM:
+        put_histogram(render, agg, owner);
+        break;
+    case KDM_AGG_FILTER:
+    case KDM_AGG_MISSING:
+        kdm_buf_char(render->buf, '{');
+        put_count(render, agg, find_bucket(agg, owner, 0));
+        break;
+    case KDM_AGG_FILTERS:
+        put_filters(render, agg, owner);
+        break;
+    case KDM_AGG_STATS:
+    case KDM_AGG_EXTENDED_STATS:
+        put_stats(render, agg, owner);
+        break;
+    case KDM_AGG_PERCENTILES:
+        put_percentiles(render, agg, owner);
+        break;
+    case KDM_AGG_TOP_HITS:
+        put_hits(render, agg, owner);
+        break;
+    case KDM_AGG_GEO_BOUNDS:
+        put_geo_bounds(render, agg, owner);
+        break;
+    default:
+        put_value(render, agg, owner);
+    }
+}
+
+static void put_agg(struct render *render, struct kdm_agg *agg, uint32_t owner)
+{
+    if (render->run->result != KDM_PROJECTION_OK)
+        return;
+    put_body(render, agg, owner);
+    if (!kdm_str_none(agg->meta)) {
+        kdm_json_put_name(render->buf, KDM_STR("meta"));
+        kdm_buf_put(render->buf, agg->meta);
+    }
+    kdm_buf_char(render->buf, '}');
+}
+
+void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs)
+{
+    struct kdm_buf buf;
+    struct render render = { run, aggs, &buf };
+
+    kdm_buf_init(&buf, run->arena, 1024);
+    kdm_buf_char(&buf, '{');
+    for (uint32_t i = 0; i < aggs->count; i++) {
+        kdm_json_put_name(&buf, aggs->items[i]->name);
+        put_agg(&render, aggs->items[i], 0);
+    }
+    kdm_buf_char(&buf, '}');
+    if (run->result == KDM_PROJECTION_OK)
+        aggs->text = kdm_buf_str(&buf);
+}
+
+struct kdm_str kdm_aggs_text(const struct kdm_aggs *aggs)
+{
+    return aggs->text;
+}

@@ -1,0 +1,322 @@
+/* projection_aggs_test.c - aggregations: what they answer, what they refuse, where they stop. */
+#include "base/hash.h"
+#include "search/aggs.h"
+#include "search/projection.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct kdm_arena arena, scratch;
+static struct kdm_failure failure;
+static struct kdm_hash_seed seed = { 5, 6 };
+static struct kdm_mapping *mapping;
+static struct kdm_projection *projection;
+
+static const char definition[] =
+    "{\"properties\":{\"k\":{\"type\":\"keyword\"},\"tags\":{\"type\":\"keyword\"},\"n\":{\"type\":"
+    "\"integer\"},\"d\":{\"type\":\"double\"},\"at\":{\"type\":\"date\"},\"on\":{\"type\":"
+    "\"boolean\"},\"ip\":{\"type\":\"ip\"},\"geo\":{\"type\":\"geo_point\"},\"text\":{\"type\":"
+    "\"text\"},\"o\":{\"type\":\"nested\",\"properties\":{\"k\":{\"type\":\"keyword\"}}}}}";
+
+static const char *const documents[] = {
+    "{\"k\":\"a\",\"tags\":[\"x\",\"y\",\"x\"],\"n\":1,\"d\":0.5,\"at\":\"2020-01-01\",\"on\":true,"
+    "\"ip\":\"10.0.0.1\",\"geo\":\"10,20\"}",
+    "{\"k\":\"a\",\"tags\":\"y\",\"n\":[2,3],\"d\":1.5,\"at\":\"2020-01-31T23:30:00Z\",\"on\":"
+    "false,"
+    "\"geo\":\"-5,30\"}",
+    "{\"k\":\"b\",\"n\":10,\"d\":2.5,\"at\":\"2020-03-10\",\"on\":true}",
+    "{\"k\":\"b\",\"tags\":[],\"n\":4,\"at\":\"2021-03-10\"}",
+    "{\"k\":\"c\",\"n\":-4,\"d\":-1}",
+    "{\"n\":7,\"o\":[{\"k\":\"p\"}]}",
+};
+#define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
+
+static void setup(void)
+{
+    char id[16];
+
+    kdm_json_seed(1, 2);
+    kdm_arena_init(&arena, 65536);
+    kdm_arena_init(&scratch, 65536);
+    mapping = kdm_mapping_create(&arena, kdm_json_parse(&arena, KDM_STR(definition)), &failure);
+    ck_assert(mapping != NULL);
+    projection = kdm_projection_create(mapping, &seed);
+    kdm_projection_write(projection);
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        snprintf(id, sizeof(id), "d%zu", i);
+        kdm_projection_put(projection, &scratch, kdm_str_of(id),
+                           kdm_json_parse(&scratch, kdm_str_of(documents[i])), i + 1);
+    }
+    kdm_projection_end_write(projection);
+}
+
+static void teardown(void)
+{
+    kdm_projection_destroy(projection);
+    kdm_mapping_unref(mapping);
+    kdm_arena_fini(&arena);
+    kdm_arena_fini(&scratch);
+}
+
+static struct kdm_aggs *parsed(const char *text)
+{
+    failure = (struct kdm_failure){ 0 };
+    return kdm_aggs_parse(&arena, mapping, kdm_json_parse(&arena, kdm_str_of(text)), 0, &failure);
+}
+
+static enum kdm_projection_result run(const char *query, struct kdm_aggs *aggs)
+{
+    struct kdm_projection_search asked = { .aggs = aggs };
+    struct kdm_projection_page page;
+    struct kdm_val parsed_query =
+        query == NULL ? KDM_VAL_NONE : kdm_json_parse(&arena, kdm_str_of(query));
+
+    asked.query =
+        kdm_search_query(&arena, mapping, parsed_query, KDM_LANG_ELASTICSEARCH, 0, &failure);
+    ck_assert(asked.query != NULL);
+    return kdm_projection_search(projection, &arena, &scratch, &asked, &page);
+}
+
+/* One aggregation called "x" over all documents; its body without the wrapping. */
+static const char *answer(const char *aggregation)
+{
+    char text[1024];
+    struct kdm_aggs *aggs;
+    struct kdm_str body;
+
+    snprintf(text, sizeof(text), "{\"x\":%s}", aggregation);
+    aggs = parsed(text);
+    ck_assert_msg(aggs != NULL, "%s: " KDM_FMT, aggregation, KDM_ARG(failure.message));
+    ck_assert_int_eq(run(NULL, aggs), KDM_PROJECTION_OK);
+    body = kdm_aggs_text(aggs);
+    ck_assert(kdm_str_starts(body, KDM_STR("{\"x\":")));
+    kdm_json_parse(&arena, body); /* it is JSON */
+    return kdm_arena_copy(&arena, (struct kdm_str){ body.ptr + 5, body.len - 6 }).ptr;
+}
+
+START_TEST(each_kind_answers_as_elasticsearch_does)
+{
+    static const struct {
+        const char *asked, *answered;
+    } cases[] = {
+        { "{\"terms\":{\"field\":\"k\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"a\","
+          "\"doc_count\":2},{\"key\":\"b\",\"doc_count\":2},{\"key\":\"c\",\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"size\":1,\"order\":{\"_key\":\"desc\"}}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":4,\"buckets\":[{\"key\":"
+          "\"c\","
+          "\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"min_doc_count\":2,\"missing\":\"b\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":1,\"buckets\":[{\"key\":"
+          "\"b\","
+          "\"doc_count\":3},{\"key\":\"a\",\"doc_count\":2}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"missing\":\"none\",\"order\":{\"_key\":\"asc\"},\"size\":"
+          "9}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"a\","
+          "\"doc_count\":2},{\"key\":\"b\",\"doc_count\":2},{\"key\":\"c\",\"doc_count\":1},{"
+          "\"key\":"
+          "\"none\",\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"tags\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"y\","
+          "\"doc_count\":2},{\"key\":\"x\",\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"on\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":1,"
+          "\"key_as_string\":\"true\",\"doc_count\":2},{\"key\":0,\"key_as_string\":\"false\","
+          "\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"ip\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"10.0.0.1\",\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"order\":{\"m\":\"desc\"}},\"aggs\":{\"m\":{\"max\":{"
+          "\"field\":"
+          "\"n\"}}}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"b\","
+          "\"doc_count\":2,\"m\":{\"value\":10}},{\"key\":\"a\",\"doc_count\":2,\"m\":{\"value\":3}"
+          "},{"
+          "\"key\":\"c\",\"doc_count\":1,\"m\":{\"value\":-4}}]}" },
+        { "{\"range\":{\"field\":\"n\",\"ranges\":[{\"to\":2},{\"from\":2,\"to\":4},{\"key\":"
+          "\"big\","
+          "\"from\":4}]}}",
+          "{\"buckets\":[{\"key\":\"*-2.0\",\"to\":2,\"doc_count\":2},{\"key\":\"2.0-4.0\","
+          "\"from\":2,"
+          "\"to\":4,\"doc_count\":1},{\"key\":\"big\",\"from\":4,\"doc_count\":3}]}" },
+        { "{\"date_range\":{\"field\":\"at\",\"keyed\":true,\"format\":\"yyyy-MM\",\"ranges\":[{"
+          "\"from\":\"2020-02-01\",\"key\":\"later\"}]}}",
+          "{\"buckets\":{\"later\":{\"from\":1580515200000,\"from_as_string\":\"2020-02\","
+          "\"doc_count\":2}}}" },
+        { "{\"histogram\":{\"field\":\"n\",\"interval\":5}}",
+          "{\"buckets\":[{\"key\":-5,\"doc_count\":1},{\"key\":0,\"doc_count\":3},{\"key\":5,"
+          "\"doc_count\":1},{\"key\":10,\"doc_count\":1}]}" },
+        { "{\"histogram\":{\"field\":\"d\",\"interval\":0.5,\"min_doc_count\":1,\"keyed\":true}}",
+          "{\"buckets\":{\"-1.0\":{\"key\":-1,\"doc_count\":1},\"0.5\":{\"key\":0.5,\"doc_count\":"
+          "1},"
+          "\"1.5\":{\"key\":1.5,\"doc_count\":1},\"2.5\":{\"key\":2.5,\"doc_count\":1}}}" },
+        { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"quarter\",\"format\":"
+          "\"yyyy-MM-dd\"}}",
+          "{\"buckets\":[{\"key_as_string\":\"2020-01-01\",\"key\":1577836800000,\"doc_count\":3},{"
+          "\"key_as_string\":\"2020-04-01\",\"key\":1585699200000,\"doc_count\":0},{\"key_as_"
+          "string\":"
+          "\"2020-07-01\",\"key\":1593561600000,\"doc_count\":0},{\"key_as_string\":\"2020-10-01\","
+          "\"key\":1601510400000,\"doc_count\":0},{\"key_as_string\":\"2021-01-01\",\"key\":"
+          "1609459200000,\"doc_count\":1}]}" },
+        { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"month\",\"time_zone\":"
+          "\"+01:00\",\"min_doc_count\":1}}",
+          "{\"buckets\":[{\"key_as_string\":\"2020-01-01T00:00:00.000+01:00\",\"key\":"
+          "1577833200000,"
+          "\"doc_count\":1},{\"key_as_string\":\"2020-02-01T00:00:00.000+01:00\",\"key\":"
+          "1580511600000,\"doc_count\":1},{\"key_as_string\":\"2020-03-01T00:00:00.000+01:00\","
+          "\"key\":"
+          "1583017200000,\"doc_count\":1},{\"key_as_string\":\"2021-03-01T00:00:00.000+01:00\","
+          "\"key\":"
+          "1614553200000,\"doc_count\":1}]}" },
+        { "{\"date_histogram\":{\"field\":\"at\",\"fixed_interval\":\"30d\",\"min_doc_count\":2}}",
+          "{\"buckets\":[]}" },
+        { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"week\",\"min_doc_count\":"
+          "1,"
+          "\"order\":{\"_key\":\"desc\"},\"format\":\"epoch_millis\"}}",
+          "{\"buckets\":[{\"key_as_string\":\"1615161600000\",\"key\":1615161600000,\"doc_count\":"
+          "1},{"
+          "\"key_as_string\":\"1583712000000\",\"key\":1583712000000,\"doc_count\":1},{"
+          "\"key_as_string\":\"1580083200000\",\"key\":1580083200000,\"doc_count\":1},{"
+          "\"key_as_string\":\"1577664000000\",\"key\":1577664000000,\"doc_count\":1}]}" },
+        { "{\"filter\":{\"term\":{\"k\":\"a\"}},\"aggs\":{\"s\":{\"sum\":{\"field\":\"n\"}}}}",
+          "{\"doc_count\":2,\"s\":{\"value\":6}}" },
+        { "{\"filters\":{\"filters\":{\"one\":{\"range\":{\"n\":{\"gte\":4}}},\"two\":{\"term\":{"
+          "\"k\":\"zzz\"}}}},\"aggs\":{\"m\":{\"avg\":{\"field\":\"n\"}}}}",
+          "{\"buckets\":{\"one\":{\"doc_count\":3,\"m\":{\"value\":7}},\"two\":{\"doc_count\":0,"
+          "\"m\":{"
+          "\"value\":null}}}}" },
+        { "{\"missing\":{\"field\":\"k\"}}", "{\"doc_count\":1}" },
+        { "{\"missing\":{\"field\":\"nobody\"}}", "{\"doc_count\":6}" },
+        { "{\"min\":{\"field\":\"d\"}}", "{\"value\":-1}" },
+        { "{\"max\":{\"field\":\"at\"}}",
+          "{\"value\":1615334400000,\"value_as_string\":\"2021-03-10T00:00:00.000Z\"}" },
+        { "{\"avg\":{\"field\":\"d\",\"missing\":0}}", "{\"value\":0.5833333333333334}" },
+        { "{\"sum\":{\"field\":\"nobody\"}}", "{\"value\":0}" },
+        { "{\"stats\":{\"field\":\"n\"}}",
+          "{\"count\":7,\"min\":-4,\"max\":10,\"avg\":3.2857142857142856,\"sum\":23}" },
+        { "{\"value_count\":{\"field\":\"tags\"}}", "{\"value\":3}" },
+        { "{\"cardinality\":{\"field\":\"tags\"}}", "{\"value\":2}" },
+        { "{\"cardinality\":{\"field\":\"n\"}}", "{\"value\":7}" },
+        { "{\"percentiles\":{\"field\":\"n\",\"percents\":[0,50,100]}}",
+          "{\"values\":{\"0.0\":-4,\"50.0\":3,\"100.0\":10}}" },
+        { "{\"geo_bounds\":{\"field\":\"geo\"}}", "{\"bounds\":{\"top_left\":{\"lat\":10,\"lon\":"
+                                                  "20},\"bottom_right\":{\"lat\":-5,\"lon\":30}}"
+                                                  "}" },
+        { "{\"top_hits\":{\"size\":2,\"sort\":[{\"n\":\"desc\"}]}}",
+          "{\"hits\":{\"total\":{\"value\":6,\"relation\":\"eq\"},\"max_score\":null,\"hits\":[{"
+          "\"_id\":\"d2\",\"_score\":null,\"sort\":[10]},{\"_id\":\"d5\",\"_score\":null,\"sort\":["
+          "7]}]"
+          "}}" },
+        { "{\"terms\":{\"field\":\"k\"},\"aggs\":{\"h\":{\"top_hits\":{\"size\":1}}},\"meta\":{"
+          "\"a\":1}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"a\","
+          "\"doc_count\":2,\"h\":{\"hits\":{\"total\":{\"value\":2,\"relation\":\"eq\"},\"max_"
+          "score\":"
+          "null,\"hits\":[{\"_id\":\"d0\",\"_score\":null}]}}},{\"key\":\"b\",\"doc_count\":2,"
+          "\"h\":{"
+          "\"hits\":{\"total\":{\"value\":2,\"relation\":\"eq\"},\"max_score\":null,\"hits\":[{\"_"
+          "id\":"
+          "\"d2\",\"_score\":null}]}}},{\"key\":\"c\",\"doc_count\":1,\"h\":{\"hits\":{\"total\":{"
+          "\"value\":1,\"relation\":\"eq\"},\"max_score\":null,\"hits\":[{\"_id\":\"d4\",\"_"
+          "score\":"
+          "null}]}}}],\"meta\":{\"a\":1}}" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        ck_assert_msg(strcmp(answer(cases[i].asked), cases[i].answered) == 0, "%s:\n%s\nnot\n%s",
+                      cases[i].asked, answer(cases[i].asked), cases[i].answered);
+}
+END_TEST
+
+START_TEST(what_is_not_understood_is_refused_by_name)
+{
+    static const char *const bad[] = {
+        "[]",
+        "{\"x\":1}",
+        "{\"x\":{}}",
+        "{\"x\":{\"nothing\":{}}}",
+        "{\"x\":{\"terms\":{}}}",
+        "{\"x\":{\"terms\":{\"field\":\"text\"}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"script\":\"1\"}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"size\":-1}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"size\":0}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"nobody\":\"asc\"}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"_key\":\"up\"}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\"},\"max\":{\"field\":\"n\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"k\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"n\"},\"aggs\":{\"y\":{\"min\":{\"field\":\"n\"}}}}}",
+        "{\"x\":{\"histogram\":{\"field\":\"n\",\"interval\":0}}}",
+        "{\"x\":{\"histogram\":{\"field\":\"n\"}}}",
+        "{\"x\":{\"date_histogram\":{\"field\":\"at\"}}}",
+        "{\"x\":{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"2M\"}}}",
+        "{\"x\":{\"date_histogram\":{\"field\":\"at\",\"fixed_interval\":\"1d\",\"time_zone\":"
+        "\"Europe/Paris\"}}}",
+        "{\"x\":{\"range\":{\"field\":\"n\"}}}",
+        "{\"x\":{\"filters\":{\"filters\":{}}}}",
+        "{\"x\":{\"filter\":{\"nope\":{}}}}",
+        "{\"x\":{\"percentiles\":{\"field\":\"n\",\"percents\":[101]}}}",
+        "{\"x\":{\"top_hits\":{\"size\":101}}}",
+        "{\"x\":{\"top_hits\":{\"sort\":[\"nobody\"]}}}",
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ck_assert_msg(parsed(bad[i]) == NULL, "%s", bad[i]);
+        ck_assert_msg(failure.err != KDM_OK && failure.message.len > 0, "%s", bad[i]);
+    }
+}
+END_TEST
+
+START_TEST(too_many_buckets_are_an_error)
+{
+    struct kdm_aggs *aggs =
+        parsed("{\"x\":{\"date_histogram\":{\"field\":\"at\",\"fixed_interval\":"
+               "\"1s\"}}}");
+
+    ck_assert(aggs != NULL);
+    ck_assert_int_eq(run(NULL, aggs), KDM_PROJECTION_TOO_MANY_BUCKETS);
+    ck_assert(kdm_str_none(kdm_aggs_text(aggs)));
+}
+END_TEST
+
+START_TEST(a_query_that_matches_nothing_has_empty_answers)
+{
+    struct kdm_aggs *aggs = parsed(
+        "{\"t\":{\"terms\":{\"field\":\"k\"}},\"s\":{\"stats\":{\"field\":\"n\"}},\"p\":{"
+        "\"percentiles\":{\"field\":\"n\",\"percents\":[50]}},\"g\":{\"geo_bounds\":{\"field\":"
+        "\"geo\"}},\"c\":{\"cardinality\":{\"field\":\"k\"}}}");
+
+    ck_assert_int_eq(run("{\"term\":{\"k\":\"nobody\"}}", aggs), KDM_PROJECTION_OK);
+    ck_assert_msg(
+        kdm_str_eq(
+            kdm_aggs_text(aggs),
+            KDM_STR("{\"t\":{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,"
+                    "\"buckets\":[]},\"s\":{\"count\":0,\"min\":null,\"max\":null,\"avg\":null,"
+                    "\"sum\":0},\"p\":{\"values\":{\"50.0\":null}},\"g\":{},\"c\":{\"value\":0}"
+                    "}")),
+        KDM_FMT, KDM_ARG(kdm_aggs_text(aggs)));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("projection_aggs");
+    TCase *tcase = tcase_create("aggs");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, each_kind_answers_as_elasticsearch_does);
+    tcase_add_test(tcase, what_is_not_understood_is_refused_by_name);
+    tcase_add_test(tcase, too_many_buckets_are_an_error);
+    tcase_add_test(tcase, a_query_that_matches_nothing_has_empty_answers);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
