@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define MAX_IN_FLIGHT  50000u
+#define MAX_BYTES      ((size_t)1 << 30)
 #define TIMEOUT_MS     60000
 #define CONFLICT_TRIES 20
 
@@ -43,6 +44,8 @@ static void take_options(struct kdm_api *api, const struct kdm_api_options *opti
     api->options = *options;
     if (api->options.max_in_flight == 0)
         api->options.max_in_flight = MAX_IN_FLIGHT;
+    if (api->options.max_bytes_in_flight == 0)
+        api->options.max_bytes_in_flight = MAX_BYTES;
     if (api->options.request_timeout_ms == 0)
         api->options.request_timeout_ms = TIMEOUT_MS;
     if (api->options.conflict_tries == 0)
@@ -175,7 +178,8 @@ size_t kdm_api_running(const struct kdm_api *api)
 
 bool kdm_api_ready(const struct kdm_api *api)
 {
-    if (api->draining || api->in_flight >= api->options.max_in_flight)
+    if (api->draining || api->in_flight >= api->options.max_in_flight
+        || api->bytes_in_flight >= api->options.max_bytes_in_flight)
         return false;
     return api->options.ready == NULL || api->options.ready(api->options.ready_ctx);
 }

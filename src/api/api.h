@@ -17,6 +17,7 @@ struct kdm_api_options {
     struct kdm_context *context;         /* lent; its api and stats are set */
     struct kdm_str node;                 /* lent */
     size_t max_in_flight;                /* requests at once, beyond it 503; 0: 50000 */
+    size_t max_bytes_in_flight;          /* what large ones may hold together; 0: 1 GiB */
     int64_t request_timeout_ms;          /* 0: 60 s */
     int conflict_tries;                  /* of a transaction that loses races; 0: 20 */
     const char *allow_origin;            /* "*" or a comma list; NULL: all */

@@ -91,6 +91,14 @@ struct kdm_request *kdm_request_start(struct kdm_api *api, struct kdm_peer *peer
     return request;
 }
 
+void kdm_request_weigh(struct kdm_request *request)
+{
+    size_t size = kdm_arena_size(&request->arena);
+
+    request->weight = size <= ARENA_CHUNK ? 0 : size - ARENA_CHUNK;
+    request->api->bytes_in_flight += request->weight;
+}
+
 static void end(struct kdm_request *request)
 {
     struct kdm_api *api = request->api;
@@ -102,6 +110,7 @@ static void end(struct kdm_request *request)
     unlink_from_peer(request);
     kdm_stats_end(api->stats, request->protocol, request->answered, request->failure.err != KDM_OK);
     api->in_flight--;
+    api->bytes_in_flight -= request->weight;
     to_pool(api, request);
 }
 

@@ -40,6 +40,7 @@ struct kdm_request {
     struct kdm_str result;            /* as JSON; none: no result member */
     struct kdm_str index, collection; /* of the reply, as JSON; none: no member */
     int64_t deadline_ms, timestamp;
+    size_t weight; /* what it held when it was decoded, beyond what every request does */
     int status;
     uint8_t step;
     uint8_t protocol; /* enum kdm_stats_protocol */
@@ -52,6 +53,9 @@ struct kdm_request {
 
 /* A fresh request of this peer, in its list. */
 struct kdm_request *kdm_request_start(struct kdm_api *api, struct kdm_peer *peer, bool is_http);
+
+/* Counts what it holds now that it is decoded: a message of 1 MiB may take ten times as much. */
+void kdm_request_weigh(struct kdm_request *request);
 
 /* Runs its steps until one waits or all are done; then it is gone. */
 void kdm_request_run(struct kdm_request *request);
@@ -81,7 +85,7 @@ struct kdm_api {
     struct kdm_random random;
     struct kdm_buf reply;     /* replies are written here, one after the other */
     struct kdm_request *pool; /* a list by `next` */
-    size_t pooled, in_flight;
+    size_t pooled, in_flight, bytes_in_flight;
     bool draining, overloaded;
 };
 

@@ -111,6 +111,7 @@ static enum kdm_step_result decode(struct kdm_request *request)
     request->index = echo(request->ask.index);
     request->collection = echo(request->ask.collection);
     request->timestamp = request->ask.timestamp != 0 ? request->ask.timestamp : kdm_clock_ms();
+    kdm_request_weigh(request);
     return result;
 }
 
@@ -129,7 +130,8 @@ static void note_overload(struct kdm_api *api, bool overloaded)
         return;
     api->overloaded = overloaded;
     if (overloaded)
-        kdm_log_warn("overloaded: %zu requests are running, new ones are refused", api->in_flight);
+        kdm_log_warn("overloaded: %zu requests with %zu MiB are running, new ones are refused",
+                     api->in_flight, api->bytes_in_flight >> 20);
     else
         kdm_log_info("no longer overloaded");
 }
@@ -138,7 +140,8 @@ static void note_overload(struct kdm_api *api, bool overloaded)
 static enum kdm_step_result admit(struct kdm_request *request)
 {
     struct kdm_api *api = request->api;
-    bool overloaded = api->in_flight > api->options.max_in_flight;
+    bool overloaded = api->in_flight > api->options.max_in_flight
+                      || api->bytes_in_flight > api->options.max_bytes_in_flight;
 
     note_overload(api, overloaded);
     if (request->nested)

@@ -71,6 +71,15 @@ void kdm_arena_fini(struct kdm_arena *arena)
     kdm_arena_init(arena, arena->chunk_size);
 }
 
+size_t kdm_arena_size(const struct kdm_arena *arena)
+{
+    size_t size = 0;
+
+    for (const struct kdm_arena_chunk *chunk = arena->chunk; chunk != NULL; chunk = chunk->older)
+        size += chunk->size;
+    return size;
+}
+
 static struct kdm_arena_chunk *new_chunk(size_t size)
 {
     struct kdm_arena_chunk *chunk;

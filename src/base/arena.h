@@ -28,6 +28,9 @@ void kdm_arena_reset(struct kdm_arena *arena);
 /* Frees everything; the arena may be used again. */
 void kdm_arena_fini(struct kdm_arena *arena);
 
+/* Bytes it has taken from the heap. */
+size_t kdm_arena_size(const struct kdm_arena *arena);
+
 /* The slow way of kdm_arena_alloc: a new chunk. */
 void *kdm_arena_grow(struct kdm_arena *arena, size_t size);
 

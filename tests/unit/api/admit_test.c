@@ -18,6 +18,7 @@ static void set_up(void)
     memset(&context, 0, sizeof(context));
     redis_there = true;
     open_api_with(&(struct kdm_api_options){ .max_in_flight = 3,
+                                             .max_bytes_in_flight = 1 << 20,
                                              .allow_origin = "http://good",
                                              .request_timeout_ms = 500,
                                              .conflict_tries = 7,
@@ -68,6 +69,25 @@ START_TEST(too_many_requests_at_once_are_refused)
     wake(txs.waiting);
     tell(&peer, "{\"controller\":\"server\",\"action\":\"now\"}");
     assert_text(member(&peer, "status"), "200");
+}
+END_TEST
+
+START_TEST(requests_that_hold_too_much_together_are_refused)
+{
+    struct kdm_buf large;
+
+    kdm_buf_init(&large, NULL, 600000);
+    kdm_buf_lit(&large, "{\"controller\":\"test\",\"action\":\"wait\",\"more\":[1");
+    for (int i = 0; i < 100000; i++)
+        kdm_buf_lit(&large, ",1");
+    kdm_buf_lit(&large, "]}");
+    kdm_api_message(api, &peer.peer, kdm_buf_str(&large));
+    assert_error("api.process.overloaded", "503");
+    tell(&peer, "{\"controller\":\"test\",\"action\":\"wait\"}");
+    tell(&peer, "{\"controller\":\"server\",\"action\":\"now\"}");
+    assert_text(member(&peer, "status"), "200");
+    wake(txs.waiting);
+    kdm_buf_fini(&large);
 }
 END_TEST
 
@@ -135,6 +155,7 @@ int main(void)
     const TTest *const tests[] = {
         requests_of_a_foreign_origin_are_refused,
         too_many_requests_at_once_are_refused,
+        requests_that_hold_too_much_together_are_refused,
         readiness_follows_load_and_the_record,
         requests_are_counted_by_how_they_end,
         options_reach_the_transaction,
