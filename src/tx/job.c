@@ -1,5 +1,5 @@
 /* job.c - running jobs.
- * A record in kdm:jobs: {"kind","args","state","owner","lease"}. The owner renews the lease with every chunk it
+ * A record in kdm:jobs: {"kind","args","state","lease"}. The owner renews the lease with every chunk it
  * commits; a record whose lease is over belongs to whoever finds it. Two nodes that run one job by mistake do
  * no harm: chunks are idempotent and each is one commit.
  */
