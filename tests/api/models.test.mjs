@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { request } from './lib/http.mjs';
 import { connectSdk } from './lib/sdk.mjs';
+import { until } from './lib/process.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
 import { connectRaw } from './lib/websocket.mjs';
 
@@ -585,6 +586,194 @@ describe('models', () => {
       }
       await two.close();
       await nodes.stop().catch(() => {}); // one of them is dead already
+    });
+  });
+
+  describe('written as documents', () => {
+    const target = { controller: 'document', index: 'device-manager', collection: 'models' };
+    const put = (action, _id, body, more = {}) => client.ask({ ...target, action, _id, body, ...more });
+    const asset = (model, metadataMappings) => ({ type: 'asset', engineGroup: 'commons', asset: { model, metadataMappings, measures: [] } });
+    const group = (model, metadataMappings) => ({ type: 'group', engineGroup: 'commons', group: { model, metadataMappings } });
+    const stored = async (_id) => (await client.ask({ ...target, action: 'get', _id })).result?._source;
+
+    /** A field that a stored asset model has as an integer. */
+    async function takenField() {
+      const model = newName();
+      const field = newName('taken');
+      await write({ model, metadataMappings: { [field]: integer } });
+      return { model, field, id: `model-asset-${model}` };
+    }
+
+    function assertConflict({ error, status }, { field, model }, newModel, kind = 'asset', word = 'assets') {
+      assert.equal(status, 409, JSON.stringify(error));
+      assert.equal(error.message, `New ${word} mappings are causing conflicts`);
+      assert.deepEqual(error.chunks, [{
+        conflicts: [{ currentType: 'integer', newType: 'keyword', path: `${kind}.metadataMappings.${field}.type` }],
+        modelType: kind, newModel, sourceModel: model,
+      }]);
+    }
+
+    for (const action of ['create', 'createOrReplace']) {
+      test(`${action} is refused when it contradicts another model`, async () => {
+        const taken = await takenField();
+        const model = newName();
+        assertConflict(await put(action, `model-asset-${model}`, asset(model, { [taken.field]: keyword })), taken, model);
+        assert.equal(await stored(`model-asset-${model}`), undefined);
+        assert.equal((await put(action, `model-asset-${model}`, asset(model, { [taken.field]: integer }))).status, 200);
+      });
+    }
+
+    test('replace and update are refused when they contradict what they replace', async () => {
+      const taken = await takenField();
+      const body = asset(taken.model, { [taken.field]: keyword });
+      assertConflict(await put('replace', taken.id, body), taken, taken.model);
+      assertConflict(await put('update', taken.id, body), taken, taken.model);
+      assertConflict(await put('upsert', taken.id, { changes: body }), taken, taken.model);
+      const other = newName();
+      assertConflict(await put('upsert', `model-asset-${other}`, { changes: { type: 'asset' }, default: asset(other, { [taken.field]: keyword }) }), taken, other);
+      const query = { query: { equals: { 'asset.model': taken.model } }, changes: body };
+      assertConflict(await put('updateByQuery', undefined, query, { lang: 'koncorde' }), taken, taken.model);
+      assert.deepEqual((await stored(taken.id)).asset.metadataMappings, { [taken.field]: integer });
+    });
+
+    test('groups, devices and measures are told by their own names', async () => {
+      const field = newName('ofGroup');
+      const model = newName();
+      assert.equal((await put('create', `model-group-${model}`, group(model, { [field]: integer }))).status, 200);
+      const second = newName();
+      assertConflict(await put('create', `model-group-${second}`, group(second, { [field]: keyword })), { field, model }, second, 'group', 'group');
+      const device = (name, type) => ({ type: 'device', device: { model: name, metadataMappings: { [field]: type }, measures: [] } });
+      assert.equal((await put('create', `model-device-${model}`, device(model, integer))).status, 200);
+      assert.equal((await put('create', `model-device-${second}`, device(second, keyword))).error.message,
+        'New devices mappings are causing conflicts');
+      const measure = (type) => ({ type: 'measure', measure: { type: field, valuesMappings: { v: type } } });
+      assert.equal((await put('create', `model-measure-${field}`, measure(integer))).status, 200);
+      const { error } = await put('replace', `model-measure-${field}`, measure(keyword));
+      assert.equal(error.message, 'New measures mappings are causing conflicts');
+      assert.equal(error.chunks[0].conflicts[0].path, 'measure.valuesMappings.v.type');
+    });
+
+    test('m* actions store all or nothing, and their documents agree with each other', async () => {
+      const taken = await takenField();
+      const names = Array.from({ length: 4 }, () => newName());
+      const field = newName('among');
+      const documents = (list) => ({ documents: list.map(([name, mappings]) => ({ _id: `model-asset-${name}`, body: asset(name, mappings) })) });
+      const good = [names[0], { [newName('good')]: integer }];
+      for (const action of ['mCreate', 'mCreateOrReplace']) {
+        assertConflict(await put(action, undefined, documents([good, [names[1], { [taken.field]: keyword }]])), taken, names[1]);
+        assertConflict(await put(action, undefined, documents([[names[2], { [field]: integer }], [names[3], { [field]: keyword }]])),
+          { field, model: names[2] }, names[3]);
+      }
+      for (const name of names) assert.equal(await stored(`model-asset-${name}`), undefined);
+      for (const action of ['mReplace', 'mUpdate'])
+        assertConflict(await put(action, undefined, documents([[taken.model, { [taken.field]: keyword }]])), taken, taken.model);
+      const { result } = await put('mCreate', undefined, documents([good, [names[1], { [taken.field]: integer }]]));
+      assert.equal(result.successes.length, 2);
+    });
+
+    test('documents without a type are nobody\'s business', async () => {
+      const taken = await takenField();
+      const { asset: content } = asset(taken.model, { [taken.field]: keyword });
+      assert.equal((await put('create', newName('untyped'), { asset: content })).status, 200);
+      assert.equal((await put('update', taken.id, { asset: { metadataMappings: { [taken.field]: keyword } } })).status, 200);
+      await put('createOrReplace', taken.id, { engineGroup: 'commons' });
+    });
+
+    test('a twin without measures is one that has none', async () => {
+      const model = newName();
+      const field = newName('bare');
+      const answer = await put('create', `model-asset-${model}`, { type: 'asset', asset: { model, metadataMappings: { [field]: integer } } });
+      assert.equal(answer.status, 200, JSON.stringify(answer.error));
+      assert.equal((await put('update', `model-asset-${model}`, { type: 'asset' })).status, 200);
+      assert.equal((await put('create', newName('empty'), { type: 'asset' })).status, 200);
+    });
+
+    test('measures are of types that there are', async () => {
+      const model = newName();
+      const body = asset(model, {});
+      body.asset.measures.push({ name: 'a', type: 'nothing' });
+      const { error } = await put('create', `model-asset-${model}`, body);
+      assert.equal(error.status, 500);
+      assert.equal(error.message, `Cannot find measure "nothing" declared in asset "${model}"`);
+    });
+
+    test('of two in conflict that are written at once one is stored', async () => {
+      const field = newName('raced');
+      const answers = await Promise.all([integer, keyword, { type: 'date' }].map((type) => {
+        const model = newName();
+        return put('create', `model-asset-${model}`, asset(model, { [field]: type }));
+      }));
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409, 409]);
+    });
+
+    test('changes of more than fits into one commit are refused as a whole', async () => {
+      const details = { padding: 'x'.repeat(200000) };
+      const names = Array.from({ length: 6 }, () => newName());
+      for (const model of names) {
+        const body = asset(model, { [newName('large')]: integer });
+        body.asset.metadataDetails = details;
+        await client.result({ ...target, action: 'create', _id: `model-asset-${model}`, body });
+      }
+      const documents = names.map((model) => ({ _id: `model-asset-${model}`, body: { engineGroup: 'air' } }));
+      const { error } = await put('mUpdate', undefined, { documents });
+      assert.equal(error.id, 'services.storage.commit_too_large');
+      assert.equal((await stored(documents[0]._id)).engineGroup, 'commons');
+      const { result } = await put('mUpdate', undefined, { documents: documents.slice(0, 5) });
+      assert.equal(result.successes.length, 5);
+    });
+
+    const ways = {
+      update: (id, changes) => put('update', id, changes),
+      upsert: (id, changes) => put('upsert', id, { changes }),
+      mUpdate: (id, changes) => put('mUpdate', undefined, { documents: [{ _id: id, body: changes }] }),
+      mUpsert: (id, changes) => put('mUpsert', undefined, { documents: [{ _id: id, changes }] }),
+      updateByQuery: (id, changes) => put('updateByQuery', undefined, { query: { ids: { values: [id] } }, changes }),
+    };
+    for (const [name, change] of Object.entries(ways)) {
+      test(`after ${name} the tenants' mappings follow`, async () => {
+        const taken = await takenField();
+        const field = newName('followed');
+        const answer = await change(taken.id, { type: 'asset', asset: { metadataMappings: { [field]: keyword } } });
+        assert.equal(answer.status, 200, JSON.stringify(answer.error));
+        assert.deepEqual(answer.result.errors ?? [], []);
+        await until('the mapping follows', async () =>
+          (await mappingOf('tenant', 'assets')).properties.metadata.properties[field]?.type === 'keyword');
+      });
+    }
+
+    test('deleteFields brings the mappings up to the models too', async () => {
+      const model = newName();
+      const field = newName('late');
+      await put('create', `model-asset-${model}`, asset(model, { [field]: integer }));
+      const before = (await mappingOf('tenant', 'assets')).properties.metadata.properties;
+      assert.equal(before[field], undefined); // create and replace leave it to whoever creates
+      assert.equal((await put('deleteFields', `model-asset-${model}`, { fields: ['asset.measures'] })).status, 200);
+      await until('the mapping follows', async () =>
+        (await mappingOf('tenant', 'assets')).properties.metadata.properties[field]?.type === 'integer');
+    });
+  });
+
+  describe('configurations written without an id', () => {
+    const create = (index, body) => client.result({ controller: 'document', action: 'create', index, collection: 'config', body });
+
+    test('are called by type and name', async () => {
+      await client.result({ controller: 'index', action: 'create', index: 'configured' });
+      await client.result({ controller: 'collection', action: 'create', index: 'configured', collection: 'config' });
+      assert.equal((await create('configured', { type: 'engine', engine: { name: 'myEngine One' } }))._id, 'engine--my-engine-one');
+      assert.equal((await create('configured', { type: 'device-manager', name: 'Main' }))._id, 'device-manager--main');
+      const again = await client.failure({ controller: 'document', action: 'create', index: 'configured', collection: 'config', body: { type: 'device-manager', name: 'main' } });
+      assert.equal(again.id, 'services.storage.document_already_exists');
+      const { successes } = await client.result({
+        controller: 'document', action: 'mCreate', index: 'configured', collection: 'config',
+        body: { documents: [{ body: { type: 'engine', engine: { name: 'Many' } } }, { body: { type: 'other', name: 'x' } }] },
+      });
+      assert.equal(successes[0]._id, 'engine--many');
+      assert.match(successes[1]._id, /^[\w-]{20}$/);
+    });
+
+    test('have any id when they have no name, or far too long a one', async () => {
+      assert.match((await create('configured', { type: 'engine' }))._id, /^[\w-]{20}$/);
+      assert.match((await create('configured', { type: 'engine', name: 'x'.repeat(600) }))._id, /^[\w-]{20}$/);
     });
   });
 });

@@ -8,6 +8,7 @@
  *   info.c           _kuzzle_info of writes that nobody makes, and their dates
  *   events.c         generic:document:* and device-manager:asset:update:*
  *   engine.c         controller device-manager/engine
+ *   model_check.c    may a model stand beside the others?
  *   models_write.c, models_read.c, model_job.c
  *   asset*.c         controller device-manager/assets
  * Loop thread only.
@@ -42,6 +43,26 @@ bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
                   struct kdm_str group, struct kdm_dm_model *ret_model);
 /* The error that names a model nobody knows. */
 enum kdm_err kdm_dm_unknown_model(enum kdm_dm_kind kind);
+
+/* May the model stand beside `models`? false: it failed, with `conflicts` when their mappings
+ * contradict each other (6.4). */
+bool kdm_dm_check_model(struct kdm_tx *tx, const struct kdm_dm_models *models,
+                        const struct kdm_dm_model *model, enum kdm_err conflicts);
+
+/* --- documents that clients write themselves (action/write_rules.h) -------------------------- */
+
+struct kdm_write_item;
+
+/* Are the documents of the collection models? */
+bool kdm_dm_is_models(struct kdm_tx *tx, const struct kdm_collection *collection);
+/* Those of the items that are models must agree with all there are, and with each other. Checked at
+ * commit. false: wait, or it failed. */
+bool kdm_dm_check_core_writes(struct kdm_tx *tx, const struct kdm_write_item *items, size_t count);
+
+/* The id of a new document of a collection of configurations: "<type>--<its name>". None when it
+ * has no such id: the collection, the type or the name is another. */
+struct kdm_str kdm_dm_config_id(struct kdm_tx *tx, struct kdm_str collection,
+                                struct kdm_val source);
 
 /* --- engines --------------------------------------------------------------------------------- */
 

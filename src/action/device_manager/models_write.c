@@ -76,28 +76,6 @@ static bool check_defaults(struct kdm_tx *tx, struct kdm_val mappings, struct kd
     return false;
 }
 
-static bool check_measure_types(struct kdm_tx *tx, const struct kdm_dm_models *models,
-                                const struct kdm_dm_model *model)
-{
-    struct kdm_val_iter it;
-    struct kdm_val measure;
-
-    for (kdm_elements(&it, kdm_val_get(model->content, KDM_STR("measures")));
-         kdm_element_next(&it, &measure);) {
-        struct kdm_str type = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(measure, KDM_STR("type")));
-
-        if (!kdm_str_none(type) && kdm_dm_model_find(models, KDM_DM_MEASURE, type) != NULL)
-            continue;
-        kdm_tx_fail(tx,
-                    model->kind == KDM_DM_ASSET
-                        ? KDM_ERR_DEVICE_MANAGER_UNKNOWN_MEASURE_IN_ASSET_MODEL
-                        : KDM_ERR_DEVICE_MANAGER_UNKNOWN_MEASURE_IN_DEVICE_MODEL,
-                    KDM_PROPS(kdm_str_none(type) ? KDM_STR("undefined") : type, model->name));
-        return false;
-    }
-    return true;
-}
-
 static bool check_size(struct kdm_tx *tx, const struct kdm_dm_model *model)
 {
     struct kdm_val defaults = kdm_val_get(model->content, KDM_STR("defaultMetadata"));
@@ -108,20 +86,6 @@ static bool check_size(struct kdm_tx *tx, const struct kdm_dm_model *model)
     kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
                 KDM_PROPS(KDM_STR("A model can't have more than 5000 fields, 1000 measures and 256 "
                                   "defaults that are given by path.")));
-    return false;
-}
-
-static bool check_conflicts(struct kdm_tx *tx, const struct kdm_dm_models *models,
-                            const struct kdm_dm_model *model, enum kdm_err err)
-{
-    struct kdm_str chunks = kdm_dm_conflicts(kdm_tx_arena(tx), models, model);
-    struct kdm_failure failure;
-
-    if (kdm_str_none(chunks))
-        return true;
-    kdm_failure_set(&failure, kdm_tx_arena(tx), err, NULL, 0);
-    failure.extra = kdm_arena_printf(kdm_tx_arena(tx), "\"chunks\":" KDM_FMT, KDM_ARG(chunks));
-    kdm_tx_fail_with(tx, &failure);
     return false;
 }
 
@@ -170,8 +134,7 @@ static struct plan *decide(struct kdm_tx *tx, const struct wish *wish,
 
     if (!kdm_dm_models(tx, true, &models)
         || !kdm_dm_model_read(arena, id, wish->source, kdm_json_parse(arena, wish->source), &model)
-        || !check_size(tx, &model) || !check_measure_types(tx, &models, &model)
-        || !check_conflicts(tx, &models, &model, wish->conflicts)
+        || !check_size(tx, &model) || !kdm_dm_check_model(tx, &models, &model, wish->conflicts)
         || !check_document(tx, collection, &model))
         return NULL;
     with = kdm_dm_models_with(arena, &models, &model);

@@ -1,6 +1,8 @@
 /* platform.c - what is common to all tenants: models and the list of engines. */
 #include "action/device_manager/dm.h"
+#include "action/device_manager/rules.h"
 #include "base/log.h"
+#include "store/names.h"
 
 static const struct kdm_context_device_manager *settings(struct kdm_tx *tx)
 {
@@ -126,6 +128,27 @@ bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
         return true;
     kdm_tx_fail(tx, kdm_dm_unknown_model(kind), KDM_PROPS(name));
     return false;
+}
+
+/* --- configurations -------------------------------------------------------------------------- */
+
+struct kdm_str kdm_dm_config_id(struct kdm_tx *tx, struct kdm_str collection, struct kdm_val source)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_str type = kdm_val_str(arena, kdm_val_get(source, KDM_STR("type"))), name, id;
+    struct kdm_failure failure;
+
+    if (!kdm_str_eq(collection, settings(tx)->config_collection)
+        || (!kdm_str_eq(type, KDM_STR("device-manager")) && !kdm_str_eq(type, KDM_STR("engine"))))
+        return KDM_STR_NONE;
+    name = kdm_val_str(arena, kdm_val_get(kdm_val_get(source, type), KDM_STR("name")));
+    if (kdm_str_none(name))
+        name = kdm_val_str(arena, kdm_val_get(source, KDM_STR("name")));
+    if (kdm_str_none(name))
+        return KDM_STR_NONE;
+    id = kdm_arena_printf(arena, KDM_FMT "--" KDM_FMT, KDM_ARG(type),
+                          KDM_ARG(kdm_dm_kebab_case(arena, name)));
+    return kdm_doc_id_check(arena, id, &failure) ? id : KDM_STR_NONE;
 }
 
 /* --- engines --------------------------------------------------------------------------------- */

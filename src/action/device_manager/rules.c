@@ -19,6 +19,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool in_word(char c)
+{
+    return is_lower(c) || is_upper(c) || is_digit(c) || (unsigned char)c >= 0x80;
+}
+
 /* Is what follows the digit at `at` the ending of an ordinal, with a new word or nothing behind it?
  * 11th is none: the word split that the rule was made with only knows st, nd and rd behind 1, 2
  * and 3. */
@@ -45,6 +50,37 @@ bool kdm_dm_name_is_pascal(struct kdm_str name)
             return false;
     }
     return true;
+}
+
+/* Does a word begin at `at`, where there is a character of a word? */
+static bool begins_word(struct kdm_str name, size_t at)
+{
+    char before, c = name.ptr[at];
+
+    if (at == 0)
+        return true;
+    before = name.ptr[at - 1];
+    if (!in_word(before) || is_digit(before) != is_digit(c))
+        return true;
+    /* "myEngine"; in "XMLFile" the last capital belongs to what follows. */
+    return is_upper(c) && (!is_upper(before) || (at + 1 < name.len && is_lower(name.ptr[at + 1])));
+}
+
+struct kdm_str kdm_dm_kebab_case(struct kdm_arena *arena, struct kdm_str name)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, name.len + 16);
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        if (!in_word(c))
+            continue;
+        if (begins_word(name, i) && buf.len > 0)
+            kdm_buf_char(&buf, '-');
+        kdm_buf_char(&buf, is_upper(c) ? (char)(c - 'A' + 'a') : c);
+    }
+    return kdm_buf_str(&buf);
 }
 
 /* --- checks of models ------------------------------------------------------------------------ */

@@ -11,6 +11,11 @@
  * 22nd, 4thFloor. */
 bool kdm_dm_name_is_pascal(struct kdm_str name);
 
+/* The words of a name, in lower case, with '-' between them: words begin at an upper-case letter
+ * ("myEngine", "XMLFile"), at a digit or behind one, and behind anything that is neither. Only
+ * ASCII letters have a case here; other characters are kept. */
+struct kdm_str kdm_dm_kebab_case(struct kdm_arena *arena, struct kdm_str name);
+
 /* Names that stand more than once in `measures` ([{name,type}]), each once. */
 struct kdm_str_list kdm_dm_duplicate_names(struct kdm_arena *arena, struct kdm_val measures);
 

@@ -5,6 +5,7 @@
 #include "action/kuzzle/by_query.h"
 #include "action/kuzzle/document.h"
 #include "action/kuzzle/search_plan.h"
+#include "action/write_rules.h"
 
 /* The documents that match now. */
 static bool find_few(struct kdm_tx *tx, const struct kdm_args *args,
@@ -118,6 +119,25 @@ static void decide(struct kdm_tx *tx, const struct kdm_collection *collection,
     }
 }
 
+/* What the server itself demands (write_rules.h): of all of them or nothing is stored. */
+static bool are_allowed(struct kdm_tx *tx, const struct kdm_collection *collection,
+                        struct kdm_val changes, const struct updated *updated, size_t count)
+{
+    struct kdm_write_item *items;
+    size_t item_count = 0;
+
+    if (!kdm_write_ruled(tx, collection))
+        return true;
+    items = kdm_arena_alloc(kdm_tx_arena(tx), (count + 1) * sizeof(*items));
+    for (size_t i = 0; i < count; i++) {
+        if (updated[i].failure.err == KDM_OK)
+            items[item_count++] = (struct kdm_write_item){ .id = updated[i].doc->id,
+                                                           .sent = changes,
+                                                           .stored = updated[i].text };
+    }
+    return kdm_write_allowed(tx, collection, items, item_count);
+}
+
 static void put_item(struct kdm_tx *tx, const struct kdm_args *args,
                      const struct kdm_collection *collection, const struct updated *updated,
                      struct kdm_buf *errors, size_t *error_count, struct kdm_buf *successes)
@@ -167,21 +187,27 @@ static bool store(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_col
                   const struct updated *items, size_t count, struct kdm_str additions)
 {
     struct kdm_str changed = KDM_STR_NONE;
+    bool any = false;
 
     if (!kdm_source_extend_mapping(tx, collection, additions) || !kdm_tx_commit(tx))
         return false;
     if (!kdm_args_bool(args, KDM_ARG_SILENT))
         changed = kdm_source_changed(args->arena, kdm_args_val(args, KDM_ARG_BODY_CHANGES));
     for (size_t i = 0; i < count; i++) {
-        if (items[i].failure.err == KDM_OK)
-            kdm_tx_write(tx, collection, items[i].doc, items[i].text, KDM_CHANGE_UPDATE, changed,
-                         kdm_document_flags(args));
+        if (items[i].failure.err != KDM_OK)
+            continue;
+        kdm_tx_write(tx, collection, items[i].doc, items[i].text, KDM_CHANGE_UPDATE, changed,
+                     kdm_document_flags(args));
+        any = true;
     }
+    if (any && kdm_write_follow(tx, collection))
+        return kdm_tx_commit(tx); /* what follows commits together with them */
     return kdm_tx_commit_each(tx);
 }
 
 enum kdm_outcome kdm_document_update_by_query(struct kdm_tx *tx, const struct kdm_args *args)
 {
+    struct kdm_val changes = kdm_args_val(args, KDM_ARG_BODY_CHANGES);
     struct kdm_str additions = KDM_STR_NONE;
     struct kdm_collection *collection;
     struct kdm_doc_list docs;
@@ -192,9 +218,10 @@ enum kdm_outcome kdm_document_update_by_query(struct kdm_tx *tx, const struct kd
     items = kdm_arena_zalloc(args->arena, (docs.count + 1) * sizeof(*items));
     for (size_t i = 0; i < docs.count; i++) {
         items[i].doc = docs.items[i];
-        decide(tx, collection, kdm_args_val(args, KDM_ARG_BODY_CHANGES), &items[i], &additions);
+        decide(tx, collection, changes, &items[i], &additions);
     }
-    return store(tx, args, collection, items, docs.count, additions)
+    return are_allowed(tx, collection, changes, items, docs.count)
+                   && store(tx, args, collection, items, docs.count, additions)
                ? reply_updated(tx, args, collection, items, docs.count)
                : KDM_WAIT;
 }

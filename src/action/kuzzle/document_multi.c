@@ -6,6 +6,7 @@
  * build on the ones before.
  */
 #include "action/kuzzle/document.h"
+#include "action/write_rules.h"
 #include "store/names.h"
 
 /* In the order in which they are told. */
@@ -141,7 +142,8 @@ static void read_item(struct multi *multi, struct item *item, size_t number)
     } else if (multi->kind->needs_id || !kdm_val_null(id)) {
         refuse(item, MALFORMED, 400, KDM_STR("The document's _id must be a string."));
     } else {
-        item->id = kdm_tx_id(multi->tx, kdm_arena_printf(arena, "document %zu", number));
+        item->id = kdm_write_new_id(multi->tx, kdm_args_str(multi->args, KDM_ARG_COLLECTION),
+                                    item->content, kdm_arena_printf(arena, "document %zu", number));
     }
     if (item->fate == ACCEPTED)
         item->hash = kdm_hash(&multi->seed, item->id);
@@ -294,6 +296,36 @@ static void decide_items(struct multi *multi, struct decision *decision)
     kdm_mapping_unref(multi->mapping);
 }
 
+static bool will_be_stored(const struct item *item)
+{
+    return item->fate == ACCEPTED && !item->superseded;
+}
+
+/* What the server itself demands (write_rules.h): of all of them or nothing is stored. false: wait,
+ * or the transaction has failed. */
+static bool are_allowed(const struct multi *multi, const struct decision *decision)
+{
+    struct kdm_write_item *items;
+    size_t count = 0;
+
+    if (multi->kind->raw || !kdm_write_ruled(multi->tx, multi->collection))
+        return true;
+    items = kdm_arena_alloc(kdm_tx_arena(multi->tx), (decision->count + 1) * sizeof(*items));
+    for (size_t i = 0; i < decision->count; i++) {
+        const struct item *item = &decision->items[i];
+        bool changes = multi->kind->change == KDM_CHANGE_UPDATE && item->doc != NULL;
+
+        if (will_be_stored(item))
+            items[count++] = (struct kdm_write_item){
+                .id = item->id,
+                .sent =
+                    changes ? item->content : kdm_json_parse(kdm_tx_arena(multi->tx), item->text),
+                .stored = item->text,
+            };
+    }
+    return kdm_write_allowed(multi->tx, multi->collection, items, count);
+}
+
 /* NULL: wait. */
 static struct decision *decide(struct multi *multi)
 {
@@ -308,6 +340,8 @@ static struct decision *decide(struct multi *multi)
         || (multi->kind->reads && !read_documents(multi, decision)))
         return NULL;
     decide_items(multi, decision);
+    if (!are_allowed(multi, decision))
+        return NULL;
     kdm_tx_keep(multi->tx, key, decision);
     return decision;
 }
@@ -337,12 +371,20 @@ static void stage_item(struct multi *multi, const struct item *item)
         kdm_tx_create(multi->tx, multi->collection, item->id, item->text, flags);
 }
 
+/* What follows from changes (write_rules.h) commits together with them: then all are one commit. */
 static bool store_items(struct multi *multi, struct decision *decision)
 {
+    bool any = false;
+
     for (size_t i = 0; i < decision->count; i++) {
-        if (decision->items[i].fate == ACCEPTED && !decision->items[i].superseded)
-            stage_item(multi, &decision->items[i]);
+        if (!will_be_stored(&decision->items[i]))
+            continue;
+        stage_item(multi, &decision->items[i]);
+        any = true;
     }
+    if (any && multi->kind->change == KDM_CHANGE_UPDATE
+        && kdm_write_follow(multi->tx, multi->collection))
+        return kdm_tx_commit(multi->tx);
     return kdm_tx_commit_each(multi->tx);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "action/kuzzle/document.h"
 #include "action/kuzzle/specified.h"
+#include "action/write_rules.h"
 
 /* What an update comes to; kept over replays. */
 struct change {
@@ -34,6 +35,14 @@ static bool apply_specifications(struct kdm_tx *tx, const struct kdm_collection 
     return false;
 }
 
+static bool is_allowed(struct kdm_tx *tx, const struct kdm_collection *collection,
+                       struct kdm_str id, struct kdm_val sent, struct kdm_str text)
+{
+    struct kdm_write_item item = { .id = id, .sent = sent, .stored = text };
+
+    return kdm_write_allowed(tx, collection, &item, 1);
+}
+
 /* `changes` merged into the document as it was read. NULL: wait, or the transaction has failed. */
 static struct change *merge_change(struct kdm_tx *tx, const struct kdm_args *args,
                                    const struct kdm_collection *collection, struct kdm_doc *doc,
@@ -60,7 +69,8 @@ static struct change *merge_change(struct kdm_tx *tx, const struct kdm_args *arg
         kdm_tx_fail_with(tx, &failure);
         return NULL;
     }
-    if (specified && !apply_specifications(tx, collection, doc->id, change))
+    if ((specified && !apply_specifications(tx, collection, doc->id, change))
+        || !is_allowed(tx, collection, doc->id, changes, change->text))
         return NULL;
     kdm_tx_keep(tx, key, change);
     return change;
@@ -78,6 +88,7 @@ static struct change *apply(struct kdm_tx *tx, const struct kdm_args *args,
         return NULL;
     kdm_tx_write(tx, collection, doc, change->text, KDM_CHANGE_UPDATE, change->changed,
                  kdm_document_flags(args));
+    (void)kdm_write_follow(tx, collection);
     return kdm_tx_commit(tx) ? change : NULL;
 }
 
@@ -123,20 +134,25 @@ static struct change *make_upserted(struct kdm_tx *tx, const struct kdm_args *ar
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct change *change = kdm_tx_kept(tx, key);
     struct kdm_failure failure;
+    struct kdm_val source;
 
     if (change == NULL) {
         change = kdm_arena_zalloc(arena, sizeof(*change));
         change->text = upserted(tx, args);
-        if (!kdm_source_check(arena, collection, collection->mapping,
-                              kdm_json_parse(arena, change->text), &change->additions, &failure)) {
+        source = kdm_json_parse(arena, change->text);
+        if (!kdm_source_check(arena, collection, collection->mapping, source, &change->additions,
+                              &failure)) {
             kdm_tx_fail_with(tx, &failure);
             return NULL;
         }
+        if (!is_allowed(tx, collection, id, source, change->text))
+            return NULL;
         kdm_tx_keep(tx, key, change);
     }
     if (!kdm_source_extend_mapping(tx, collection, change->additions))
         return NULL;
     kdm_tx_create(tx, collection, id, change->text, kdm_document_flags(args));
+    (void)kdm_write_follow(tx, collection);
     return kdm_tx_commit(tx) ? change : NULL;
 }
 
@@ -205,6 +221,7 @@ enum kdm_outcome kdm_document_delete_fields(struct kdm_tx *tx, const struct kdm_
     text = without_fields(tx, args, kdm_doc_source(tx, doc));
     kdm_tx_write(tx, collection, doc, text, KDM_CHANGE_UPDATE, KDM_STR_NONE,
                  kdm_document_flags(args));
+    (void)kdm_write_follow(tx, collection);
     if (!kdm_tx_commit(tx))
         return KDM_WAIT;
     return kdm_document_reply(tx, id, kdm_args_bool(args, KDM_ARG_SOURCE) ? text : KDM_STR_NONE,

@@ -1,9 +1,11 @@
 /* document_write.c - storing and deleting one document.
  * create, createOrReplace and delete don't read before they write: what they expect of the document
- * is checked by the commit itself. Beside the commit only the specifications are read.
+ * is checked by the commit itself. Beside the commit only the specifications are read, and what
+ * write_rules.h asks for.
  */
 #include "action/kuzzle/document.h"
 #include "action/kuzzle/specified.h"
+#include "action/write_rules.h"
 
 /* A body made ready to be stored. Kept over replays: checking it is most of the work. */
 struct ready {
@@ -17,6 +19,7 @@ static struct ready *make_ready(struct kdm_tx *tx, const struct kdm_args *args,
                                 struct kdm_str info)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_write_item item;
     struct kdm_failure failure;
     struct ready *ready;
     struct kdm_val body;
@@ -30,7 +33,8 @@ static struct ready *make_ready(struct kdm_tx *tx, const struct kdm_args *args,
         return NULL;
     }
     ready->text = kdm_tx_with_info(tx, body, info);
-    return ready;
+    item = (struct kdm_write_item){ .id = id, .sent = body, .stored = ready->text };
+    return kdm_write_allowed(tx, collection, &item, 1) ? ready : NULL;
 }
 
 typedef struct kdm_str info_fn(struct kdm_tx *tx);
@@ -59,7 +63,8 @@ static bool given_or_made_id(struct kdm_tx *tx, const struct kdm_args *args, str
 {
     if (kdm_args_has(args, KDM_ARG__ID))
         return kdm_document_id(tx, args, ret_id);
-    *ret_id = kdm_tx_id(tx, KDM_STR("document"));
+    *ret_id = kdm_write_new_id(tx, kdm_args_str(args, KDM_ARG_COLLECTION), args->body,
+                               KDM_STR("document"));
     return true;
 }
 

@@ -52,6 +52,27 @@ START_TEST(other_names_are_refused)
 }
 END_TEST
 
+START_TEST(kebab_case_puts_a_line_between_words)
+{
+    static const char *const names[][2] = {
+        { "myEngine", "my-engine" },
+        { "My Engine", "my-engine" },
+        { "XMLFile", "xml-file" },
+        { "T1000b", "t-1000-b" },
+        { "--already-there--", "already-there" },
+        { "snake_case_NAME", "snake-case-name" },
+        { "caf\xc3\xa9"
+          "Bar",
+          "caf\xc3\xa9-bar" },
+        { "!?", "" },
+        { "", "" },
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        assert_text(kdm_dm_kebab_case(&arena, kdm_str_of(names[i][0])), names[i][1]);
+}
+END_TEST
+
 START_TEST(duplicate_measure_names_are_told_once_each)
 {
     struct kdm_str_list twice =
@@ -174,6 +195,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, pascal_case_names_are_accepted);
     tcase_add_test(tc, other_names_are_refused);
+    tcase_add_test(tc, kebab_case_puts_a_line_between_words);
     tcase_add_test(tc, duplicate_measure_names_are_told_once_each);
     tcase_add_test(tc, defaults_must_be_mapped);
     tcase_add_test(tc, geo_fields_below_the_first_level_get_no_grace);
