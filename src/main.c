@@ -279,7 +279,9 @@ static void on_started(void *ctx, const char *error)
     struct server *server = ctx;
 
     server->starting = NULL;
-    if (error != NULL) {
+    if (error != NULL && server->config->dm_ignore_startup_errors) {
+        kdm_log_warn("plugins.device-manager.ignoreStartupErrors: started all the same: %s", error);
+    } else if (error != NULL) {
         kdm_log_error("can't start: %s", error);
         server->start_failed = true;
         uv_stop(&server->loop);

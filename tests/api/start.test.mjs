@@ -185,6 +185,35 @@ describe('a start that can not work ends with one clear line', () => {
     assertRefused(['--host', '127.0.0.1', '--port', '0', '--redis', 'rediss://localhost:6379'], /rediss/));
 });
 
+describe('collections of the server that can not be made', () => {
+  const broken = { adminCollections: { config: { name: 'config', mappings: { properties: { odd: { type: 'colour' } } } } } };
+  let dir;
+
+  before(async () => { dir = await temporaryDir(); });
+  after(() => removeDir(dir));
+
+  async function configFile(settings) {
+    const file = join(dir, 'kdm.json');
+    await writeFile(file, JSON.stringify({ plugins: { 'device-manager': settings } }));
+    return file;
+  }
+
+  test('end the start', async () => {
+    const file = await configFile(broken);
+    await assertRefused(['--port', '0', '--data', join(dir, 'data'), '--config', file], /can't start: .*colour/);
+  });
+
+  test('are only told about with ignoreStartupErrors', async () => {
+    const file = await configFile({ ...broken, ignoreStartupErrors: true });
+    const server = await startServer({ args: ['--config', file] });
+    assert.match(server.log, /warn .*ignoreStartupErrors.*colour/);
+    const client = await connectRaw(server);
+    assert.equal((await client.ask(now)).status, 200);
+    await client.close();
+    await server.stop();
+  });
+});
+
 describe('running', () => {
   test('it says where it listens, and answers WebSocket and HTTP there', async () => {
     const server = await startServer();
