@@ -99,6 +99,30 @@ static struct kdm_str pretty(struct kdm_request *request, struct kdm_str body)
     return kdm_json_pretty(&request->arena, kdm_json_root(&doc), 2);
 }
 
+/* NULL: the reply is no file. */
+static const struct kdm_tx_file *file_of(const struct kdm_request *request)
+{
+    return request->acted && request->failure.err == KDM_OK ? kdm_tx_file(request->tx) : NULL;
+}
+
+/* Names of indexes and collections have no quotes and no line ends. */
+static void respond_file(struct kdm_request *request, const struct kdm_tx_file *file)
+{
+    struct kdm_http_header disposition = {
+        .name = KDM_STR("Content-Disposition"),
+        .value = kdm_arena_printf(&request->arena, "attachment; filename=\"" KDM_FMT "\"",
+                                  KDM_ARG(file->name)),
+    };
+    struct kdm_http_response response = { .status = request->status,
+                                          .body = file->text,
+                                          .content_type = file->content_type,
+                                          .request_id = request->ask.request_id,
+                                          .headers = &disposition,
+                                          .header_count = 1 };
+
+    request->peer->ops->respond(request->peer, &response);
+}
+
 static void respond(struct kdm_request *request, struct kdm_buf *buf)
 {
     struct kdm_http_header any_origin = { .name = KDM_STR("Access-Control-Allow-Origin"),
@@ -130,9 +154,14 @@ static void send_message(struct kdm_request *request, struct kdm_buf *buf)
 void kdm_request_reply(struct kdm_request *request)
 {
     struct kdm_api *api = request->api;
-    struct kdm_buf buf = take_buffer(api);
+    struct kdm_buf buf;
 
     request->answered = true;
+    if (request->is_http && file_of(request) != NULL) {
+        respond_file(request, file_of(request));
+        return;
+    }
+    buf = take_buffer(api);
     if (buf.ptr == NULL)
         kdm_buf_init(&buf, NULL, 4096);
     if (request->is_http)

@@ -37,6 +37,7 @@ void kdm_tx_release(struct kdm_tx *tx);
 /* Result of a finished tx. */
 struct kdm_str kdm_tx_result(const struct kdm_tx *tx); /* none: no result member */
 int kdm_tx_status(const struct kdm_tx *tx);
+const struct kdm_tx_file *kdm_tx_file(const struct kdm_tx *tx); /* NULL: it is none */
 struct kdm_str kdm_tx_target_index(const struct kdm_tx *tx);      /* none: not overridden */
 struct kdm_str kdm_tx_target_collection(const struct kdm_tx *tx);
 

@@ -165,6 +165,7 @@ static void begin_run(struct kdm_tx *tx)
     tx->commit_at = 0;
     tx->commit_wanted = false;
     tx->result = KDM_STR_NONE;
+    tx->file.text = KDM_STR_NONE;
     tx->status = 200;
     tx->job_state = KDM_STR_NONE;
     tx->job_result = KDM_STR_NONE;
@@ -491,6 +492,12 @@ enum kdm_outcome kdm_tx_reply(struct kdm_tx *tx, struct kdm_str result)
     return KDM_DONE;
 }
 
+enum kdm_outcome kdm_tx_reply_file(struct kdm_tx *tx, const struct kdm_tx_file *file)
+{
+    tx->file = *file;
+    return kdm_tx_reply(tx, KDM_STR("null"));
+}
+
 void kdm_tx_set_status(struct kdm_tx *tx, int status)
 {
     tx->status = status;
@@ -505,6 +512,11 @@ void kdm_tx_set_target(struct kdm_tx *tx, struct kdm_str index, struct kdm_str c
 struct kdm_str kdm_tx_result(const struct kdm_tx *tx)
 {
     return tx->result;
+}
+
+const struct kdm_tx_file *kdm_tx_file(const struct kdm_tx *tx)
+{
+    return kdm_str_none(tx->file.text) ? NULL : &tx->file;
 }
 
 int kdm_tx_status(const struct kdm_tx *tx)

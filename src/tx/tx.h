@@ -54,6 +54,12 @@ const struct kdm_failure *kdm_tx_failure(const struct kdm_tx *tx); /* err KDM_OK
 
 /* The result as JSON text (in the arena); none: no result member. Returns KDM_DONE. */
 enum kdm_outcome kdm_tx_reply(struct kdm_tx *tx, struct kdm_str result);
+/* The result is a file: over HTTP the body of the response as it stands, with the name as that of an attachment. For
+ * actions that are there over HTTP alone; listeners see the result null. Texts are of the arena. */
+struct kdm_tx_file {
+    struct kdm_str content_type, name, text;
+};
+enum kdm_outcome kdm_tx_reply_file(struct kdm_tx *tx, const struct kdm_tx_file *file);
 /* Like HTTP; 200 unless set. */
 void kdm_tx_set_status(struct kdm_tx *tx, int status);
 /* Overrides `index` / `collection` of the reply's envelope (device-manager: envelopeIndex). */

@@ -197,6 +197,7 @@ struct kdm_tx {
 
     struct kdm_failure failure;
     struct kdm_str result;
+    struct kdm_tx_file file; /* its text none: the result is no file */
     int status;
     struct kdm_str target_index, target_collection;
 };
