@@ -68,7 +68,9 @@ static uint32_t find_bucket(struct kdm_agg *agg, uint32_t owner, uint64_t key)
 
 static bool answer_one(struct render *render)
 {
-    if (++render->aggs->answered <= KDM_AGGS_MAX_BUCKETS)
+    if (++render->aggs->answered % 256 == 0)
+        kdm_run_pause(render->run); /* terms stay what they are */
+    if (render->aggs->answered <= KDM_AGGS_MAX_BUCKETS)
         return true;
     render->run->result = KDM_PROJECTION_TOO_MANY_BUCKETS;
     return false;

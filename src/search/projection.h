@@ -99,6 +99,7 @@ struct kdm_projection_page {
     struct kdm_hit *hits; /* id, score and values; no source */
     size_t count;
     uint64_t verified; /* documents whose text had to be looked at */
+    uint32_t held_us;  /* the longest it held the projection without a look at the gate */
 };
 
 /* Runs a search; the page is in `arena`. `scratch` is reset at will. */

@@ -7,6 +7,7 @@
 #include "search/projection_query.h"
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define SCAN_TERMS 8192 /* between two looks at the gate */
 
@@ -25,14 +26,37 @@ static struct kdm_plan *new_plan(struct kdm_run *run, enum kdm_plan_kind kind,
     return plan;
 }
 
+static int64_t clock_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void kdm_run_hold(struct kdm_run *run)
+{
+    run->held_since_us = clock_us();
+}
+
+void kdm_run_held(struct kdm_run *run)
+{
+    int64_t us = clock_us() - run->held_since_us;
+
+    if (us > run->held_us)
+        run->held_us = us;
+}
+
 void kdm_run_pause(struct kdm_run *run)
 {
     struct kdm_gate *gate = &run->projection->gate;
 
-    if (!atomic_load_explicit(&gate->wanted, memory_order_relaxed))
-        return;
-    kdm_gate_end_read(gate);
-    kdm_gate_read(gate);
+    kdm_run_held(run);
+    if (atomic_load_explicit(&gate->wanted, memory_order_relaxed)) {
+        kdm_gate_end_read(gate);
+        kdm_gate_read(gate);
+    }
+    kdm_run_hold(run);
 }
 
 /* --- tests on texts -----------------------------------------------------------------------------

@@ -80,6 +80,7 @@ struct kdm_run {
     uint32_t bits_count, bits_room;
     enum kdm_projection_result result; /* not OK: give up */
     uint64_t verified;
+    int64_t held_since_us, held_us;
 };
 
 /* --- plan ---------------------------------------------------------------------------------------
@@ -91,6 +92,9 @@ struct kdm_plan *kdm_plan_create(struct kdm_run *run, const struct kdm_query *qu
 void kdm_plan_refresh(struct kdm_run *run);
 /* Lets a waiting writer in. */
 void kdm_run_pause(struct kdm_run *run);
+/* Holding begins, or ends here for a moment. */
+void kdm_run_hold(struct kdm_run *run);
+void kdm_run_held(struct kdm_run *run);
 
 /* The column of a query's field; NULL with *ret_maybe: not known here, else: it has no values. */
 const struct kdm_column *kdm_plan_column(const struct kdm_projection *projection,
@@ -126,6 +130,11 @@ bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score);
 void kdm_plan_score(struct kdm_run *run, const struct kdm_plan *plan,
                     const struct kdm_bits *matched, float weight, float *scores);
 
+/* Whether some of the rows of `matched` can't score above `least`: then *out has only the others.
+ */
+bool kdm_plan_promising(struct kdm_run *run, const struct kdm_plan *plan, float least,
+                        const struct kdm_bits *matched, struct kdm_bits *out);
+
 /* --- order --------------------------------------------------------------------------------------
  */
 
@@ -140,6 +149,8 @@ void kdm_sorter_chunks(struct kdm_sorter *sorter, uint32_t *ret_chunks, uint32_t
 /* scores NULL: all the same, `score`. */
 void kdm_sorter_add(struct kdm_sorter *sorter, const struct kdm_bits *matched, const float *scores,
                     float score);
+/* In the order of scores, what a hit must be better than; false: nothing yet. */
+bool kdm_sorter_least(const struct kdm_sorter *sorter, float *ret_score);
 /* One row of the run's chunk, without a score. */
 void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row);
 /* Hits from `from` on, with ids and sort values, in the run's arena. */

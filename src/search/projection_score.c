@@ -126,6 +126,56 @@ static void score_words(struct kdm_run *run, const struct kdm_plan *plan,
     }
 }
 
+/* The greatest that a word can give, however often it stands in however short a text. */
+static double most_of(const struct kdm_term_set *set)
+{
+    return idf(set) * (K1 + 1);
+}
+
+/* Which sets alone, even all together, give at most `least`: the most frequent words. */
+static void find_idle(const struct kdm_plan *plan, double least, bool *idle)
+{
+    double sum = 0;
+
+    for (uint32_t taken = 0; taken < plan->set_count; taken++) {
+        uint32_t best = UINT32_MAX;
+
+        for (uint32_t i = 0; i < plan->set_count; i++)
+            if (!idle[i]
+                && (best == UINT32_MAX || most_of(&plan->sets[i]) < most_of(&plan->sets[best])))
+                best = i;
+        sum += most_of(&plan->sets[best]);
+        if (sum * 1.0001 >= least)
+            return;
+        idle[best] = true;
+    }
+}
+
+bool kdm_plan_promising(struct kdm_run *run, const struct kdm_plan *plan, float least,
+                        const struct kdm_bits *matched, struct kdm_bits *out)
+{
+    struct kdm_bits *one;
+    bool idle[16] = { false }, any = false;
+
+    if (plan->kind != KDM_PLAN_WORDS || plan->set_count > 16 || !(plan->query->boost > 0))
+        return false;
+    find_idle(plan, (double)least / plan->query->boost, idle);
+    for (uint32_t i = 0; i < plan->set_count; i++)
+        any |= idle[i];
+    if (!any)
+        return false;
+    one = kdm_run_bits(run);
+    memset(out->words, 0, run->words * sizeof(out->words[0]));
+    for (uint32_t i = 0; i < plan->set_count; i++) {
+        if (idle[i])
+            continue;
+        kdm_term_set_match(run, &plan->sets[i], matched, one);
+        kdm_bits_or(out->words, one->words, run->words);
+    }
+    kdm_run_give(run, one);
+    return true;
+}
+
 /* --- the rest ------------------------------------------------------------------------------------
  */
 

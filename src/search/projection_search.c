@@ -39,6 +39,7 @@ static void look_at_all(struct kdm_run *run, const struct kdm_query *query,
 {
     if (batch->count == 0 || run->result != KDM_PROJECTION_OK)
         return;
+    kdm_run_held(run);
     kdm_gate_end_read(&run->projection->gate);
     if (run->request->fetch(run->request->ctx, run->scratch, batch->ids, batch->texts,
                             batch->count))
@@ -50,6 +51,7 @@ static void look_at_all(struct kdm_run *run, const struct kdm_query *query,
     batch->count = 0;
     kdm_arena_reset(run->scratch);
     kdm_gate_read(&run->projection->gate);
+    kdm_run_hold(run);
 }
 
 static void verify(struct kdm_run *run, const struct kdm_query *query,
@@ -131,15 +133,24 @@ struct search {
 static void add_hits(struct search *search, const struct kdm_bits *hits)
 {
     struct kdm_run *run = &search->run;
+    struct kdm_bits *promising;
+    float least;
 
     search->total += kdm_bits_count(hits->words, run->words);
     if (search->sorter == NULL)
         return;
-    if (search->scores != NULL) {
-        memset(search->scores, 0, run->words * 64 * sizeof(float));
-        kdm_plan_score(run, search->plan, hits, 1, search->scores);
+    if (search->scores == NULL) {
+        kdm_sorter_add(search->sorter, hits, NULL, search->score);
+        return;
     }
+    promising = kdm_run_bits(run);
+    if (kdm_sorter_least(search->sorter, &least)
+        && kdm_plan_promising(run, search->plan, least, hits, promising))
+        hits = promising;
+    memset(search->scores, 0, run->words * 64 * sizeof(float));
+    kdm_plan_score(run, search->plan, hits, 1, search->scores);
     kdm_sorter_add(search->sorter, hits, search->scores, search->score);
+    kdm_run_give(run, promising);
 }
 
 static void search_chunk(struct search *search)
@@ -256,6 +267,7 @@ enum kdm_projection_result kdm_projection_search(struct kdm_projection *projecti
 
     *ret_page = (struct kdm_projection_page){ 0 };
     kdm_gate_enter(&projection->gate, &run->ticket);
+    kdm_run_hold(run);
     prepare(&search);
     if (run->result == KDM_PROJECTION_OK)
         search_all(&search);
@@ -264,7 +276,9 @@ enum kdm_projection_result kdm_projection_search(struct kdm_projection *projecti
     if (run->result == KDM_PROJECTION_OK && search.sorter != NULL)
         ret_page->hits =
             kdm_sorter_hits(search.sorter, (size_t)request->search->from, &ret_page->count);
+    kdm_run_held(run);
     kdm_gate_leave(&projection->gate, &run->ticket);
+    ret_page->held_us = (uint32_t)run->held_us;
     ret_page->total = search.total;
     ret_page->verified = run->verified;
     finish(&search);

@@ -443,6 +443,14 @@ void kdm_sorter_add(struct kdm_sorter *sorter, const struct kdm_bits *matched, c
         add_block(sorter, matched, word, word + 1, scores, score);
 }
 
+bool kdm_sorter_least(const struct kdm_sorter *sorter, float *ret_score)
+{
+    if (sorter->worst == NULL || sorter->order_count > 0)
+        return false;
+    *ret_score = sorter->worst->score;
+    return true;
+}
+
 void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row)
 {
     if (has_all(sorter, NULL))
