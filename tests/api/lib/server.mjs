@@ -64,6 +64,11 @@ class Server {
     return this;
   }
 
+  /** Has the next start() listen where it listens now, for clients that come back by themselves. */
+  keepPort() {
+    this.args[this.args.indexOf('--port') + 1] = String(this.port);
+  }
+
   get pid() {
     return this.process.child.pid;
   }
