@@ -526,6 +526,8 @@ static void collect(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *
         collect_filters(run, aggs, agg, rows, owners, count);
     else if (agg->kind == KDM_AGG_MISSING)
         collect_missing(run, aggs, agg, rows, owners, count);
+    else if (agg->kind == KDM_AGG_NESTED)
+        kdm_agg_nested_collect(run, agg, rows, owners, count);
     else if (agg->column == NULL)
         return;
     else if (agg->kind == KDM_AGG_RANGE || agg->kind == KDM_AGG_DATE_RANGE)
@@ -535,6 +537,13 @@ static void collect(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *
     else
         collect_terms(run, aggs, agg, rows, owners, count);
     flush(run, aggs, agg);
+}
+
+void kdm_aggs_collect(struct kdm_run *run, struct kdm_aggs *aggs, const uint32_t *rows,
+                      const uint32_t *owners, uint32_t count)
+{
+    for (uint32_t i = 0; count > 0 && i < aggs->count; i++)
+        collect(run, aggs, aggs->items[i], rows, owners, count);
 }
 
 void kdm_aggs_add(struct kdm_run *run, struct kdm_aggs *aggs, const struct kdm_bits *matched)
@@ -547,12 +556,10 @@ void kdm_aggs_add(struct kdm_run *run, struct kdm_aggs *aggs, const struct kdm_b
         rows[count++] = row;
         if (count < KDM_AGG_BATCH)
             continue;
-        for (uint32_t i = 0; i < aggs->count; i++)
-            collect(run, aggs, aggs->items[i], rows, owners, count);
+        kdm_aggs_collect(run, aggs, rows, owners, count);
         count = 0;
     }
-    for (uint32_t i = 0; count > 0 && i < aggs->count; i++)
-        collect(run, aggs, aggs->items[i], rows, owners, count);
+    kdm_aggs_collect(run, aggs, rows, owners, count);
 }
 
 /* --- filters of a chunk
@@ -562,7 +569,7 @@ static void filter_one(struct kdm_run *run, struct kdm_agg *agg, const struct kd
 {
     for (uint32_t i = 0; i < agg->filter_count && run->result == KDM_PROJECTION_OK; i++)
         kdm_run_resolve(run, agg->plans[i], agg->filters[i], matched, agg->matched[i]);
-    for (uint32_t i = 0; i < agg->child_count; i++)
+    for (uint32_t i = 0; agg->kind != KDM_AGG_NESTED && i < agg->child_count; i++)
         filter_one(run, agg->children[i], matched);
 }
 
@@ -602,6 +609,10 @@ static void begin_one(struct kdm_run *run, struct kdm_agg *agg)
 {
     bool maybe = false;
 
+    if (agg->kind == KDM_AGG_NESTED) {
+        kdm_agg_nested_begin(run, agg);
+        return; /* those below begin with its objects */
+    }
     if (agg->field != NULL)
         agg->column = kdm_plan_column(run->projection, agg->field, &maybe);
     if (maybe || (agg->column != NULL && !agg->column->root))
@@ -636,6 +647,7 @@ static void fini_one(struct kdm_agg *agg)
     for (uint32_t i = 0; agg->sorters != NULL && i < agg->owner_count; i++)
         kdm_sorter_destroy(agg->sorters[i]);
     free(agg->sorters);
+    kdm_agg_nested_fini(agg);
     free(agg->stats);
     free(agg->owners);
     free(agg->keys);

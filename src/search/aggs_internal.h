@@ -17,6 +17,7 @@ enum kdm_agg_kind {
     KDM_AGG_FILTER,
     KDM_AGG_FILTERS,
     KDM_AGG_MISSING,
+    KDM_AGG_NESTED,
     KDM_AGG_MIN, /* from here on: metrics */
     KDM_AGG_MAX,
     KDM_AGG_AVG,
@@ -64,6 +65,11 @@ struct kdm_agg_stats {
 struct kdm_agg_value {
     uint32_t owner;
     uint64_t word;
+};
+
+/* A document whose objects are to be read. */
+struct kdm_agg_pending {
+    uint32_t ordinal, owner;
 };
 
 #define KDM_AGG_BATCH 1024
@@ -118,6 +124,11 @@ struct kdm_agg {
     uint64_t value_count, value_room;
     uint32_t *batch_rows, *batch_owners; /* for the children */
     uint32_t batch_count;
+    struct kdm_projection *objects; /* nested: one document an object */
+    uint32_t *object_owners;        /* by ordinal less one */
+    uint32_t object_count, object_room;
+    struct kdm_agg_pending *pending; /* of this chunk */
+    uint32_t pending_count, pending_room;
     uint32_t *by_owner, *first_of; /* buckets of each owner, once collected */
 };
 
@@ -148,6 +159,11 @@ void kdm_aggs_begin(struct kdm_run *run, struct kdm_aggs *aggs);
 void kdm_aggs_filter(struct kdm_run *run, struct kdm_aggs *aggs, const struct kdm_bits *matched);
 /* Takes the chunk's documents in. */
 void kdm_aggs_add(struct kdm_run *run, struct kdm_aggs *aggs, const struct kdm_bits *matched);
+/* Rows of the run's chunk with their owners. */
+void kdm_aggs_collect(struct kdm_run *run, struct kdm_aggs *aggs, const uint32_t *rows,
+                      const uint32_t *owners, uint32_t count);
+/* Reads the nested objects of the chunk's documents; lets go of the projection meanwhile. */
+void kdm_aggs_fetch(struct kdm_run *run, struct kdm_aggs *aggs);
 /* Makes the text; the caller reads. */
 void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs);
 /* Frees what is not in the arena. */
@@ -156,6 +172,17 @@ void kdm_aggs_fini(struct kdm_aggs *aggs);
 /* One more bucket, or the one that is there; UINT32_MAX with run->result set when there are too
  * many. */
 uint32_t kdm_agg_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner, uint64_t key);
+
+/* --- nested objects (aggs_nested.c) --------------------------------------------------------------
+ */
+
+void kdm_agg_nested_begin(struct kdm_run *run, struct kdm_agg *agg);
+void kdm_agg_nested_collect(struct kdm_run *run, struct kdm_agg *agg, const uint32_t *rows,
+                            const uint32_t *owners, uint32_t count);
+/* Runs the aggregations below over the objects. */
+void kdm_agg_nested_end(struct kdm_run *run, struct kdm_agg *agg);
+uint64_t kdm_agg_nested_count(const struct kdm_agg *agg, uint32_t owner);
+void kdm_agg_nested_fini(struct kdm_agg *agg);
 
 /* --- dates (aggs_date.c) -------------------------------------------------------------------------
  */

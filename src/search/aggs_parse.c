@@ -8,6 +8,7 @@ struct parse {
     struct kdm_agg *agg;   /* being parsed */
     struct kdm_val params; /* its own */
     uint32_t total;
+    bool nested; /* below one of that kind */
 };
 
 static bool fail(struct parse *parse, const char *text, struct kdm_str what)
@@ -376,6 +377,19 @@ static bool read_metric(struct parse *parse)
     return read_field(parse) && read_missing(parse);
 }
 
+static bool read_nested(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_str path = text_param(parse, "path");
+
+    if (parse->nested)
+        return fail(parse, "nested in nested is not supported yet", KDM_STR(""));
+    if (!kdm_str_none(path) && parse->query.mapping != NULL)
+        agg->field = kdm_mapping_find(parse->query.mapping, path);
+    return (agg->field != NULL && agg->field->type == KDM_FIELD_NESTED)
+           || fail(parse, "there is no nested field at", kdm_str_none(path) ? KDM_STR("") : path);
+}
+
 static bool read_percentiles(struct parse *parse)
 {
     static const double usual[] = { 1, 5, 25, 50, 75, 95, 99 };
@@ -410,6 +424,8 @@ static bool read_top_hits(struct parse *parse)
     struct kdm_agg *agg = parse->agg;
     uint64_t from = 0, size = 3;
 
+    if (parse->nested)
+        return fail(parse, "top_hits of nested objects is not supported yet", KDM_STR(""));
     agg->hits = kdm_arena_zalloc(parse->query.arena, sizeof(*agg->hits));
     if (!count_param(parse, "from", &from) || !count_param(parse, "size", &size)
         || !kdm_sort_parse(&parse->query, parse->params, agg->hits)
@@ -447,6 +463,7 @@ static const struct {
              "order", "keyed", "missing", "extended_bounds", "time_zone", "format") },
     { "filter", KDM_AGG_FILTER, read_filters, NULL },
     { "filters", KDM_AGG_FILTERS, read_filters, PARAMS("filters") },
+    { "nested", KDM_AGG_NESTED, read_nested, PARAMS("path") },
     { "missing", KDM_AGG_MISSING, read_field, PARAMS("field") },
     { "min", KDM_AGG_MIN, read_metric, PARAMS("field", "missing") },
     { "max", KDM_AGG_MAX, read_metric, PARAMS("field", "missing") },
@@ -509,8 +526,10 @@ static bool read_one(struct parse *parse, struct kdm_agg *agg, struct kdm_val de
     if (!kdm_val_none(below)) {
         if (!kdm_agg_has_buckets(agg))
             return fail(parse, "can't hold other aggregations", KDM_STR(""));
+        parse->nested |= agg->kind == KDM_AGG_NESTED;
         if (!read_all(parse, below, depth + 1, &agg->children, &agg->child_count))
             return false;
+        parse->nested &= agg->kind != KDM_AGG_NESTED;
     }
     for (uint32_t i = 0; i < agg->order_count; i++)
         if (!resolve_order(parse, agg, &agg->orders[i]))

@@ -679,6 +679,11 @@ static void put_body(struct render *render, struct kdm_agg *agg, uint32_t owner)
         kdm_buf_char(render->buf, '{');
         put_count(render, agg, find_bucket(agg, owner, 0));
         break;
+    case KDM_AGG_NESTED:
+        kdm_buf_printf(render->buf, "{\"doc_count\":%llu",
+                       (unsigned long long)kdm_agg_nested_count(agg, owner));
+        put_children(render, agg, owner);
+        break;
     case KDM_AGG_FILTERS:
         put_filters(render, agg, owner);
         break;
@@ -712,11 +717,23 @@ static void put_agg(struct render *render, struct kdm_agg *agg, uint32_t owner)
     kdm_buf_char(render->buf, '}');
 }
 
+static void end_nested(struct kdm_run *run, struct kdm_agg *agg)
+{
+    if (agg->kind == KDM_AGG_NESTED) {
+        kdm_agg_nested_end(run, agg);
+        return;
+    }
+    for (uint32_t i = 0; i < agg->child_count; i++)
+        end_nested(run, agg->children[i]);
+}
+
 void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs)
 {
     struct kdm_buf buf;
     struct render render = { run, aggs, &buf };
 
+    for (uint32_t i = 0; i < aggs->count; i++)
+        end_nested(run, aggs->items[i]);
     kdm_buf_init(&buf, run->arena, 1024);
     kdm_buf_char(&buf, '{');
     for (uint32_t i = 0; i < aggs->count; i++) {

@@ -153,6 +153,19 @@ static void add_hits(struct search *search, const struct kdm_bits *hits)
     kdm_run_give(run, promising);
 }
 
+/* Filters and nested objects may need texts; whoever goes meanwhile is taken out of `matched`. */
+static void aggregate(struct kdm_run *run, struct kdm_bits *live, struct kdm_bits *matched)
+{
+    kdm_aggs_filter(run, run->request->aggs, matched);
+    live_rows(run, live);
+    kdm_bits_and(matched->words, live->words, run->words);
+    kdm_aggs_add(run, run->request->aggs, matched);
+    kdm_aggs_fetch(run, run->request->aggs);
+    live_rows(run, live);
+    kdm_bits_and(matched->words, live->words, run->words);
+    kdm_plan_refresh(run);
+}
+
 static void search_chunk(struct search *search)
 {
     struct kdm_run *run = &search->run;
@@ -162,10 +175,8 @@ static void search_chunk(struct search *search)
 
     live_rows(run, live);
     kdm_run_resolve(run, search->plan, request->query, live, matched);
-    if (request->aggs != NULL && run->result == KDM_PROJECTION_OK) {
-        kdm_aggs_filter(run, request->aggs, matched);
-        kdm_aggs_add(run, request->aggs, matched);
-    }
+    if (request->aggs != NULL && run->result == KDM_PROJECTION_OK)
+        aggregate(run, live, matched);
     if (search->post != NULL) {
         hits = live;
         kdm_run_resolve(run, search->post, request->post_filter, matched, hits);

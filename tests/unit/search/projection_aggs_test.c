@@ -27,7 +27,7 @@ static const char *const documents[] = {
     "{\"k\":\"b\",\"n\":10,\"d\":2.5,\"at\":\"2020-03-10\",\"on\":true}",
     "{\"k\":\"b\",\"tags\":[],\"n\":4,\"at\":\"2021-03-10\"}",
     "{\"k\":\"c\",\"n\":-4,\"d\":-1}",
-    "{\"n\":7,\"o\":[{\"k\":\"p\"}]}",
+    "{\"n\":7,\"o\":[{\"k\":\"p\"},{\"k\":[\"q\",\"p\"]},{\"k\":\"p\"}]}",
 };
 #define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
 
@@ -64,9 +64,19 @@ static struct kdm_aggs *parsed(const char *text)
     return kdm_aggs_parse(&arena, mapping, kdm_json_parse(&arena, kdm_str_of(text)), 0, &failure);
 }
 
+static bool fetch(void *ctx, struct kdm_arena *to, const struct kdm_str *ids,
+                  struct kdm_str *ret_texts, size_t count)
+{
+    (void)ctx;
+    (void)to;
+    for (size_t i = 0; i < count; i++)
+        ret_texts[i] = kdm_str_of(documents[ids[i].ptr[1] - '0']);
+    return true;
+}
+
 static enum kdm_projection_result run(const char *query, struct kdm_aggs *aggs)
 {
-    struct kdm_projection_search asked = { .aggs = aggs };
+    struct kdm_projection_search asked = { .aggs = aggs, .fetch = fetch };
     struct kdm_projection_page page;
     struct kdm_val parsed_query =
         query == NULL ? KDM_VAL_NONE : kdm_json_parse(&arena, kdm_str_of(query));
@@ -189,6 +199,15 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
           "{\"buckets\":{\"one\":{\"doc_count\":3,\"m\":{\"value\":7}},\"two\":{\"doc_count\":0,"
           "\"m\":{"
           "\"value\":null}}}}" },
+        { "{\"nested\":{\"path\":\"o\"},\"aggs\":{\"k\":{\"terms\":{\"field\":\"o.k\"}},\"f\":{"
+          "\"filter\":{\"term\":{\"o.k\":\"q\"}}}}}",
+          "{\"doc_count\":3,\"k\":{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,"
+          "\"buckets\":[{\"key\":\"p\",\"doc_count\":3},{\"key\":\"q\",\"doc_count\":1}]},\"f\":{"
+          "\"doc_count\":1}}" },
+        { "{\"filters\":{\"filters\":[{\"term\":{\"n\":7}},{\"term\":{\"n\":1}}]},\"aggs\":{\"o\":{"
+          "\"nested\":{\"path\":\"o\"}}}}",
+          "{\"buckets\":[{\"doc_count\":1,\"o\":{\"doc_count\":3}},{\"doc_count\":1,\"o\":{"
+          "\"doc_count\":0}}]}" },
         { "{\"missing\":{\"field\":\"k\"}}", "{\"doc_count\":1}" },
         { "{\"missing\":{\"field\":\"nobody\"}}", "{\"doc_count\":6}" },
         { "{\"min\":{\"field\":\"d\"}}", "{\"value\":-1}" },

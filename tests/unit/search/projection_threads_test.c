@@ -28,8 +28,9 @@ static void setup(void)
     kdm_json_seed(1, 2);
     kdm_arena_init(&arena, 65536);
     kdm_arena_init(&scratch, 65536);
-    mapping = mapping_of("{\"properties\":{\"k\":{\"type\":\"keyword\"},\"u\":{\"type\":\"keyword\"},"
-                         "\"n\":{\"type\":\"long\"},\"t\":{\"type\":\"text\"}}}");
+    mapping =
+        mapping_of("{\"properties\":{\"k\":{\"type\":\"keyword\"},\"u\":{\"type\":\"keyword\"},"
+                   "\"n\":{\"type\":\"long\"},\"t\":{\"type\":\"text\"}}}");
     projection = kdm_projection_create(mapping, &seed);
 }
 
@@ -69,7 +70,8 @@ static uint64_t total(const char *query)
     return total_by(mapping, query, NULL, KDM_PROJECTION_OK);
 }
 
-/* --- sequences ----------------------------------------------------------------------------------- */
+/* --- sequences -----------------------------------------------------------------------------------
+ */
 
 START_TEST(only_newer_sequences_apply)
 {
@@ -118,7 +120,8 @@ START_TEST(memory_comes_back_and_is_used_again)
 }
 END_TEST
 
-/* --- mapping --------------------------------------------------------------------------------------- */
+/* --- mapping
+ * --------------------------------------------------------------------------------------- */
 
 static bool fetch_a(void *ctx, struct kdm_arena *to, const struct kdm_str *ids,
                     struct kdm_str *ret_texts, size_t count)
@@ -133,9 +136,9 @@ static bool fetch_a(void *ctx, struct kdm_arena *to, const struct kdm_str *ids,
 
 START_TEST(a_new_field_is_answered_from_texts_until_it_is_filled)
 {
-    struct kdm_mapping *wider =
-        mapping_of("{\"properties\":{\"k\":{\"type\":\"keyword\"},\"u\":{\"type\":\"keyword\"},\"n\":{"
-                   "\"type\":\"long\"},\"t\":{\"type\":\"text\"},\"new\":{\"type\":\"long\"}}}");
+    struct kdm_mapping *wider = mapping_of(
+        "{\"properties\":{\"k\":{\"type\":\"keyword\"},\"u\":{\"type\":\"keyword\"},\"n\":{"
+        "\"type\":\"long\"},\"t\":{\"type\":\"text\"},\"new\":{\"type\":\"long\"}}}");
     const char *query = "{\"term\":{\"new\":3}}";
 
     kdm_projection_write(projection);
@@ -159,7 +162,8 @@ START_TEST(a_new_field_is_answered_from_texts_until_it_is_filled)
 }
 END_TEST
 
-/* --- threads ---------------------------------------------------------------------------------------- */
+/* --- threads
+ * ---------------------------------------------------------------------------------------- */
 
 #define DOCUMENTS 70000 /* more than a chunk, so that searches let go in between */
 #define READERS   2
@@ -193,8 +197,8 @@ static void *reader(void *ctx)
         asked.query = search->query;
         asked.search = search;
         asked.aggs = kdm_aggs_parse(
-            &own, mapping, kdm_json_parse(&own, KDM_STR("{\"k\":{\"terms\":{\"field\":\"k\"}}}")), 0,
-            &failure);
+            &own, mapping, kdm_json_parse(&own, KDM_STR("{\"k\":{\"terms\":{\"field\":\"k\"}}}")),
+            0, &failure);
         if (kdm_projection_search(projection, &own, &own_scratch, &asked, &page)
                 != KDM_PROJECTION_OK
             || page.total != DOCUMENTS || page.count != (size_t)search->size)
