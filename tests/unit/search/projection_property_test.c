@@ -4,6 +4,7 @@
  * KDM_ROUNDS how many worlds are made.
  */
 #include "base/hash.h"
+#include "search/aggs.h"
 #include "search/projection.h"
 #include <check.h>
 #include <stdio.h>
@@ -591,7 +592,7 @@ static long walk_all(const struct kdm_search *search, struct kdm_hit *hits)
     return count;
 }
 
-static uint64_t cases, found, looked_at, refused;
+static uint64_t cases, found, buckets_seen, looked_at, refused;
 
 static void same_values(const struct kdm_search *search, const struct kdm_hit *a,
                         const struct kdm_hit *b, const char *body)
@@ -643,6 +644,86 @@ static void compare(const char *body, enum kdm_search_lang lang)
     }
 }
 
+/* How many documents a query matches, by walking them. */
+static long count_by_walking(const char *query)
+{
+    struct kdm_search_request request = { .from = -1, .size = -1 };
+    struct kdm_hit hits[MAX_DOCUMENTS];
+    struct kdm_failure failure = { 0 };
+    struct kdm_search *search;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &arena, 512);
+    kdm_buf_printf(&buf, "{\"query\":%s}", query);
+    request.body = kdm_json_parse(&arena, kdm_buf_str(&buf));
+    search = kdm_search_create(&arena, mapping, &request, &failure);
+    return search == NULL ? -1 : walk_all(search, hits);
+}
+
+static const char *both(const char *query, const char *field, struct kdm_val key)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &arena, 512);
+    kdm_buf_printf(&buf, "{\"bool\":{\"filter\":[%s,{\"term\":{\"%s\":" KDM_FMT "}}]}}", query,
+                   field, KDM_ARG(kdm_val_text(key)));
+    kdm_buf_char(&buf, '\0');
+    return buf.ptr;
+}
+
+static struct kdm_val aggregated(const char *query, const char *aggs)
+{
+    struct kdm_projection_search asked = { .fetch = fetch };
+    struct kdm_projection_page page;
+    struct kdm_failure failure = { 0 };
+
+    asked.query = kdm_search_query(&arena, mapping, kdm_json_parse(&arena, kdm_str_of(query)),
+                                   KDM_LANG_ELASTICSEARCH, 0, &failure);
+    asked.aggs =
+        kdm_aggs_parse(&arena, mapping, kdm_json_parse(&arena, kdm_str_of(aggs)), 0, &failure);
+    if (asked.query == NULL || asked.aggs == NULL
+        || kdm_projection_search(projection, &arena, &scratch, &asked, &page) != KDM_PROJECTION_OK)
+        return KDM_VAL_NONE;
+    return kdm_json_parse(&arena, kdm_aggs_text(asked.aggs));
+}
+
+/* Each bucket holds as many documents as match its key. */
+static void compare_buckets(void)
+{
+    static const char *const fields[] = { "kw", "nv", "low", "i", "b", "l", "o.kw", "ip", "nr.kw" };
+    const char *field = fields[below(9)];
+    struct kdm_val buckets, bucket, answer;
+    struct kdm_val_iter it;
+    struct kdm_buf query;
+    char aggs[256];
+    int64_t count, distinct = 0;
+
+    kdm_buf_init(&query, &arena, 512);
+    put_query(&query, 1);
+    kdm_buf_char(&query, '\0');
+    snprintf(
+        aggs, sizeof(aggs),
+        "{\"x\":{\"terms\":{\"field\":\"%s\",\"size\":9999}},\"n\":{\"cardinality\":{\"field\":"
+        "\"%s\"}}}",
+        field, field);
+    answer = aggregated(query.ptr, aggs);
+    if (kdm_val_none(answer))
+        return;
+    buckets = kdm_val_path(answer, KDM_STR("x.buckets"));
+    for (kdm_elements(&it, buckets); kdm_element_next(&it, &bucket);) {
+        long walked = count_by_walking(both(query.ptr, field, kdm_val_get(bucket, KDM_STR("key"))));
+
+        ck_assert(kdm_val_int64(kdm_val_get(bucket, KDM_STR("doc_count")), &count));
+        ck_assert_msg(count == walked, "seed %llu: %s by %s: " KDM_FMT ": %ld",
+                      (unsigned long long)seed, query.ptr, field, KDM_ARG(kdm_val_text(bucket)),
+                      walked);
+        buckets_seen++;
+    }
+    ck_assert(kdm_val_int64(kdm_val_path(answer, KDM_STR("n.value")), &distinct));
+    ck_assert_int_eq(distinct, kdm_val_count(buckets));
+    kdm_arena_reset(&arena);
+}
+
 static void compare_random(void)
 {
     enum kdm_search_lang lang = one_in(4) ? KDM_LANG_KONCORDE : KDM_LANG_ELASTICSEARCH;
@@ -676,13 +757,16 @@ START_TEST(it_answers_what_walking_each_document_answers)
             if (one_in(20))
                 change_some(1 + below(40));
             compare_random();
+            if (one_in(10))
+                compare_buckets();
         }
         drop_world();
     }
     printf("seeds up to %llu: %llu cases, %llu with hits but not all, %llu documents looked at, "
-           "%llu queries refused\n",
+           "%llu queries refused, %llu buckets\n",
            (unsigned long long)seed - 1, (unsigned long long)cases, (unsigned long long)found,
-           (unsigned long long)looked_at, (unsigned long long)refused);
+           (unsigned long long)looked_at, (unsigned long long)refused,
+           (unsigned long long)buckets_seen);
     ck_assert_uint_gt(cases, rounds * 150);
     ck_assert_uint_gt(found, rounds * 50);
 }
