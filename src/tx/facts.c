@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define SCAN_MAX_BYTES (64u << 20)
+#define SCAN_MAX_BYTES (64u << 20) /* that all scans of a transaction keep */
 
 /* Facts up to this number are walked; more - a request that names thousands of collections - are
  * found by their hash. */
@@ -92,11 +92,16 @@ struct tx_fact *kdm_tx_fact_add(struct kdm_tx *tx, enum fact_kind kind, struct k
     return fact;
 }
 
+/* What a dropped scan kept counts no more: the same scan, made again, must not fail by it. */
+static void uncount_scan(struct kdm_tx *tx, struct tx_scan *scan);
+
 /* A dropped fact is never found again; its references are kept until the end, because documents that were
  * read point to its collection. */
 void kdm_tx_facts_drop(struct kdm_tx *tx, bool catalogue, bool scans)
 {
     for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
+        if (scans && fact->kind == FACT_SCAN)
+            uncount_scan(tx, fact->scan);
         if ((catalogue && fact->kind <= FACT_COLLECTION_LIST) || (scans && fact->kind == FACT_SCAN))
             fact->key = KDM_STR_NONE;
     }
@@ -446,6 +451,12 @@ struct tx_scan {
 
 static void scan_page(struct kdm_tx *tx, struct tx_scan *scan, uint64_t cursor);
 
+static void uncount_scan(struct kdm_tx *tx, struct tx_scan *scan)
+{
+    tx->scan_bytes -= scan->bytes;
+    scan->bytes = 0;
+}
+
 static void scan_keep(struct kdm_tx *tx, struct tx_scan *scan, struct kdm_str id,
                       const struct kdm_stored *stored)
 {
@@ -456,6 +467,7 @@ static void scan_keep(struct kdm_tx *tx, struct tx_scan *scan, struct kdm_str id
     doc->sequence = stored->sequence;
     doc->version = stored->version;
     scan->bytes += id.len + stored->text.len;
+    tx->scan_bytes += id.len + stored->text.len;
     if (scan->docs.count == scan->cap) {
         size_t cap = scan->cap == 0 ? 64 : 2 * scan->cap;
         struct kdm_doc **items = kdm_arena_alloc(tx->arena, cap * sizeof(struct kdm_doc *));
@@ -517,7 +529,7 @@ static void on_scan_page(void *ctx, enum kdm_err err, uint64_t next_cursor, cons
     for (size_t i = 0; err == KDM_OK && i + 1 < count; i += 2) {
         if (kdm_stored_parse(values[i + 1], &stored) && scan_matches(scan, &scratch, values[i], stored.text))
             scan_keep(tx, scan, values[i], &stored);
-        if (scan->bytes > SCAN_MAX_BYTES) {
+        if (tx->scan_bytes > SCAN_MAX_BYTES) {
             kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED, NULL, 0);
             break;
         }

@@ -118,7 +118,7 @@ bool kdm_tx_known_absent(struct kdm_tx *tx, const struct kdm_collection *collect
 
 /* All documents of a collection that `match` accepts (NULL: all), unordered; the collection's write counter is
  * checked at commit when `checked`. match is pure; it is called between runs, so `ctx` is of the tx's arena, not of
- * the action's stack. Bounded: more than 64 MiB of texts fail with 413. Sees
+ * the action's stack. Bounded: more than 64 MiB of texts, of all scans of a transaction, fail with 413. Sees
  * neither staged writes nor validation. Remembered under `name`. */
 typedef bool kdm_tx_match_fn(void *ctx, struct kdm_str id, struct kdm_val source);
 struct kdm_doc_list {

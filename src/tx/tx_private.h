@@ -166,6 +166,7 @@ struct kdm_tx {
     struct tx_fact *facts, **facts_end;
     struct tx_fact **fact_slots; /* NULL while there are few */
     uint32_t fact_count, fact_slot_count;
+    size_t scan_bytes; /* that the scans among the facts keep */
     struct {
         const char *name;
         void *value;

@@ -308,6 +308,60 @@ START_TEST(a_checked_scan_is_right_at_its_commit)
 }
 END_TEST
 
+#define HEAVY_DOCS 33 /* of 1 MiB: once they are within the limit of a transaction's scans, twice not */
+
+static enum kdm_outcome put_heavy(struct kdm_tx *tx, void *ctx)
+{
+    const int *number = ctx;
+    struct kdm_collection *assets;
+    struct kdm_buf text;
+
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    kdm_buf_init(&text, kdm_tx_arena(tx), (1u << 20) + 16);
+    kdm_buf_lit(&text, "{\"s\":\"");
+    memset(kdm_buf_room(&text, 1u << 20), 'x', 1u << 20);
+    text.len += 1u << 20;
+    kdm_buf_lit(&text, "\"}");
+    kdm_tx_put(tx, assets, kdm_arena_printf(kdm_tx_arena(tx), "h%d", *number), kdm_buf_str(&text),
+               0);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, KDM_STR("true"));
+}
+
+/* Scans the collection as often as ctx says. */
+static enum kdm_outcome scan_often(struct kdm_tx *tx, void *ctx)
+{
+    const int *times = ctx;
+    struct kdm_collection *assets;
+    struct kdm_doc_list found;
+
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    for (int i = 0; i < *times; i++) {
+        if (!kdm_tx_scan(tx, kdm_arena_printf(kdm_tx_arena(tx), "%d", i), assets, false, NULL, NULL,
+                         &found))
+            return KDM_WAIT;
+    }
+    return kdm_tx_reply(tx, kdm_arena_printf(kdm_tx_arena(tx), "%zu", found.count));
+}
+
+START_TEST(the_limit_of_scans_is_that_of_all_scans_of_a_transaction)
+{
+    struct run run;
+    int once = 1, twice = 2;
+
+    for (int i = 0; i < HEAVY_DOCS; i++)
+        run_now(&run, &node, &loop, put_heavy, &i);
+    run_now(&run, &node, &loop, scan_often, &once);
+    ck_assert_int_eq(atoi(run.result), HEAVY_DOCS);
+    run_begin(&run, &node, scan_often, &twice);
+    run_end(&run, &loop);
+    ck_assert_int_eq(run.err, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stage");
@@ -326,6 +380,7 @@ int main(void)
 #endif
     tcase_add_test(tcase, a_scan_sees_every_document_once_while_the_collection_grows);
     tcase_add_test(tcase, a_checked_scan_is_right_at_its_commit);
+    tcase_add_test(tcase, the_limit_of_scans_is_that_of_all_scans_of_a_transaction);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
