@@ -509,6 +509,40 @@ describe('assets', () => {
       assert.equal(error.status, 500);
       assert.equal(error.message, "cannot set an error as a request's response");
     });
+
+    test('reaches every asset once, more than fit into one commit or page, in all tenants', async () => {
+      const index = 'tenant-many';
+      await client.result({ controller: 'device-manager/engine', action: 'create', index });
+      const locales = { en: { friendlyName: 'Many', description: 'Of them' } };
+      await client.result({
+        controller: 'device-manager/models', action: 'writeAsset',
+        body: { engineGroup: 'commons', model: 'Many', metadataMappings: { n: { type: 'integer' } } },
+      });
+      const ids = Array.from({ length: 700 }, (_, i) => `Many-${i}`).sort();
+      const documents = [
+        ...ids.map((_id) => ({ _id, body: { model: 'Many', reference: _id, modelLocales: { de: { friendlyName: 'Viele' } } } })),
+        ...ids.map((_id) => ({ _id: `x${_id}`, body: { model: 'Other', reference: _id } })),
+      ];
+      for (let i = 0; i < documents.length; i += 200) {
+        await client.result({
+          controller: 'bulk', action: 'mWrite', index, collection: 'assets', body: { documents: documents.slice(i, i + 200) },
+        });
+      }
+      await client.result({
+        controller: 'device-manager/models', action: 'writeAsset',
+        body: { engineGroup: 'commons', model: 'Many', metadataMappings: { n: { type: 'integer' } }, locales },
+      });
+      const result = await client.result({ controller, action: 'updateModelLocales', model: 'Many' });
+      assert.deepEqual(result.map(({ engineIndex }) => engineIndex), [engineId, index]);
+      assert.deepEqual(result[0].result, { errors: [], successes: [] });
+      assert.deepEqual(result[1].result.successes.map(({ _id }) => _id).sort(), ids);
+      assert.ok(result[1].result.successes.every(({ _version, status }) => _version === 3 && status === 200));
+      const { hits } = await client.result({ controller: 'document', action: 'search', index, collection: 'assets', size: 1400, body: {} });
+      for (const { _id, _source } of hits) {
+        const expected = _source.model === 'Many' ? { de: { friendlyName: 'Viele' }, ...locales } : undefined;
+        assert.deepEqual(_source.modelLocales, expected, _id);
+      }
+    });
   });
 });
 

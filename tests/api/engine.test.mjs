@@ -216,6 +216,26 @@ describe('engines', () => {
     assert.equal((await client.failure({ controller, action: 'delete', index: 'gone' })).status, 404);
   });
 
+  test('delete frees all devices, more than fit into one commit or page, and no others', async () => {
+    await client.result({ controller, action: 'create', index: 'crowd' });
+    const documents = Array.from({ length: 1400 }, (_, i) => ({
+      _id: `C-${i}`, body: { model: 'D', reference: `c${i}`, engineId: i % 2 ? 'crowd' : 'made', assetId: 'x' },
+    }));
+    for (let i = 0; i < documents.length; i += 200) {
+      await client.result({
+        controller: 'bulk', action: 'mWrite', index: platform, collection: 'devices', body: { documents: documents.slice(i, i + 200) },
+      });
+    }
+    await client.result({ controller, action: 'delete', index: 'crowd' });
+    const { hits } = await client.result({
+      controller: 'document', action: 'search', index: platform, collection: 'devices', size: 1500, body: { query: { prefix: { reference: 'c' } } },
+    });
+    assert.equal(hits.length, 1400);
+    for (const { _id, _source } of hits) {
+      assert.equal(_source.engineId, Number(_id.slice(2)) % 2 ? null : 'made', _id);
+    }
+  });
+
   test('a tenant made by one node is one for the other at once', async () => {
     const nodes = await startNodes(2);
     const [one, two] = await Promise.all(nodes.servers.map((node) => connectRaw(node)));

@@ -1,7 +1,8 @@
 /* asset.h - what the actions of assets share.
  *   asset_create.c    create, and upsert of one that is not there
  *   asset_update.c    update, upsert
- *   asset_metadata.c  replaceMetadata, updateModelLocales
+ *   asset_metadata.c  replaceMetadata
+ *   asset_locales.c   updateModelLocales
  *   asset_delete.c    delete
  *   asset_read.c      get, search
  * Every change of an asset commits together with its history entry.

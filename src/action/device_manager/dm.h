@@ -139,6 +139,11 @@ enum kdm_outcome kdm_dm_model_job_chunk(struct kdm_tx *tx, struct kdm_val args,
 enum kdm_outcome kdm_dm_free_job_chunk(struct kdm_tx *tx, struct kdm_val args,
                                        struct kdm_val state);
 
+/* Copies the texts of an asset model to its assets, for updateModelLocales. */
+#define KDM_DM_LOCALES_JOB_KIND "dm-locales"
+enum kdm_outcome kdm_dm_locales_job_chunk(struct kdm_tx *tx, struct kdm_val args,
+                                          struct kdm_val state);
+
 /* --- _kuzzle_info ---------------------------------------------------------------------------- */
 
 /* The date of a write that follows the state `old` (a source, or NONE): now, or just after the date

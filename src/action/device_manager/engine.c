@@ -4,11 +4,12 @@
  * index and its `config` collection.
  */
 #include "action/device_manager/dm.h"
+#include "action/device_manager/walk.h"
 #include "action/kuzzle/collection_definition.h"
 #include "action/kuzzle/index.h"
 #include "store/names.h"
 
-#define FREE_CHUNK 200 /* devices in one commit */
+#define FREE_BYTES (KDM_COMMIT_MAX_BYTES / 2) /* of the devices in one commit */
 
 static struct kdm_str group_of(const struct kdm_args *args)
 {
@@ -246,47 +247,64 @@ static struct kdm_str freed(struct kdm_tx *tx, struct kdm_doc *device)
                             kdm_dm_info_updated(tx, KDM_DM_NOBODY, kdm_tx_now(tx), old));
 }
 
-/* Stages those of `docs` that are still attached; false: wait. */
-static bool stage_freed(struct kdm_tx *tx, struct kdm_collection *devices,
-                        const struct kdm_doc_list *docs, struct kdm_str index)
+/* Stages those of the ids that are attached still, as many as one commit takes; returns how many of
+ * the ids are done. They were fetched. */
+static size_t stage_freed(struct kdm_tx *tx, struct kdm_collection *devices,
+                          const struct kdm_str_list *ids, struct kdm_str index)
 {
-    struct kdm_doc *doc;
-    bool all = true;
+    size_t bytes = 0, done;
 
-    /* Read again: what a scan saw is not told anew after a lost race. */
-    for (size_t i = 0; i < docs->count && i < FREE_CHUNK; i++)
-        all = kdm_tx_read_unchecked(tx, devices, docs->items[i]->id, &doc) && all;
-    for (size_t i = 0; all && i < docs->count && i < FREE_CHUNK; i++) {
-        if (kdm_tx_read_unchecked(tx, devices, docs->items[i]->id, &doc) && doc != NULL
-            && is_attached(&index, doc->id, kdm_doc_source(tx, doc)))
-            kdm_tx_write(tx, devices, doc, freed(tx, doc), KDM_CHANGE_UPDATE,
-                         KDM_STR("[\"engineId\",\"assetId\"]"), 0);
+    for (done = 0; done < ids->count && done < KDM_DM_WALK_CHUNK; done++) {
+        struct kdm_doc *doc;
+        struct kdm_str text;
+
+        if (!kdm_tx_read_unchecked(tx, devices, ids->items[done], &doc) || doc == NULL
+            || !is_attached(&index, doc->id, kdm_doc_source(tx, doc)))
+            continue;
+        text = freed(tx, doc);
+        if (bytes > 0 && bytes + text.len > FREE_BYTES)
+            break;
+        bytes += text.len;
+        kdm_tx_write(tx, devices, doc, text, KDM_CHANGE_UPDATE,
+                     KDM_STR("[\"engineId\",\"assetId\"]"), 0);
     }
-    return all;
+    return done;
 }
 
+static void set_free_state(struct kdm_tx *tx, const struct kdm_dm_walk *walk)
+{
+    struct kdm_buf state;
+
+    kdm_buf_init(&state, kdm_tx_arena(tx), 256);
+    kdm_buf_char(&state, '{');
+    kdm_dm_walk_put(&state, walk);
+    kdm_buf_char(&state, '}');
+    kdm_tx_job_state(tx, kdm_buf_str(&state));
+}
+
+/* State: {"walk":..} over the platform's devices. */
 enum kdm_outcome kdm_dm_free_job_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
 {
     struct kdm_str *index = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*index));
+    struct kdm_dm_walk walk = kdm_dm_walk_read(tx, state);
     struct kdm_collection *devices;
     struct kdm_dm_engine engine;
-    struct kdm_doc_list docs;
     bool found;
 
-    (void)state; /* a chunk leaves nothing attached that it saw: what is left is the state */
     *index = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(args, KDM_STR("index")));
     if (!kdm_tx_collection(tx, kdm_dm_platform(tx), KDM_STR("devices"), &devices)
-        || !kdm_dm_engine_find(tx, *index, &found, &engine)
-        || !kdm_tx_scan(tx, KDM_STR("attached"), devices, false, is_attached, index, &docs))
+        || !kdm_dm_engine_find(tx, *index, &found, &engine))
         return KDM_WAIT;
-    if (found)
-        docs.count = 0; /* made again meanwhile: its devices are its own */
-    if (!stage_freed(tx, devices, &docs, *index))
-        return KDM_WAIT;
-    if (docs.count > FREE_CHUNK)
-        kdm_tx_job_state(tx, KDM_STR("{}"));
-    else
+    if (!found) { /* made again meanwhile: its devices are its own */
+        if (!kdm_dm_walk_find(tx, devices, is_attached, index, &walk)
+            || !kdm_dm_walk_fetch(tx, devices, &walk))
+            return KDM_WAIT;
+        kdm_dm_walk_done(&walk, stage_freed(tx, devices, &walk.ids, *index));
+    }
+    if (found || kdm_dm_walk_over(&walk))
         kdm_tx_job_finish(tx);
+    else
+        set_free_state(tx, &walk);
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
 

@@ -4,17 +4,14 @@
  * that has its history entry of this job is done, so a chunk that is repeated writes nothing twice.
  * It follows the models as they are when it runs, so of two writes in a row the later one is what
  * stays. State: {"phase":"mappings","after":"<index>"}, then
- * {"phase":"assets","engine":"<index>","ids":[..],"after":"<id>"}: the ids that come next and the
- * last one that the scan looked at, so that one scan serves many chunks.
+ * {"phase":"assets","engine":"<index>","walk":..}: the tenant and how far its assets are done.
  */
 #include "action/device_manager/dm.h"
 #include "action/device_manager/rules.h"
+#include "action/device_manager/walk.h"
 #include "base/hash.h"
 
 #define CHUNK_ENGINES       16
-#define WINDOW_ASSETS       2000  /* whose ids one scan finds */
-#define WINDOW_BYTES        32768 /* that these ids take in the job's record */
-#define CHUNK_ASSETS        200
 #define CHUNK_EMPTY_ENGINES 32
 #define CHUNK_BYTES         (KDM_COMMIT_MAX_BYTES / 2)
 
@@ -51,10 +48,8 @@ static enum kdm_outcome finish(struct kdm_tx *tx)
 
 /* Where a job stands among the assets. */
 struct place {
-    struct kdm_str engine;   /* being done; "" before the first */
-    struct kdm_str_list ids; /* what is left of those that a scan found */
-    struct kdm_str after;    /* the next scan begins behind it */
-    bool engine_done;        /* there is nothing behind it */
+    struct kdm_str engine; /* being done; "" before the first */
+    struct kdm_dm_walk walk;
 };
 
 static void set_assets_state(struct kdm_tx *tx, const struct place *place)
@@ -64,32 +59,16 @@ static void set_assets_state(struct kdm_tx *tx, const struct place *place)
     kdm_buf_init(&state, kdm_tx_arena(tx), 256);
     kdm_buf_lit(&state, "{\"phase\":\"assets\",\"engine\":");
     kdm_json_put_str(&state, place->engine);
-    kdm_buf_lit(&state, ",\"after\":");
-    kdm_json_put_str(&state, place->after);
-    kdm_buf_lit(&state, ",\"ids\":[");
-    for (size_t i = 0; i < place->ids.count; i++) {
-        if (i > 0)
-            kdm_buf_char(&state, ',');
-        kdm_json_put_str(&state, place->ids.items[i]);
-    }
-    kdm_buf_put(&state,
-                place->engine_done ? KDM_STR("],\"done\":true}") : KDM_STR("],\"done\":false}"));
+    kdm_buf_char(&state, ',');
+    kdm_dm_walk_put(&state, &place->walk);
+    kdm_buf_char(&state, '}');
     kdm_tx_job_state(tx, kdm_buf_str(&state));
 }
 
 static struct place read_place(struct kdm_tx *tx, struct kdm_val state)
 {
-    struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_val ids = kdm_val_get(state, KDM_STR("ids")), id;
-    struct place place = { .engine = text_of(tx, state, "engine"),
-                           .after = text_of(tx, state, "after") };
-    struct kdm_val_iter it;
-
-    place.engine_done = kdm_val_type(kdm_val_get(state, KDM_STR("done"))) == KDM_JSON_TRUE;
-    place.ids.items = kdm_arena_alloc(arena, kdm_val_count(ids) * sizeof(struct kdm_str) + 1);
-    for (kdm_elements(&it, ids); kdm_element_next(&it, &id);)
-        place.ids.items[place.ids.count++] = kdm_val_str(arena, id);
-    return place;
+    return (struct place){ .engine = text_of(tx, state, "engine"),
+                           .walk = kdm_dm_walk_read(tx, state) };
 }
 
 /* --- mappings -------------------------------------------------------------------------------- */
@@ -132,83 +111,27 @@ static enum kdm_outcome mappings_chunk(struct kdm_tx *tx, struct kdm_val args, s
     else if (kdm_val_none(kdm_val_get(args, KDM_STR("asset"))))
         kdm_tx_job_finish(tx);
     else
-        set_assets_state(tx, &(struct place){ .engine = KDM_STR(""), .after = KDM_STR("") });
+        set_assets_state(tx, &(struct place){ .engine = KDM_STR(""), .walk = kdm_dm_walk_begin() });
     return commit_chunk(tx);
 }
 
 /* --- assets ---------------------------------------------------------------------------------- */
 
-/* Filters a scan down to about those ids that come next: the smallest beyond `after` that it has
- * met so far. What it lets through in between is of no harm; the list that a scan gives is sorted.
- */
-struct next_filter {
-    struct kdm_arena *arena;
-    struct kdm_str model, after;
-    struct kdm_str ids[WINDOW_ASSETS]; /* sorted */
-    size_t count;
-};
-
-/* Where `id` belongs among the ids. */
-static size_t place_of(const struct next_filter *filter, struct kdm_str id)
+/* ctx: the model's name. */
+static bool is_of_model(void *ctx, struct kdm_str id, struct kdm_val source)
 {
-    size_t low = 0, high = filter->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (kdm_str_cmp(filter->ids[middle], id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    (void)id;
+    return kdm_val_str_eq(kdm_val_get(source, KDM_STR("model")), *(struct kdm_str *)ctx);
 }
 
-static bool is_next(void *ctx, struct kdm_str id, struct kdm_val source)
-{
-    struct next_filter *filter = ctx;
-    size_t at;
-
-    if (kdm_str_cmp(id, filter->after) <= 0
-        || !kdm_val_str_eq(kdm_val_get(source, KDM_STR("model")), filter->model))
-        return false;
-    at = place_of(filter, id);
-    if (at == WINDOW_ASSETS)
-        return false;
-    if (at < filter->count && kdm_str_eq(filter->ids[at], id))
-        return true;
-    if (filter->count < WINDOW_ASSETS)
-        filter->count++;
-    memmove(&filter->ids[at + 1], &filter->ids[at],
-            (filter->count - at - 1) * sizeof(filter->ids[0]));
-    filter->ids[at] = kdm_arena_copy(filter->arena, id);
-    return true;
-}
-
-/* Fills place->ids with what comes behind place->after. false: wait. */
+/* false: wait. */
 static bool find_next(struct kdm_tx *tx, struct kdm_collection *assets, struct kdm_str model,
                       struct place *place)
 {
-    struct next_filter *filter = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*filter));
-    struct kdm_doc_list docs;
-    size_t bytes = 0, count = 0;
+    struct kdm_str *name = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*name));
 
-    filter->arena = kdm_tx_arena(tx);
-    filter->model = model;
-    filter->after = place->after;
-    filter->count = 0;
-    if (!kdm_tx_scan(tx, KDM_STR("assets"), assets, false, is_next, filter, &docs))
-        return false;
-    while (count < docs.count && count < WINDOW_ASSETS && bytes < WINDOW_BYTES)
-        bytes += docs.items[count++]->id.len + 3;
-    place->ids.items = kdm_arena_alloc(kdm_tx_arena(tx), count * sizeof(struct kdm_str) + 1);
-    place->ids.count = count;
-    for (size_t i = 0; i < count; i++)
-        place->ids.items[i] = docs.items[i]->id;
-    place->engine_done = count == docs.count;
-    if (count > 0)
-        place->after = docs.items[count - 1]->id;
-    return true;
+    *name = model;
+    return kdm_dm_walk_find(tx, assets, is_of_model, name, &place->walk);
 }
 
 /* What a chunk of assets is about. */
@@ -267,33 +190,31 @@ static size_t stage_asset(const struct propagation *all, struct kdm_doc *asset)
 }
 
 /* false: wait. */
-static bool read_assets(const struct propagation *all, const struct kdm_str_list *ids)
+static bool read_assets(const struct propagation *all, const struct kdm_dm_walk *walk)
 {
+    bool read = kdm_dm_walk_fetch(all->tx, all->assets, walk);
     struct kdm_doc *ignored;
-    bool read = true;
 
-    for (size_t i = 0; i < ids->count && i < CHUNK_ASSETS; i++) {
-        read = kdm_tx_read_unchecked(all->tx, all->assets, ids->items[i], &ignored) && read;
-        read =
-            kdm_tx_read_unchecked(all->tx, all->history, history_id(all, ids->items[i]), &ignored)
-            && read;
-    }
+    for (size_t i = 0; i < walk->ids.count && i < KDM_DM_WALK_CHUNK; i++)
+        read = kdm_tx_read_unchecked(all->tx, all->history, history_id(all, walk->ids.items[i]),
+                                     &ignored)
+               && read;
     return read;
 }
 
 /* Stages as many of the ids as one commit takes; returns how many those are. Unchecked reads
  * suffice: each write carries the state it was made from. */
-static size_t stage_assets(const struct propagation *all, const struct kdm_str_list *ids)
+static size_t stage_assets(struct propagation *all, const struct kdm_str_list *ids)
 {
     size_t bytes = 0, done;
 
-    for (done = 0; done < ids->count && done < CHUNK_ASSETS && bytes < CHUNK_BYTES; done++) {
+    for (done = 0; done < ids->count && done < KDM_DM_WALK_CHUNK && bytes < CHUNK_BYTES; done++) {
         struct kdm_doc *asset = NULL, *entry = NULL;
         struct kdm_str id = ids->items[done];
 
         if (kdm_tx_read_unchecked(all->tx, all->history, history_id(all, id), &entry)
             && entry == NULL && kdm_tx_read_unchecked(all->tx, all->assets, id, &asset)
-            && asset != NULL) {
+            && asset != NULL && is_of_model(&all->model.name, id, kdm_doc_source(all->tx, asset))) {
             if (bytes > 0 && bytes + 4 * asset->text.len > 2 * CHUNK_BYTES)
                 break;
             bytes += stage_asset(all, asset);
@@ -336,14 +257,14 @@ static bool next_place(struct kdm_tx *tx, const struct kdm_dm_model *model, stru
     struct kdm_dm_engines engines;
 
     *ret_end = false;
-    if (place->ids.count > 0 || (place->engine.len > 0 && !place->engine_done))
+    if (place->engine.len > 0 && !kdm_dm_walk_over(&place->walk))
         return true;
     if (!kdm_dm_engines(tx, &engines))
         return false;
     engine = next_engine(&engines, model->group, place);
     *ret_end = engine == NULL;
     if (engine != NULL)
-        *place = (struct place){ .engine = engine->index, .after = KDM_STR("") };
+        *place = (struct place){ .engine = engine->index, .walk = kdm_dm_walk_begin() };
     return true;
 }
 
@@ -365,8 +286,9 @@ static bool find_model(struct kdm_tx *tx, struct kdm_str name, bool *ret_found,
     return true;
 }
 
-/* Goes on to the next assets there are, past tenants that have none; after many of those the chunk
- * ends with nothing to do but to note how far it came. *ret_end: nothing is left. false: wait. */
+/* Goes on to the next assets there are, past tenants that have none; after many of those, or pages,
+ * the chunk ends with nothing to do but to note how far it came. *ret_end: nothing is left. false:
+ * wait. */
 static bool find_work(struct propagation *all, struct place *place, bool *ret_end)
 {
     bool there;
@@ -380,10 +302,10 @@ static bool find_work(struct propagation *all, struct place *place, bool *ret_en
         if (!find_collections(all, &there))
             return false;
         if (!there)
-            place->engine_done = true;
-        else if (place->ids.count == 0 && !find_next(all->tx, all->assets, all->model.name, place))
+            kdm_dm_walk_end(&place->walk);
+        else if (!find_next(all->tx, all->assets, all->model.name, place))
             return false;
-        if (place->ids.count > 0)
+        if (!kdm_dm_walk_over(&place->walk))
             return true;
     }
     return true;
@@ -394,7 +316,6 @@ static enum kdm_outcome assets_chunk(struct kdm_tx *tx, struct kdm_val args, str
     struct propagation all = { .tx = tx, .run = text_of(tx, args, "run") };
     struct place place = read_place(tx, state);
     bool found, end;
-    size_t done;
 
     if (!find_model(tx, text_of(tx, args, "asset"), &found, &all.model))
         return KDM_WAIT;
@@ -404,11 +325,9 @@ static enum kdm_outcome assets_chunk(struct kdm_tx *tx, struct kdm_val args, str
         return KDM_WAIT;
     if (end)
         return finish(tx);
-    if (!read_assets(&all, &place.ids))
+    if (!read_assets(&all, &place.walk))
         return KDM_WAIT;
-    done = stage_assets(&all, &place.ids);
-    place.ids.items += done;
-    place.ids.count -= done;
+    kdm_dm_walk_done(&place.walk, stage_assets(&all, &place.walk.ids));
     set_assets_state(tx, &place);
     return commit_chunk(tx);
 }
