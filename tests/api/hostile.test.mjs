@@ -485,7 +485,7 @@ describe('clients that go, and clients that stay', () => {
         if (round % 2 === 0) wire.write(frame(text));
         else if (i === 0) wire.write(httpBytes('POST', '/_query', { headers: json, body: text }));
       }
-      wire.socket.end(); // what was written goes out first
+      await wire.flushed(); // what was written goes out first
       if (round % 5 === 0) await sleep(1);
       wire.vanish();
     }

@@ -73,6 +73,12 @@ class Wire {
     this.socket.write(bytes);
   }
 
+  /** Resolves when all that was written has been handed to the system. (Not end(): a socket that is ended and then
+   * reset keeps Node 20 spinning for ever.) */
+  flushed() {
+    return new Promise((resolve) => { this.socket.write('', resolve); });
+  }
+
   /** Waits until `take` finds something in what was received. */
   async #await(what, take) {
     return within(waitMs, what, (async () => {
