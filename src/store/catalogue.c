@@ -122,6 +122,8 @@ struct kdm_collection *kdm_catalogue_collection(struct kdm_index *index, struct 
         collection->docs_key = kdm_docs_key(index, collection->incarnation);
         collection->mapping = kdm_mapping_create(
             &arena, kdm_val_get(kdm_json_root(&doc), KDM_STR("mappings")), &failure);
+        collection->unspecified =
+            kdm_val_type(kdm_val_get(kdm_json_root(&doc), KDM_STR("unspecified"))) == KDM_JSON_TRUE;
     }
     kdm_arena_fini(&arena);
     if (collection->mapping == NULL) {

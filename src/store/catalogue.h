@@ -39,7 +39,8 @@ struct kdm_collection {
     struct kdm_str counter_field; /* "w:<name>": sequence of the collection's last write */
     struct kdm_str docs_key;      /* "kdm:{tag}:d:<incarnation>" */
     int64_t mapping_version;
-    struct kdm_str definition;    /* JSON text: {"mappings":{..},"settings":{..}} */
+    struct kdm_str definition;    /* JSON text: {"mappings":{..},"settings":{..},"unspecified"?:true} */
+    bool unspecified;             /* it is known that no specifications hold for its documents */
     struct kdm_mapping *mapping;  /* parsed, with _kuzzle_info */
 };
 

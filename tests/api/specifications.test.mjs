@@ -5,7 +5,7 @@ import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
 import { request } from './lib/http.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
-import { startServer } from './lib/server.mjs';
+import { startNodes, startServer } from './lib/server.mjs';
 
 const index = 'school';
 let server;
@@ -243,5 +243,41 @@ describe('specifications', () => {
     assert.equal(status, 400);
     assert.equal(body.error.id, 'services.storage.invalid_index_name');
     assert.deepEqual((await request(server, '/_list')).body.result.indexes.filter((name) => name.startsWith('%')), []);
+  });
+
+  test('what one node sets holds on all at once, however often it changes', async () => {
+    const nodes = await startNodes(2);
+    const [here, there] = await Promise.all(nodes.servers.map((node) => connectAsker(node, 'websocket')));
+    const target = { index, collection: 'shared' };
+    await here.result({ controller: 'collection', action: 'create', ...target, body: {} });
+    for (let round = 0; round < 30; round++) {
+      const [setter, writer] = round % 2 ? [here, there] : [there, here];
+      const write = (action, a) => writer.ask({ controller: 'document', action, ...target, _id: 'x', body: { a } });
+      assert.equal((await write('createOrReplace', 'text')).error, null);
+      await setter.result({ controller: 'collection', action: 'updateSpecifications', ...target, body: { fields: { a: { type: 'integer' } } } });
+      for (const action of ['createOrReplace', 'replace', 'update'])
+        assert.equal((await write(action, 'text')).error?.id, 'validation.check.failed_field', `round ${round}`);
+      if (round % 3 === 0) await setter.result({ controller: 'collection', action: 'update', ...target, body: { mappings: { properties: { [`f${round}`]: { type: 'keyword' } } } } });
+      assert.equal((await write('update', 'text')).error?.id, 'validation.check.failed_field');
+      assert.equal((await write('update', 1)).error, null);
+      await setter.result({ controller: 'collection', action: 'deleteSpecifications', ...target });
+    }
+    await here.close();
+    await there.close();
+    await nodes.stop();
+  });
+
+  test('no document slips in while they are set', async () => {
+    const asker = await connectAsker(server, 'websocket');
+    const target = { index, collection: 'race' };
+    await asker.result({ controller: 'collection', action: 'create', ...target, body: {} });
+    const create = () => asker.ask({ controller: 'document', action: 'create', ...target, body: { a: 'text' } });
+    const set = asker.ask({ controller: 'collection', action: 'updateSpecifications', ...target, body: { fields: { a: { type: 'integer' } } } });
+    const answers = await Promise.all([...Array.from({ length: 50 }, create), set, ...Array.from({ length: 50 }, create)]);
+    const stored = answers.filter(({ action, error }) => action === 'create' && !error).length;
+    const { count } = await asker.result({ controller: 'document', action: 'count', ...target });
+    assert.equal(count, stored);
+    assert.ok((await create()).error);
+    await asker.close();
   });
 });

@@ -5,6 +5,7 @@
  */
 #include "action/kuzzle/collection_definition.h"
 #include "action/kuzzle/index.h"
+#include "action/kuzzle/specified.h"
 #include "store/names.h"
 
 /* --- create and update ----------------------------------------------------------------------- */
@@ -53,10 +54,12 @@ static bool create_collection(struct kdm_tx *tx, struct kdm_str index, struct kd
     const struct kdm_common_mapping common = { .dynamic = server->common_dynamic,
                                                .properties = server->common_properties };
     struct kdm_failure failure;
+    struct kdm_doc *specifications; /* they may be there before it */
     struct kdm_str definition;
-    bool index_exists;
+    bool index_exists, complete;
 
-    if (!kdm_tx_index(tx, index, &index_exists))
+    complete = kdm_specified_document(tx, index, name, &specifications);
+    if (!kdm_tx_index(tx, index, &index_exists) || !complete)
         return false;
     if (!index_exists && !kdm_index_may_be_made(tx, index))
         return false;
@@ -67,7 +70,9 @@ static bool create_collection(struct kdm_tx *tx, struct kdm_str index, struct kd
     }
     if (!index_exists)
         kdm_tx_create_index(tx, index);
-    kdm_tx_set_collection(tx, index, name, NULL, definition);
+    kdm_tx_set_collection(
+        tx, index, name, NULL,
+        kdm_specified_definition(kdm_tx_arena(tx), definition, specifications == NULL));
     return kdm_tx_commit(tx);
 }
 

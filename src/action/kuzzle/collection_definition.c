@@ -291,7 +291,9 @@ bool kdm_definition_update(struct kdm_arena *arena, const struct kdm_mapping *ma
                            struct kdm_val settings, struct kdm_str *ret_definition,
                            bool *ret_changed, struct kdm_failure *ret_failure)
 {
-    struct kdm_val old = kdm_val_get(kdm_json_parse(arena, definition), KDM_STR("settings"));
+    struct kdm_val whole = kdm_json_parse(arena, definition);
+    struct kdm_val old = kdm_val_get(whole, KDM_STR("settings"));
+    struct kdm_val unspecified = kdm_val_get(whole, KDM_STR("unspecified"));
     struct kdm_str text = kdm_mapping_text(mapping), merged;
     bool changed = false;
 
@@ -304,5 +306,8 @@ bool kdm_definition_update(struct kdm_arena *arena, const struct kdm_mapping *ma
     merged = kdm_json_merge(arena, old, settings);
     *ret_changed = changed || !kdm_val_equal(arena, old, kdm_json_parse(arena, merged));
     *ret_definition = definition_text(arena, text, merged);
+    if (!kdm_val_none(unspecified))
+        *ret_definition = kdm_json_set(arena, kdm_json_parse(arena, *ret_definition),
+                                       KDM_STR("unspecified"), kdm_val_text(unspecified));
     return true;
 }

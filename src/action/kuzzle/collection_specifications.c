@@ -97,6 +97,21 @@ static bool names_valid(struct kdm_tx *tx, const struct kdm_args *args)
     return err == KDM_OK;
 }
 
+/* From now on they are to be looked for. false: wait. */
+static bool take_note_away(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_collection *collection;
+
+    if (!kdm_tx_find_collection(tx, kdm_args_str(args, KDM_ARG_INDEX),
+                                kdm_args_str(args, KDM_ARG_COLLECTION), &collection))
+        return false;
+    if (collection != NULL && collection->unspecified)
+        kdm_tx_set_collection(
+            tx, collection->index->name, collection->name, collection,
+            kdm_specified_definition(kdm_tx_arena(tx), collection->definition, false));
+    return true;
+}
+
 enum kdm_outcome kdm_collection_update_specifications(struct kdm_tx *tx,
                                                       const struct kdm_args *args)
 {
@@ -110,7 +125,7 @@ enum kdm_outcome kdm_collection_update_specifications(struct kdm_tx *tx,
     if (kdm_spec_create(args->arena, kdm_json_parse(args->arena, validation), &errors) == NULL)
         return kdm_tx_fail(tx, KDM_ERR_VALIDATION_ASSERT_INVALID_SPECIFICATIONS,
                            KDM_PROPS(joined(args->arena, &errors)));
-    if (!kdm_private_specifications(tx, &specifications))
+    if (!kdm_private_specifications(tx, &specifications) || !take_note_away(tx, args))
         return KDM_WAIT;
     if (specifications == NULL) /* made at the start: somebody has emptied the database since */
         return kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_UNKNOWN_COLLECTION,

@@ -86,6 +86,8 @@ static struct change *apply(struct kdm_tx *tx, const struct kdm_args *args,
 
     if (change == NULL || !kdm_source_extend_mapping(tx, collection, change->additions))
         return NULL;
+    if (specified && kdm_str_none(change->additions))
+        kdm_specified_note_none(tx, collection);
     kdm_tx_write(tx, collection, doc, change->text, KDM_CHANGE_UPDATE, change->changed,
                  kdm_document_flags(args));
     (void)kdm_write_follow(tx, collection);

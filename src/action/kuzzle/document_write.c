@@ -54,6 +54,8 @@ static bool body_ready(struct kdm_tx *tx, const struct kdm_args *args,
         kdm_tx_keep(tx, key, ready);
     }
     *ret_text = ready->text;
+    if (kdm_str_none(ready->additions))
+        kdm_specified_note_none(tx, collection);
     return kdm_source_extend_mapping(tx, collection, ready->additions);
 }
 

@@ -25,7 +25,28 @@ void kdm_specified_want(struct kdm_tx *tx, const struct kdm_collection *collecti
 {
     struct kdm_doc *ignored;
 
+    if (collection->unspecified)
+        return;
     (void)kdm_specified_document(tx, collection->index->name, collection->name, &ignored);
+}
+
+struct kdm_str kdm_specified_definition(struct kdm_arena *arena, struct kdm_str definition,
+                                        bool unspecified)
+{
+    return kdm_json_set(arena, kdm_json_parse(arena, definition), KDM_STR("unspecified"),
+                        unspecified ? KDM_STR("true") : KDM_STR_NONE);
+}
+
+void kdm_specified_note_none(struct kdm_tx *tx, struct kdm_collection *collection)
+{
+    struct kdm_doc *doc;
+
+    if (collection->unspecified
+        || !kdm_specified_document(tx, collection->index->name, collection->name, &doc)
+        || doc != NULL)
+        return;
+    kdm_tx_set_collection(tx, collection->index->name, collection->name, collection,
+                          kdm_specified_definition(kdm_tx_arena(tx), collection->definition, true));
 }
 
 bool kdm_specified_rules(struct kdm_tx *tx, struct kdm_str index, struct kdm_str collection,
@@ -56,9 +77,11 @@ bool kdm_specified_source(struct kdm_tx *tx, const struct kdm_collection *collec
     struct kdm_spec_report report;
     struct kdm_failure failure;
 
+    *ret_source = source;
+    if (collection->unspecified)
+        return true;
     if (!kdm_specified_rules(tx, collection->index->name, collection->name, &spec))
         return false;
-    *ret_source = source;
     if (spec == NULL)
         return true;
     *ret_source = kdm_json_parse(arena, kdm_spec_fill(arena, spec, source));
