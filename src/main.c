@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define READY_WAIT_MS   10000 /* how long the start waits for a Redis that is given */
@@ -195,7 +196,8 @@ static bool start_net(struct server *server, char **ret_error)
         .max_connections = (size_t)config->max_connections,
         .allow_compression = config->allow_compression,
         .websocket_compression = config->websocket_compression,
-        .allow_origin = config->allow_origin,
+        /* The edge knows no regular expressions: it lets the API refuse and only echoes the origin. */
+        .allow_origin = config->allow_origin_regexp ? "*" : config->allow_origin,
         .allow_headers = config->allow_headers,
         .allow_methods = config->allow_methods,
         .cookies = config->cookie_authentication,
@@ -260,11 +262,13 @@ static void take_apart(struct server *server)
     kdm_store_close(server->store);
     kdm_bus_destroy(server->bus);
     kdm_native_destroy(server->plugins); /* the bus knew its listeners until now */
-    uv_close((uv_handle_t *)&server->on_term, on_closed);
-    uv_close((uv_handle_t *)&server->on_int, on_closed);
     uv_close((uv_handle_t *)&server->watch, on_closed);
     settle(server);
     kdm_own_redis_stop(server->own_redis, REDIS_STOP_MS);
+    uv_close((uv_handle_t *)&server->on_term, on_closed);
+    uv_close((uv_handle_t *)&server->on_int, on_closed);
+    signal(SIGTERM, SIG_IGN); /* a second one must not cut the end short */
+    signal(SIGINT, SIG_IGN);
     settle(server);
     kdm_arena_fini(&server->arena);
     kdm_config_destroy(server->config);
@@ -309,6 +313,17 @@ static void on_watch_start(uv_timer_t *timer)
         kdm_log_error("can't start: Redis can't be used: %s", error != NULL ? error : "no answer");
         server->start_failed = true;
         uv_stop(&server->loop);
+    }
+}
+
+/* A connection is a file descriptor: as many as the system lets us have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
     }
 }
 
@@ -360,6 +375,7 @@ int main(int argc, char **argv)
         return status < 0 ? 1 : 0;
     }
     signal(SIGPIPE, SIG_IGN);
+    raise_file_limit();
     kdm_log_set_level(server.config->log_level);
     for (size_t i = 0; i < server.config->note_count; i++)
         kdm_log_write(server.config->notes[i].level, "%s", server.config->notes[i].text);
