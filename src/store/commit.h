@@ -11,7 +11,7 @@
 #include "store/store.h"
 
 #define KDM_COMMIT_MAX_WRITES 500
-#define KDM_COMMIT_MAX_BYTES  (1u << 20) /* of new texts, when there is more than one write; see the design */
+#define KDM_COMMIT_MAX_BYTES  (1u << 20) /* of new texts, when there are more than two writes: a document and its history may be larger */
 
 struct kdm_commit;
 

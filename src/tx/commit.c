@@ -176,13 +176,19 @@ static void put_facts(struct kdm_tx *tx, struct kdm_commit *commit)
     }
 }
 
+/* Does the write itself carry what was read of its document? A blind one does not. */
+static bool carries_read(const struct tx_write *write)
+{
+    return write != NULL && (write->expect == KDM_EXPECT_SEQUENCE || write->expect == KDM_EXPECT_ABSENT);
+}
+
 static void put_reads(struct kdm_tx *tx, struct kdm_commit *commit)
 {
     for (uint32_t i = 0; i < tx->read_count; i++) {
         struct tx_read *read = tx->reads[i];
 
         if (read->checked && read->state >= READ_ABSENT
-            && kdm_tx_write_find(tx, read->collection, read->doc.id) == NULL
+            && !carries_read(kdm_tx_write_find(tx, read->collection, read->doc.id))
             && find_done(tx, read->collection, read->doc.id) == NULL)
             kdm_commit_check_doc(commit, read->collection, read->doc.id,
                                  read->state == READ_PRESENT ? read->doc.sequence : 0, TOKEN_READ | i);

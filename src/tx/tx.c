@@ -167,6 +167,7 @@ static void begin_run(struct kdm_tx *tx)
     tx->result = KDM_STR_NONE;
     tx->file.text = KDM_STR_NONE;
     tx->status = 200;
+    tx->target_index = tx->target_collection = KDM_STR_NONE;
     tx->job_state = KDM_STR_NONE;
     tx->job_result = KDM_STR_NONE;
     tx->job_finished = false;
@@ -545,10 +546,9 @@ void *kdm_tx_kept(struct kdm_tx *tx, const char *name)
 
 void kdm_tx_keep(struct kdm_tx *tx, const char *name, void *value)
 {
-    if (tx->kept_count < sizeof(tx->kept) / sizeof(tx->kept[0])) {
-        tx->kept[tx->kept_count].name = name;
-        tx->kept[tx->kept_count++].value = value;
-    }
+    KDM_ASSERT(tx->kept_count < sizeof(tx->kept) / sizeof(tx->kept[0]));
+    tx->kept[tx->kept_count].name = name;
+    tx->kept[tx->kept_count++].value = value;
 }
 
 void kdm_tx_forget_kept(struct kdm_tx *tx)

@@ -170,7 +170,7 @@ struct kdm_tx {
     struct {
         const char *name;
         void *value;
-    } kept[4];
+    } kept[8];
     unsigned kept_count;
 
     /* One run */

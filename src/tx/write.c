@@ -56,6 +56,8 @@ void kdm_tx_put(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm
 {
     struct tx_write *write = stage(tx, collection, id, text, flags);
 
+    if (write->change == KDM_CHANGE_DELETE)
+        write->change = KDM_CHANGE_REPLACE; /* deleted and put in one commit */
     if (write->change != 0)
         return; /* over something staged in this run: its expectation stands */
     write->read = NULL;
@@ -70,6 +72,8 @@ void kdm_tx_write(struct kdm_tx *tx, struct kdm_collection *collection, struct k
     struct tx_write *write = stage(tx, collection, read.id, text, flags);
 
     write->changed = changed;
+    if (write->change == KDM_CHANGE_DELETE)
+        write->change = change;
     if (write->change != 0)
         return; /* one commit, one version */
     write->doc.version = read.version + 1;

@@ -86,6 +86,12 @@ struct kdm_str kdm_tx_result(const struct kdm_tx *tx)
     return tx->result;
 }
 
+const struct kdm_tx_file *kdm_tx_file(const struct kdm_tx *tx)
+{
+    (void)tx;
+    return NULL;
+}
+
 int kdm_tx_status(const struct kdm_tx *tx)
 {
     return tx->status;
