@@ -288,30 +288,43 @@ END_TEST
 
 /* --- Redis going backwards ------------------------------------------------------------------ */
 
-/* Cuts the end of the append-only file off, as a crash of the machine may do. */
-static void cut_aof(size_t bytes)
+/* Redis's append-only file and its size. */
+static off_t find_aof(char *path, size_t size)
 {
-    char dir[128], path[512];
+    char dir[128];
     struct dirent *entry;
-    bool cut = false;
+    off_t found = -1;
     DIR *files;
 
     snprintf(dir, sizeof(dir), "%s/appendonlydir", redis.dir);
     files = opendir(dir);
     ck_assert_ptr_nonnull(files);
-    while ((entry = readdir(files)) != NULL) {
+    while (found < 0 && (entry = readdir(files)) != NULL) {
         struct stat info;
 
         if (strstr(entry->d_name, ".incr.aof") == NULL)
             continue;
-        snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+        snprintf(path, size, "%s/%s", dir, entry->d_name);
         ck_assert_int_eq(stat(path, &info), 0);
-        ck_assert_int_gt(info.st_size, (off_t)bytes);
-        ck_assert_int_eq(truncate(path, info.st_size - (off_t)bytes), 0);
-        cut = true;
+        found = info.st_size;
     }
     closedir(files);
-    ck_assert(cut);
+    ck_assert_int_ge(found, 0);
+    return found;
+}
+
+/* Kills Redis, and cuts the end of its append-only file off, as a crash of the machine may do. While the disk is
+ * slow Redis holds back what it writes for up to two seconds, so the file is waited for. */
+static void kill_and_cut_aof(size_t bytes)
+{
+    int64_t until = kdm_clock_monotonic_ms() + 5000;
+    char path[512];
+
+    while (find_aof(path, sizeof(path)) <= (off_t)bytes && kdm_clock_monotonic_ms() < until)
+        turn_for(&loop, 10);
+    server_kill(&redis);
+    ck_assert_int_gt(find_aof(path, sizeof(path)), (off_t)bytes);
+    ck_assert_int_eq(truncate(path, find_aof(path, sizeof(path)) - (off_t)bytes), 0);
 }
 
 START_TEST(a_redis_that_lost_its_last_commits_is_noticed_by_all)
@@ -326,8 +339,7 @@ START_TEST(a_redis_that_lost_its_last_commits_is_noticed_by_all)
     for (int i = 0; i < 100; i++)
         last = write_doc(c, "a", "{\"n\":1}");
     turn_until(&loop, &heard.count, 100, 2000);
-    server_kill(&redis);
-    cut_aof(1024);
+    kill_and_cut_aof(1024);
     server_start(&redis, "--appendonly", "yes");
     turn_until(&loop, &heard.gaps_of_all, 1, 5000);
     ck_assert_int_ge(heard.gaps_of_all, 1);
@@ -379,10 +391,9 @@ START_TEST(a_commit_that_waited_for_another_memory_is_decided_again)
 
     for (int i = 0; i < 30; i++)
         sequence = write_doc(c, "a", "{\"mine\":1}");
-    server_kill(&redis);
+    kill_and_cut_aof(1500);
     proxy.control->closed = 1;
     turn_for(&loop, 100);
-    cut_aof(1500);
     commit = kdm_commit_create(follower.store, KDM_COMMIT_ALL);
     put(commit, mine, "a", "{\"stale\":1}", KDM_EXPECT_SEQUENCE, sequence, 31, KDM_CHANGE_UPDATE, 0);
     commit_begin(commit, &outcome, 10000);
