@@ -138,9 +138,10 @@ class Wire {
     return payload.length < 2 ? undefined : payload.readUInt16BE(0);
   }
 
-  /** Goes without a word: RST, as when a machine dies. */
+  /** Goes without a word: RST, as when a machine dies. After an end() libuv refuses to reset, and node would never exit. */
   vanish() {
-    this.socket.resetAndDestroy();
+    if (this.socket.writableEnded) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   end() {
