@@ -305,7 +305,8 @@ static enum kdm_step_result act(struct kdm_request *request)
     const struct kdm_tx_start start = {
         .arena = &request->arena,
         .origin = {
-            .kuid = request->user.id,
+            /* What a plugin writes has no author: it is the server itself. */
+            .kuid = request->nested ? KDM_STR_NONE : request->user.id,
             .request_id = ask->request_id,
             .controller = ask->controller,
             .action = ask->action,

@@ -162,6 +162,18 @@ describe('engines', () => {
     assert.equal((await client.failure({ controller, action: 'create' })).message, 'Missing argument "index".');
   });
 
+  test('create refuses the platform index, whose collections a tenant there would take along', async () => {
+    const error = await client.failure({ controller, action: 'create', index: platform });
+    assert.deepEqual([error.status, error.id], [400, 'api.assert.invalid_argument']);
+  });
+
+  test('update makes the index of a tenant again when it was deleted on its own', async () => {
+    await client.result({ controller, action: 'create', index: 'lost' });
+    await client.result({ controller: 'index', action: 'delete', index: 'lost' });
+    await client.result({ controller, action: 'update', index: 'lost' });
+    assert.equal((await mappingOf('lost', 'assets')).dynamic, 'strict');
+  });
+
   test('create refuses a collection whose mapping can not become what it must be, and makes nothing', async () => {
     await client.result({
       controller: 'collection', action: 'create', index: 'clash', collection: 'assets',

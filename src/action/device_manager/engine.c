@@ -150,6 +150,10 @@ enum kdm_outcome kdm_dm_engine_create(struct kdm_tx *tx, const struct kdm_args *
     struct kdm_collection *config;
     bool found;
 
+    /* Its own collections bear the same names: an engine there would be deleted together with them. */
+    if (kdm_str_eq(engine.index, kdm_dm_platform(tx)))
+        return kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
+                           KDM_PROPS(KDM_STR("index"), KDM_STR("another index than the platform's")));
     if (!kdm_dm_engine_find(tx, engine.index, &found, &known))
         return KDM_WAIT;
     if (found)
@@ -174,7 +178,8 @@ enum kdm_outcome kdm_dm_engine_update(struct kdm_tx *tx, const struct kdm_args *
         return KDM_WAIT;
     if (!found)
         return kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_ENGINE_MISSING, KDM_PROPS(engine.index));
-    if (!stage_collections(tx, &engine) || !kdm_tx_commit(tx))
+    /* Its index may have been deleted on its own: then it is made again. */
+    if (!stage_index(tx, engine.index) || !stage_collections(tx, &engine) || !kdm_tx_commit(tx))
         return KDM_WAIT;
     return reply_collections(tx, engine.index, false);
 }
