@@ -1,21 +1,11 @@
 /* query.c - see query.h. */
 #include "api/query.h"
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "base/hex.h"
 
 static bool escape_at(struct kdm_str s, size_t i)
 {
-    return s.ptr[i] == '%' && s.len - i >= 3 && hex_digit(s.ptr[i + 1]) >= 0
-           && hex_digit(s.ptr[i + 2]) >= 0;
+    return s.ptr[i] == '%' && s.len - i >= 3 && kdm_hex_digit(s.ptr[i + 1]) >= 0
+           && kdm_hex_digit(s.ptr[i + 2]) >= 0;
 }
 
 static bool plain(struct kdm_str s)
@@ -33,7 +23,7 @@ static struct kdm_str decode(struct kdm_arena *arena, struct kdm_str s)
     text = kdm_arena_alloc(arena, s.len);
     for (size_t i = 0; i < s.len; i++) {
         if (escape_at(s, i)) {
-            text[len++] = (char)(hex_digit(s.ptr[i + 1]) * 16 + hex_digit(s.ptr[i + 2]));
+            text[len++] = (char)(kdm_hex_digit(s.ptr[i + 1]) * 16 + kdm_hex_digit(s.ptr[i + 2]));
             i += 2;
         } else {
             text[len++] = s.ptr[i] == '+' ? ' ' : s.ptr[i];

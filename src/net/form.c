@@ -1,5 +1,6 @@
 /* form.c - see form.h. */
 #include "net/form.h"
+#include "base/hex.h"
 
 #include "net/head.h"
 #include "json/json.h"
@@ -112,17 +113,6 @@ static void put_form(struct kdm_buf *json, struct form *form)
 
 /* --- urlencoded ------------------------------------------------------------------------ */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* '+' is a blank; a '%' without two hex digits stands for itself, as browsers have it. */
 static struct kdm_str url_decode(struct kdm_arena *arena, struct kdm_str s)
 {
@@ -134,9 +124,9 @@ static struct kdm_str url_decode(struct kdm_arena *arena, struct kdm_str s)
 
         if (c == '+') {
             c = ' ';
-        } else if (c == '%' && i + 2 < s.len && hex_digit(s.ptr[i + 1]) >= 0
-                   && hex_digit(s.ptr[i + 2]) >= 0) {
-            c = (char)(hex_digit(s.ptr[i + 1]) << 4 | hex_digit(s.ptr[i + 2]));
+        } else if (c == '%' && i + 2 < s.len && kdm_hex_digit(s.ptr[i + 1]) >= 0
+                   && kdm_hex_digit(s.ptr[i + 2]) >= 0) {
+            c = (char)(kdm_hex_digit(s.ptr[i + 1]) << 4 | kdm_hex_digit(s.ptr[i + 2]));
             i += 2;
         }
         plain[len++] = c;

@@ -3,6 +3,7 @@
  * character but '?'. Errors never repeat the URL: it may hold a password.
  */
 #include "redis/url.h"
+#include "base/hex.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -54,15 +55,6 @@ static bool read_number(struct kdm_str s, int least, int most, int *ret_value)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* A copy of `s` with %XX decoded; NULL for a broken escape or %00, which no C string can hold. */
 static char *decode(struct kdm_str s)
 {
@@ -72,8 +64,8 @@ static char *decode(struct kdm_str s)
         int value = (unsigned char)s.ptr[i];
 
         if (value == '%') {
-            int high = i + 2 < s.len ? hex_digit(s.ptr[i + 1]) : -1;
-            int low = i + 2 < s.len ? hex_digit(s.ptr[i + 2]) : -1;
+            int high = i + 2 < s.len ? kdm_hex_digit(s.ptr[i + 1]) : -1;
+            int low = i + 2 < s.len ? kdm_hex_digit(s.ptr[i + 2]) : -1;
 
             value = high < 0 || low < 0 ? 0 : high * 16 + low;
             i += 2;
