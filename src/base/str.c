@@ -35,3 +35,33 @@ bool kdm_str_int64(struct kdm_str s, long long *ret_value)
     *ret_value = negative ? value : -value;
     return true;
 }
+
+#define DISTANCE_MAX_LEN 127
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+unsigned kdm_str_distance(struct kdm_str a, struct kdm_str b)
+{
+    unsigned rows[3][DISTANCE_MAX_LEN + 1]; /* two rows back is needed for swapped neighbours */
+
+    a.len = a.len > DISTANCE_MAX_LEN ? DISTANCE_MAX_LEN : a.len;
+    b.len = b.len > DISTANCE_MAX_LEN ? DISTANCE_MAX_LEN : b.len;
+    for (unsigned j = 0; j <= b.len; j++)
+        rows[0][j] = j;
+    for (unsigned i = 1; i <= a.len; i++) {
+        unsigned *row = rows[i % 3], *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
+
+        row[0] = i;
+        for (unsigned j = 1; j <= b.len; j++) {
+            unsigned differs = a.ptr[i - 1] != b.ptr[j - 1];
+
+            row[j] = least(before[j - 1] + differs, least(before[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] && a.ptr[i - 2] == b.ptr[j - 1])
+                row[j] = least(row[j], earlier[j - 2] + 1);
+        }
+    }
+    return rows[a.len % 3][b.len];
+}

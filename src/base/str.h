@@ -54,4 +54,8 @@ int kdm_str_cmp(struct kdm_str a, struct kdm_str b);
  * does not fit; *ret_value then stays untouched. */
 bool kdm_str_int64(struct kdm_str s, long long *ret_value);
 
+/* How many characters must be put in, left out, replaced or swapped with their neighbour to make
+ * `b` of `a`: what tells a slip of the hand. Only their first 127 bytes count. */
+unsigned kdm_str_distance(struct kdm_str a, struct kdm_str b);
+
 #endif

@@ -113,7 +113,7 @@ static bool is_other_plugin(const char *path)
     const char *name = path + strlen("plugins.");
 
     return begins(path, "plugins") && !begins(path, "plugins.device-manager")
-           && kdm_option_distance(kdm_str_of(name), KDM_STR("device-manager")) > 2;
+           && kdm_str_distance(kdm_str_of(name), KDM_STR("device-manager")) > 2;
 }
 
 enum kdm_option_kind kdm_option_find(const char *path, const struct kdm_option **ret_option,
@@ -158,34 +158,9 @@ const struct kdm_option *kdm_option_by_env(const char *env)
 
 /* --- near names ------------------------------------------------------------------------ */
 
-#define NAME_MAX_LEN 127
-
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;
-}
-
-unsigned kdm_option_distance(struct kdm_str a, struct kdm_str b)
-{
-    unsigned rows[3][NAME_MAX_LEN + 1]; /* two rows back is needed for swapped neighbours */
-
-    a.len = a.len > NAME_MAX_LEN ? NAME_MAX_LEN : a.len;
-    b.len = b.len > NAME_MAX_LEN ? NAME_MAX_LEN : b.len;
-    for (unsigned j = 0; j <= b.len; j++)
-        rows[0][j] = j;
-    for (unsigned i = 1; i <= a.len; i++) {
-        unsigned *row = rows[i % 3], *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
-
-        row[0] = i;
-        for (unsigned j = 1; j <= b.len; j++) {
-            unsigned differs = a.ptr[i - 1] != b.ptr[j - 1];
-
-            row[j] = least(before[j - 1] + differs, least(before[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] && a.ptr[i - 2] == b.ptr[j - 1])
-                row[j] = least(row[j], earlier[j - 2] + 1);
-        }
-    }
-    return rows[a.len % 3][b.len];
 }
 
 static const char *last_part(struct kdm_str path)
@@ -202,7 +177,7 @@ static unsigned name_distance(struct kdm_str path, struct kdm_str name)
     const char *path_last = last_part(path), *name_last = last_part(name);
     size_t path_len = (size_t)(path.ptr + path.len - path_last);
     size_t name_len = (size_t)(name.ptr + name.len - name_last);
-    unsigned distance = kdm_option_distance(path, name);
+    unsigned distance = kdm_str_distance(path, name);
 
     if (path_len == name_len && memcmp(path_last, name_last, name_len) == 0)
         return least(distance, 2);
@@ -238,7 +213,7 @@ struct kdm_str kdm_option_nearest(const char *path)
 static void keep_nearer(const char *asked, const char *name, const char **nearest,
                         unsigned *distance)
 {
-    unsigned other = name == NULL ? ~0u : kdm_option_distance(kdm_str_of(asked), kdm_str_of(name));
+    unsigned other = name == NULL ? ~0u : kdm_str_distance(kdm_str_of(asked), kdm_str_of(name));
 
     if (other < *distance) {
         *distance = other;
@@ -249,7 +224,7 @@ static void keep_nearer(const char *asked, const char *name, const char **neares
 const char *kdm_option_nearest_flag(const char *flag)
 {
     const char *nearest = "--help";
-    unsigned distance = kdm_option_distance(kdm_str_of(flag), kdm_str_of(nearest));
+    unsigned distance = kdm_str_distance(kdm_str_of(flag), kdm_str_of(nearest));
 
     keep_nearer(flag, "--config", &nearest, &distance);
     keep_nearer(flag, "--version", &nearest, &distance);
@@ -261,7 +236,7 @@ const char *kdm_option_nearest_flag(const char *flag)
 const char *kdm_option_nearest_env(const char *env)
 {
     const char *nearest = "KDM_CONFIG";
-    unsigned distance = kdm_option_distance(kdm_str_of(env), kdm_str_of(nearest));
+    unsigned distance = kdm_str_distance(kdm_str_of(env), kdm_str_of(nearest));
 
     for (size_t i = 0; i < kdm_option_count; i++)
         keep_nearer(env, kdm_options[i].env, &nearest, &distance);

@@ -63,8 +63,4 @@ struct kdm_str kdm_option_nearest(const char *path);
 const char *kdm_option_nearest_flag(const char *flag);
 const char *kdm_option_nearest_env(const char *env);
 
-/* How many characters must be put in, left out, replaced or swapped with their neighbour to make
- * `b` of `a`; only their first 127 bytes count. */
-unsigned kdm_option_distance(struct kdm_str a, struct kdm_str b);
-
 #endif

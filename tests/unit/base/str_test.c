@@ -80,6 +80,23 @@ START_TEST(what_is_no_integer_leaves_the_result_alone)
 }
 END_TEST
 
+static unsigned distance(const char *a, const char *b)
+{
+    return kdm_str_distance(kdm_str_of(a), kdm_str_of(b));
+}
+
+START_TEST(distance_counts_slips_of_the_hand)
+{
+    ck_assert_uint_eq(distance("port", "port"), 0);
+    ck_assert_uint_eq(distance("prot", "port"), 1);
+    ck_assert_uint_eq(distance("por", "port"), 1);
+    ck_assert_uint_eq(distance("sport", "port"), 1);
+    ck_assert_uint_eq(distance("pXrt", "port"), 1);
+    ck_assert_uint_eq(distance("", "port"), 4);
+    ck_assert_uint_eq(distance("kitten", "sitting"), 3);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("str");
@@ -94,6 +111,7 @@ int main(void)
     tcase_add_test(tcase, order_is_by_bytes_and_then_by_length);
     tcase_add_test(tcase, an_integer_is_read_to_its_very_limits);
     tcase_add_test(tcase, what_is_no_integer_leaves_the_result_alone);
+    tcase_add_test(tcase, distance_counts_slips_of_the_hand);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -4,11 +4,6 @@
 #include <check.h>
 #include <stdlib.h>
 
-static unsigned distance(const char *a, const char *b)
-{
-    return kdm_option_distance(kdm_str_of(a), kdm_str_of(b));
-}
-
 static void assert_nearest(const char *asked, const char *expected)
 {
     struct kdm_str nearest = kdm_option_nearest(asked);
@@ -74,18 +69,6 @@ START_TEST(names_are_told_apart)
 }
 END_TEST
 
-START_TEST(distance_counts_slips_of_the_hand)
-{
-    ck_assert_uint_eq(distance("port", "port"), 0);
-    ck_assert_uint_eq(distance("prot", "port"), 1);
-    ck_assert_uint_eq(distance("por", "port"), 1);
-    ck_assert_uint_eq(distance("sport", "port"), 1);
-    ck_assert_uint_eq(distance("pXrt", "port"), 1);
-    ck_assert_uint_eq(distance("", "port"), 4);
-    ck_assert_uint_eq(distance("kitten", "sitting"), 3);
-}
-END_TEST
-
 START_TEST(the_nearest_name_is_the_one_that_was_meant)
 {
     char endless[4096];
@@ -117,7 +100,6 @@ int main(void)
     tcase_add_test(tests, each_default_is_valid_and_normal);
     tcase_add_test(tests, each_option_has_a_name_of_its_own_and_a_help);
     tcase_add_test(tests, names_are_told_apart);
-    tcase_add_test(tests, distance_counts_slips_of_the_hand);
     tcase_add_test(tests, the_nearest_name_is_the_one_that_was_meant);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
