@@ -278,6 +278,13 @@ static void take_apart(struct server *server)
 
 /* --- running -------------------------------------------------------------------------------------- */
 
+/* Told once all works: a start that fails says one line. */
+static void write_notes(const struct kdm_config *config)
+{
+    for (size_t i = 0; i < config->note_count; i++)
+        kdm_log_write(config->notes[i].level, "%s", config->notes[i].text);
+}
+
 static void on_started(void *ctx, const char *error)
 {
     struct server *server = ctx;
@@ -294,6 +301,7 @@ static void on_started(void *ctx, const char *error)
     server->started = true;
     uv_timer_stop(&server->watch);
     kdm_jobs_resume(server->engine);
+    write_notes(server->config);
     kdm_log_info("kdmd listening on http://%s:%d (ws and http)",
                  server->config->host != NULL ? server->config->host : "0.0.0.0",
                  kdm_net_port(server->net));
@@ -309,7 +317,7 @@ static void on_watch_start(uv_timer_t *timer)
         uv_timer_stop(&server->watch);
         server->starting =
             kdm_actions_start(server->engine, &server->context, on_started, server);
-    } else if (kdm_clock_monotonic_ms() >= server->watch_until) {
+    } else if (kdm_store_refused(server->store) || kdm_clock_monotonic_ms() >= server->watch_until) {
         kdm_log_error("can't start: Redis can't be used: %s", error != NULL ? error : "no answer");
         server->start_failed = true;
         uv_stop(&server->loop);
@@ -377,8 +385,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     kdm_log_set_level(server.config->log_level);
-    for (size_t i = 0; i < server.config->note_count; i++)
-        kdm_log_write(server.config->notes[i].level, "%s", server.config->notes[i].text);
     kdm_random_fill(&server.random, seed, sizeof(seed));
     kdm_json_seed(seed[0], seed[1]);
     kdm_arena_init(&server.arena, 65536);

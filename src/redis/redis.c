@@ -62,6 +62,7 @@ struct kdm_redis {
     uv_idle_t waker;
     uv_timer_t pacer, sweeper;
     bool dirty, sweeping, closing;
+    bool was_ready; /* once at least */
     unsigned open_handles, busy; /* busy: frames of ours on the stack */
 };
 
@@ -129,7 +130,8 @@ static void pace(struct kdm_redis *redis, enum state state, int64_t after_ms)
     uv_timer_start(&redis->pacer, on_pace, (uint64_t)after_ms, 0);
 }
 
-/* A failure that was logged is not logged again at each attempt. */
+/* A failure that was logged is not logged again at each attempt. Until the first connection stands it is the owner's
+ * to tell: several connections go to one Redis, and a start that fails says why in one line. */
 static void note_failure(struct kdm_redis *redis, const char *reason)
 {
     char text[sizeof redis->last_error];
@@ -138,7 +140,7 @@ static void note_failure(struct kdm_redis *redis, const char *reason)
     if (strcmp(text, redis->last_error) == 0)
         return;
     memcpy(redis->last_error, text, sizeof text);
-    kdm_log_warn("redis %s", text);
+    kdm_log_write(redis->was_ready ? KDM_LOG_WARN : KDM_LOG_DEBUG, "redis %s", text);
 }
 
 static void drop_link(struct kdm_redis *redis)
@@ -243,7 +245,8 @@ static void become_ready(struct kdm_redis *redis)
     redis->refused = false;
     redis->last_error[0] = '\0';
     ask_channels(redis);
-    kdm_log_info("redis %s: connected", redis->url.name);
+    kdm_log_write(redis->was_ready ? KDM_LOG_INFO : KDM_LOG_DEBUG, "redis %s: connected", redis->url.name);
+    redis->was_ready = true;
     if (redis->events.on_ready != NULL)
         redis->events.on_ready(redis->events.ctx, run_id);
 }

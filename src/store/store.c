@@ -256,16 +256,8 @@ static void on_ready(void *ctx, struct kdm_str run_id)
         kdm_commits_withdraw(store);
         kdm_store_forget_all(store);
         kdm_follower_reset(store->follower);
-    } else {
-        kdm_log_info("store: connected to Redis");
     }
     memcpy(store->run_id, text, sizeof(text));
-}
-
-static void on_lost(void *ctx, const char *reason)
-{
-    (void)ctx;
-    kdm_log_warn("store: lost Redis: %s", reason);
 }
 
 struct kdm_store *kdm_store_open(uv_loop_t *loop, const struct kdm_store_options *options,
@@ -276,7 +268,7 @@ struct kdm_store *kdm_store_open(uv_loop_t *loop, const struct kdm_store_options
                                                               &kdm_script_scroll_put, &kdm_script_size,
                                                               &kdm_script_tidy };
     struct kdm_store *store = kdm_zalloc(sizeof(*store));
-    struct kdm_redis_events events = { .ctx = store, .on_ready = on_ready, .on_lost = on_lost };
+    struct kdm_redis_events events = { .ctx = store, .on_ready = on_ready };
     struct kdm_hash_seed seed;
 
     kdm_random_fill(random, &seed, sizeof(seed));
@@ -330,6 +322,11 @@ void kdm_store_close(struct kdm_store *store)
 bool kdm_store_ready(const struct kdm_store *store)
 {
     return kdm_redis_ready(store->redis);
+}
+
+bool kdm_store_refused(const struct kdm_store *store)
+{
+    return kdm_redis_refused(store->redis);
 }
 
 const char *kdm_store_last_error(const struct kdm_store *store)

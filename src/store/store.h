@@ -35,6 +35,8 @@ struct kdm_store *kdm_store_open(uv_loop_t *loop, const struct kdm_store_options
 void kdm_store_close(struct kdm_store *store);
 
 bool kdm_store_ready(const struct kdm_store *store);
+/* Redis answers, but is one that kdm can't work with (password, version, policy); why is the last error. Waiting won't help. */
+bool kdm_store_refused(const struct kdm_store *store);
 /* Why it is not ready, for the log and server:healthCheck; NULL when nothing is known. */
 const char *kdm_store_last_error(const struct kdm_store *store);
 struct kdm_random *kdm_store_random(struct kdm_store *store);
