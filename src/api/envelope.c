@@ -99,7 +99,9 @@ void kdm_reply_write(struct kdm_buf *buf, const struct kdm_reply *reply)
     kdm_buf_char(buf, ',');
     kdm_buf_put(buf, reply->names);
     put_target(buf, reply);
-    kdm_buf_lit(buf, ",\"headers\":{},\"node\":");
+    kdm_buf_lit(buf, ",\"headers\":");
+    kdm_buf_put(buf, kdm_str_none(reply->headers) ? KDM_STR("{}") : reply->headers);
+    kdm_buf_lit(buf, ",\"node\":");
     kdm_buf_put(buf, reply->node);
     kdm_buf_lit(buf, ",\"volatile\":");
     if (kdm_str_none(reply->volatile_data))

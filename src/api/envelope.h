@@ -17,6 +17,7 @@ struct kdm_reply {
     struct kdm_str request_id;        /* a string */
     struct kdm_str node;              /* a string */
     struct kdm_str index, collection; /* none: no member */
+    struct kdm_str headers;           /* an object; none: an empty one */
     struct kdm_str volatile_data;     /* none: null */
     struct kdm_str result;            /* none: no member, or null beside an error */
     const struct kdm_failure *failure; /* NULL: none */

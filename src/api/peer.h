@@ -21,9 +21,9 @@ struct kdm_http_header {
 struct kdm_http_response {
     int status;
     struct kdm_str body;         /* empty: no body */
-    struct kdm_str content_type; /* none: application/json */
-    struct kdm_str request_id;   /* X-Kuzzle-Request-Id */
-    const struct kdm_http_header *headers; /* further ones: set by the action, CORS, .. */
+    struct kdm_str request_id;   /* X-Kuzzle-Request-Id; none: the peer's id */
+    const struct kdm_http_header *headers; /* further ones: set by the action, CORS, ..; a Content-Type takes the place
+                                              of application/json */
     size_t header_count;
 };
 

@@ -43,6 +43,33 @@ static bool omits_result(const struct kdm_request *request)
     return request->action != NULL && (request->action->flags & KDM_ACTION_VOID);
 }
 
+/* Those that the action has set; a failed one's have no meaning. */
+static size_t headers_of(const struct kdm_request *request, const struct kdm_tx_header **ret_headers)
+{
+    return request->acted && request->failure.err == KDM_OK ? kdm_tx_headers(request->tx, ret_headers) : 0;
+}
+
+/* For the envelope; none when there are none. A cookie is nothing for scripts to see. */
+static struct kdm_str headers_json(struct kdm_request *request)
+{
+    const struct kdm_tx_header *headers = NULL;
+    size_t count = headers_of(request, &headers);
+    struct kdm_buf buf;
+
+    if (count == 0)
+        return KDM_STR_NONE;
+    kdm_buf_init(&buf, &request->arena, 128);
+    kdm_buf_char(&buf, '{');
+    for (size_t i = 0; i < count; i++) {
+        if (kdm_str_eq(headers[i].name, KDM_STR("set-cookie")))
+            continue;
+        kdm_json_put_name(&buf, headers[i].name);
+        kdm_json_put_str(&buf, headers[i].value);
+    }
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
 static void write_envelope(struct kdm_request *request, struct kdm_buf *buf)
 {
     struct kdm_reply reply = {
@@ -51,6 +78,7 @@ static void write_envelope(struct kdm_request *request, struct kdm_buf *buf)
         .node = request->api->node_json,
         .index = request->index,
         .collection = request->collection,
+        .headers = headers_json(request),
         .volatile_data = kdm_val_text(request->ask.volatile_data),
         .result = omits_result(request) ? KDM_STR_NONE : request->result,
         .failure = request->failure.err == KDM_OK ? NULL : &request->failure,
@@ -99,46 +127,40 @@ static struct kdm_str pretty(struct kdm_request *request, struct kdm_str body)
     return kdm_json_pretty(&request->arena, kdm_json_root(&doc), 2);
 }
 
-/* NULL: the reply is no file. */
-static const struct kdm_tx_file *file_of(const struct kdm_request *request)
+static bool is_file(const struct kdm_request *request)
 {
-    return request->acted && request->failure.err == KDM_OK ? kdm_tx_file(request->tx) : NULL;
+    return request->is_http && request->acted && request->failure.err == KDM_OK
+           && !kdm_str_none(kdm_tx_file(request->tx));
 }
 
-/* Names of indexes and collections have no quotes and no line ends. */
-static void respond_file(struct kdm_request *request, const struct kdm_tx_file *file)
-{
-    struct kdm_http_header disposition = {
-        .name = KDM_STR("Content-Disposition"),
-        .value = kdm_arena_printf(&request->arena, "attachment; filename=\"" KDM_FMT "\"",
-                                  KDM_ARG(file->name)),
-    };
-    struct kdm_http_response response = { .status = request->status,
-                                          .body = file->text,
-                                          .content_type = file->content_type,
-                                          .request_id = request->ask.request_id,
-                                          .headers = &disposition,
-                                          .header_count = 1 };
+/* At most the action's and one of CORS. */
+#define HEADERS_MAX (KDM_TX_HEADERS + 1)
 
-    request->peer->ops->respond(request->peer, &response);
+static size_t http_headers(const struct kdm_request *request, struct kdm_http_header *headers)
+{
+    const struct kdm_tx_header *set = NULL;
+    size_t count = headers_of(request, &set);
+
+    for (size_t i = 0; i < count; i++)
+        headers[i] = (struct kdm_http_header){ .name = set[i].name, .value = set[i].value };
+    /* As the edge's own bare errors: they are answered before anybody looked at the origin. */
+    if (request->http.bare && kdm_origins_all(request->api->origins))
+        headers[count++] = (struct kdm_http_header){ .name = KDM_STR("Access-Control-Allow-Origin"),
+                                                     .value = KDM_STR("*") };
+    return count;
 }
 
-static void respond(struct kdm_request *request, struct kdm_buf *buf)
+static void respond(struct kdm_request *request, struct kdm_str body)
 {
-    struct kdm_http_header any_origin = { .name = KDM_STR("Access-Control-Allow-Origin"),
-                                          .value = KDM_STR("*") };
+    struct kdm_http_header headers[HEADERS_MAX];
     struct kdm_http_response response = {
         .status = request->failure.err == KDM_OK ? request->status : request->failure.status,
+        .body = body,
         .request_id = request->ask.request_id,
+        .headers = headers,
+        .header_count = http_headers(request, headers),
     };
 
-    write_body(request, buf);
-    response.body = pretty(request, kdm_buf_str(buf));
-    /* As the edge's own bare errors: they are answered before anybody looked at the origin. */
-    if (request->http.bare && kdm_origins_all(request->api->origins)) {
-        response.headers = &any_origin;
-        response.header_count = 1;
-    }
     request->peer->ops->respond(request->peer, &response);
 }
 
@@ -157,16 +179,18 @@ void kdm_request_reply(struct kdm_request *request)
     struct kdm_buf buf;
 
     request->answered = true;
-    if (request->is_http && file_of(request) != NULL) {
-        respond_file(request, file_of(request));
+    if (is_file(request)) {
+        respond(request, kdm_tx_file(request->tx));
         return;
     }
     buf = take_buffer(api);
     if (buf.ptr == NULL)
         kdm_buf_init(&buf, NULL, 4096);
-    if (request->is_http)
-        respond(request, &buf);
-    else
+    if (request->is_http) {
+        write_body(request, &buf);
+        respond(request, pretty(request, kdm_buf_str(&buf)));
+    } else {
         send_message(request, &buf);
+    }
     give_back(api, &buf);
 }

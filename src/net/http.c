@@ -172,9 +172,8 @@ static void put_head(struct kdm_buf *out, const struct kdm_exchange *exchange,
     const struct kdm_net_options *options = &exchange->conn->net->options;
 
     kdm_buf_printf(out, "HTTP/1.1 %d %s\r\n", response->status, reason_of(response->status));
-    put_header(out, KDM_STR("Content-Type"),
-               kdm_str_none(response->content_type) ? KDM_STR("application/json")
-                                                    : response->content_type);
+    if (!has_header(response, KDM_STR("Content-Type")))
+        put_header(out, KDM_STR("Content-Type"), KDM_STR("application/json"));
     kdm_buf_printf(out, "Content-Length: %zu\r\n", length);
     put_header(out, KDM_STR("Connection"),
                exchange->last ? KDM_STR("close") : KDM_STR("keep-alive"));
@@ -182,7 +181,10 @@ static void put_head(struct kdm_buf *out, const struct kdm_exchange *exchange,
     put_header(out, KDM_STR("Accept-Encoding"),
                options->allow_compression ? KDM_STR("gzip,deflate,identity") : KDM_STR("identity"));
     put_header(out, KDM_STR("X-Kuzzle-Node"), options->node);
-    put_header(out, KDM_STR("X-Kuzzle-Request-Id"), response->request_id);
+    put_header(out, KDM_STR("X-Kuzzle-Request-Id"),
+               kdm_str_none(response->request_id)
+                   ? (struct kdm_str){ exchange->peer.id, sizeof(exchange->peer.id) }
+                   : response->request_id);
     put_cors(out, exchange, response);
     for (size_t i = 0; i < response->header_count; i++)
         put_header(out, response->headers[i].name, response->headers[i].value);

@@ -37,7 +37,12 @@ void kdm_tx_release(struct kdm_tx *tx);
 /* Result of a finished tx. */
 struct kdm_str kdm_tx_result(const struct kdm_tx *tx); /* none: no result member */
 int kdm_tx_status(const struct kdm_tx *tx);
-const struct kdm_tx_file *kdm_tx_file(const struct kdm_tx *tx); /* NULL: it is none */
+struct kdm_str kdm_tx_file(const struct kdm_tx *tx);   /* none: it is no file */
+/* The headers that it has set; lent as long as the tx. */
+struct kdm_tx_header {
+    struct kdm_str name, value;
+};
+size_t kdm_tx_headers(const struct kdm_tx *tx, const struct kdm_tx_header **ret_headers);
 struct kdm_str kdm_tx_target_index(const struct kdm_tx *tx);      /* none: not overridden */
 struct kdm_str kdm_tx_target_collection(const struct kdm_tx *tx);
 

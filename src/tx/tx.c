@@ -165,7 +165,8 @@ static void begin_run(struct kdm_tx *tx)
     tx->commit_at = 0;
     tx->commit_wanted = false;
     tx->result = KDM_STR_NONE;
-    tx->file.text = KDM_STR_NONE;
+    tx->file = KDM_STR_NONE;
+    tx->header_count = 0;
     tx->status = 200;
     tx->target_index = tx->target_collection = KDM_STR_NONE;
     tx->job_state = KDM_STR_NONE;
@@ -493,10 +494,21 @@ enum kdm_outcome kdm_tx_reply(struct kdm_tx *tx, struct kdm_str result)
     return KDM_DONE;
 }
 
-enum kdm_outcome kdm_tx_reply_file(struct kdm_tx *tx, const struct kdm_tx_file *file)
+enum kdm_outcome kdm_tx_reply_file(struct kdm_tx *tx, struct kdm_str text)
 {
-    tx->file = *file;
+    tx->file = text;
     return kdm_tx_reply(tx, KDM_STR("null"));
+}
+
+void kdm_tx_set_header(struct kdm_tx *tx, struct kdm_str name, struct kdm_str value)
+{
+    unsigned i = 0;
+
+    while (i < tx->header_count && !kdm_str_eq(tx->headers[i].name, name))
+        i++;
+    KDM_ASSERT(i < KDM_TX_HEADERS);
+    tx->headers[i] = (struct kdm_tx_header){ .name = name, .value = value };
+    tx->header_count += i == tx->header_count;
 }
 
 void kdm_tx_set_status(struct kdm_tx *tx, int status)
@@ -515,9 +527,15 @@ struct kdm_str kdm_tx_result(const struct kdm_tx *tx)
     return tx->result;
 }
 
-const struct kdm_tx_file *kdm_tx_file(const struct kdm_tx *tx)
+struct kdm_str kdm_tx_file(const struct kdm_tx *tx)
 {
-    return kdm_str_none(tx->file.text) ? NULL : &tx->file;
+    return tx->file;
+}
+
+size_t kdm_tx_headers(const struct kdm_tx *tx, const struct kdm_tx_header **ret_headers)
+{
+    *ret_headers = tx->headers;
+    return tx->header_count;
 }
 
 int kdm_tx_status(const struct kdm_tx *tx)

@@ -54,12 +54,14 @@ const struct kdm_failure *kdm_tx_failure(const struct kdm_tx *tx); /* err KDM_OK
 
 /* The result as JSON text (in the arena); none: no result member. Returns KDM_DONE. */
 enum kdm_outcome kdm_tx_reply(struct kdm_tx *tx, struct kdm_str result);
-/* The result is a file: over HTTP the body of the response as it stands, with the name as that of an attachment. For
- * actions that are there over HTTP alone; listeners see the result null. Texts are of the arena. */
-struct kdm_tx_file {
-    struct kdm_str content_type, name, text;
-};
-enum kdm_outcome kdm_tx_reply_file(struct kdm_tx *tx, const struct kdm_tx_file *file);
+/* The result is a file: over HTTP the body of the response as it stands; its type and name are headers. For actions that
+ * are there over HTTP alone; listeners see the result null. The text is of the arena. */
+enum kdm_outcome kdm_tx_reply_file(struct kdm_tx *tx, struct kdm_str text);
+/* A header of a successful reply: over HTTP one of the response ("content-type" takes the place of the usual one), over
+ * WebSocket in the envelope's `headers` only. Names are lower-case literals; a name that is set again has the later
+ * value. At most KDM_TX_HEADERS; texts are of the arena. */
+#define KDM_TX_HEADERS 8
+void kdm_tx_set_header(struct kdm_tx *tx, struct kdm_str name, struct kdm_str value);
 /* Like HTTP; 200 unless set. */
 void kdm_tx_set_status(struct kdm_tx *tx, int status);
 /* Overrides `index` / `collection` of the reply's envelope (device-manager: envelopeIndex). */

@@ -198,7 +198,9 @@ struct kdm_tx {
 
     struct kdm_failure failure;
     struct kdm_str result;
-    struct kdm_tx_file file; /* its text none: the result is no file */
+    struct kdm_str file; /* none: the result is no file */
+    struct kdm_tx_header headers[KDM_TX_HEADERS];
+    unsigned header_count;
     int status;
     struct kdm_str target_index, target_collection;
 };

@@ -658,6 +658,14 @@ describe('HTTP: headers', () => {
     assert.equal('access-control-allow-origin' in headers, false);
   });
 
+  test('a request id, also where the API is not asked', async () => {
+    for (const [method, path, options] of [['OPTIONS', '/any', {}], ['POST', '/_query', { headers: json, body: '{' }],
+      ['POST', '/_query', { headers: { 'content-type': 'text/odd' }, body: 'x' }]]) {
+      const { headers } = await exchange(server, method, path, options);
+      assert.match(headers['x-kuzzle-request-id'], uuid, `${method} ${path}`);
+    }
+  });
+
   test('an origin is echoed, also to a preflight on any path and behind an error', async () => {
     for (const [method, path] of [['GET', '/_now'], ['OPTIONS', '/any/path/at/all'], ['OPTIONS', '/_query'], ['GET', '/nope']]) {
       const { headers, status } = await exchange(server, method, path, { headers: { origin } });

@@ -198,6 +198,8 @@ describe('server and auth', () => {
       const yaml = await request(server, `/_openapi?scope=${scope}&format=yaml`);
       assert.equal(yaml.status, 200);
       assert.deepEqual(readYaml(yaml.text), json.body);
+      assert.equal(json.headers.get('content-type'), 'application/json');
+      assert.equal(yaml.headers.get('content-type'), 'application/yaml');
     }
   });
 

@@ -239,15 +239,15 @@ static bool write_file(struct export *export, const struct kdm_ranking *ranking,
 
 static enum kdm_outcome reply_file(struct export *export, bool csv)
 {
-    const struct kdm_tx_file file = {
-        .content_type = csv ? KDM_STR("text/csv") : KDM_STR("html/text"), /* as Kuzzle has it */
-        .name = kdm_arena_printf(export->args->arena, KDM_FMT "-" KDM_FMT ".%s",
-                                 KDM_ARG(export->collection->index->name),
-                                 KDM_ARG(export->collection->name), csv ? "csv" : "jsonl"),
-        .text = kdm_buf_str(&export->out),
-    };
+    /* Names of indexes and collections have no quotes and no line ends. */
+    struct kdm_str name = kdm_arena_printf(
+        export->args->arena, "attachment; filename=\"" KDM_FMT "-" KDM_FMT ".%s\"",
+        KDM_ARG(export->collection->index->name), KDM_ARG(export->collection->name), csv ? "csv" : "jsonl");
 
-    return kdm_tx_reply_file(export->tx, &file);
+    /* html/text is what Kuzzle has. */
+    kdm_tx_set_header(export->tx, KDM_STR("content-type"), csv ? KDM_STR("text/csv") : KDM_STR("html/text"));
+    kdm_tx_set_header(export->tx, KDM_STR("content-disposition"), name);
+    return kdm_tx_reply_file(export->tx, kdm_buf_str(&export->out));
 }
 
 enum kdm_outcome kdm_document_export(struct kdm_tx *tx, const struct kdm_args *args)

@@ -78,6 +78,7 @@ enum kdm_outcome kdm_server_openapi(struct kdm_tx *tx, const struct kdm_args *ar
     json = is_app ? kdm_openapi_app : kdm_openapi_kuzzle;
     if (!is_yaml)
         return kdm_tx_reply(tx, json);
+    kdm_tx_set_header(tx, KDM_STR("content-type"), KDM_STR("application/yaml"));
     kdm_buf_init(&yaml, args->arena, json.len);
     kdm_yaml_put(args->arena, &yaml, kdm_json_parse(args->arena, json));
     kdm_buf_init(&quoted, args->arena, yaml.len + yaml.len / 8);

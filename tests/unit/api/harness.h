@@ -14,6 +14,8 @@ struct kdm_tx {
     struct kdm_tx_start start;
     struct kdm_failure failure;
     struct kdm_str result, index, collection;
+    struct kdm_tx_header headers[2];
+    size_t header_count;
     int status;
     bool done, awake;
     struct kdm_tx *next;
@@ -86,10 +88,16 @@ struct kdm_str kdm_tx_result(const struct kdm_tx *tx)
     return tx->result;
 }
 
-const struct kdm_tx_file *kdm_tx_file(const struct kdm_tx *tx)
+struct kdm_str kdm_tx_file(const struct kdm_tx *tx)
 {
     (void)tx;
-    return NULL;
+    return KDM_STR_NONE;
+}
+
+size_t kdm_tx_headers(const struct kdm_tx *tx, const struct kdm_tx_header **ret_headers)
+{
+    *ret_headers = tx->headers;
+    return tx->header_count;
 }
 
 int kdm_tx_status(const struct kdm_tx *tx)
@@ -175,6 +183,9 @@ static enum kdm_outcome test_raw(struct kdm_tx *tx, const struct kdm_args *args)
 static enum kdm_outcome test_target(struct kdm_tx *tx, const struct kdm_args *args)
 {
     (void)args;
+    tx->headers[0] = (struct kdm_tx_header){ KDM_STR("set-cookie"), KDM_STR("authToken=x") };
+    tx->headers[1] = (struct kdm_tx_header){ KDM_STR("x-made-by"), KDM_STR("a \"test\"") };
+    tx->header_count = 2;
     tx->index = KDM_STR("engine");
     tx->collection = KDM_STR("assets");
     tx->status = 201;

@@ -290,6 +290,13 @@ START_TEST(many_requests_reuse_the_pool)
 }
 END_TEST
 
+START_TEST(headers_of_an_action_are_in_the_envelope_but_not_its_cookie)
+{
+    tell(&peer, "{\"controller\":\"test\",\"action\":\"target\"}");
+    assert_text(member(&peer, "headers"), "{\"x-made-by\":\"a \\\"test\\\"\"}");
+}
+END_TEST
+
 START_TEST(a_raw_result_gets_a_room_when_it_is_an_object)
 {
     tell(&peer, "{\"controller\":\"test\",\"action\":\"raw\",\"requestId\":\"r\"}");
@@ -330,6 +337,7 @@ int main(void)
         a_client_may_leave_while_it_is_answered,
         a_drain_refuses_new_requests_and_finishes_the_others,
         many_requests_reuse_the_pool,
+        headers_of_an_action_are_in_the_envelope_but_not_its_cookie,
         a_raw_result_gets_a_room_when_it_is_an_object,
     };
 
