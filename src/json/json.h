@@ -178,6 +178,10 @@ struct kdm_str kdm_json_canonical(struct kdm_arena *arena, struct kdm_val val);
  * ones follow in patch order. */
 struct kdm_str kdm_json_merge(struct kdm_arena *arena, struct kdm_val base, struct kdm_val patch);
 
+/* The same without going into objects: a member of `patch` takes the place of that of `base` whole.
+ */
+struct kdm_str kdm_json_assign(struct kdm_arena *arena, struct kdm_val base, struct kdm_val patch);
+
 /* `object` with its member `name` set to the JSON text `value` (canonical), or without it when
  * value is none. What is no object counts as an empty one, here and below. */
 struct kdm_str kdm_json_set(struct kdm_arena *arena, struct kdm_val object, struct kdm_str name,

@@ -87,6 +87,33 @@ struct kdm_str kdm_json_merge(struct kdm_arena *arena, struct kdm_val base, stru
     return kdm_buf_str(&buf);
 }
 
+/* --- assign ----------------------------------------------------------------------------- */
+
+struct kdm_str kdm_json_assign(struct kdm_arena *arena, struct kdm_val base, struct kdm_val patch)
+{
+    struct kdm_json_names base_names, patch_names;
+    struct kdm_json_member_iter it;
+    struct kdm_val name, value;
+    struct kdm_buf buf;
+
+    if (kdm_val_type(base) != KDM_JSON_OBJECT || kdm_val_type(patch) != KDM_JSON_OBJECT)
+        return kdm_json_merge(arena, base, patch);
+    kdm_buf_init(&buf, arena, kdm_val_text(base).len + kdm_val_text(patch).len);
+    kdm_json_names_init(&base_names, arena, base);
+    kdm_json_names_init(&patch_names, arena, patch);
+    kdm_buf_char(&buf, '{');
+    kdm_json_resolved(&it, arena, base);
+    while (kdm_json_resolved_next(&it, &name, &value)) {
+        struct kdm_val other = member_value(&patch_names, name);
+
+        kdm_json_put_member_name(&buf, name);
+        kdm_json_put_canonical(&buf, arena, kdm_val_none(other) ? value : other);
+    }
+    put_new_members(&buf, arena, &base_names, patch);
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
 /* --- set -------------------------------------------------------------------------------- */
 
 /* Takes the part before the first dot off *path; false when that was the last one. */

@@ -522,6 +522,14 @@ void kdm_tx_set_target(struct kdm_tx *tx, struct kdm_str index, struct kdm_str c
     tx->target_collection = collection;
 }
 
+void kdm_tx_log(struct kdm_tx *tx, struct kdm_str line)
+{
+    if (kdm_tx_fact_find(tx, FACT_LOGGED, line, KDM_STR("")) != NULL)
+        return;
+    kdm_tx_fact_add(tx, FACT_LOGGED, line, KDM_STR(""));
+    kdm_log_info(KDM_FMT, KDM_ARG(line));
+}
+
 struct kdm_str kdm_tx_result(const struct kdm_tx *tx)
 {
     return tx->result;

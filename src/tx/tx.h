@@ -67,6 +67,10 @@ void kdm_tx_set_status(struct kdm_tx *tx, int status);
 /* Overrides `index` / `collection` of the reply's envelope (device-manager: envelopeIndex). */
 void kdm_tx_set_target(struct kdm_tx *tx, struct kdm_str index, struct kdm_str collection);
 
+/* One line for the log, the same line once a transaction whatever replays: what an administrator did, how far a long
+ * action is. After the commit that it tells of. Never a secret. */
+void kdm_tx_log(struct kdm_tx *tx, struct kdm_str line);
+
 /* --- reading ------------------------------------------------------------------------------- */
 
 /* A document as the transaction sees it: staged writes first, then what was read. */

@@ -86,6 +86,7 @@ enum fact_kind {
     FACT_PIPE,
     FACT_JOB,
     FACT_SCROLL,
+    FACT_LOGGED,
 };
 
 struct tx_scan;

@@ -72,6 +72,22 @@ START_TEST(merge_goes_into_objects_and_replaces_the_rest)
 }
 END_TEST
 
+START_TEST(assign_replaces_members_whole)
+{
+    static const char *const cases[][3] = {
+        { "{\"a\":1,\"b\":{\"c\":1}}", "{\"b\":{\"d\":2},\"z\":null}",
+          "{\"a\":1,\"b\":{\"d\":2},\"z\":null}" },
+        { "{\"a\":1,\"a\":2}", "{\"\\u0061\":{},\"a\":{\"x\":1}}", "{\"a\":{\"x\":1}}" },
+        { "{}", "{\"a\": 1, \"a\": 2}", "{\"a\":2}" },
+        { "{\"a\": 1}", "{}", "{\"a\":1}" },
+        { "{\"a\":1}", "[2]", "[2]" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        check_str(kdm_json_assign(&arena, parse(cases[i][0]), parse(cases[i][1])), cases[i][2]);
+}
+END_TEST
+
 START_TEST(set_puts_a_member_in_its_place_or_at_the_end)
 {
     struct kdm_val val = parse("{\"a\":1, \"b\":2,\"a\":3}");
@@ -218,6 +234,8 @@ START_TEST(large_objects_merge_and_compare_in_linear_time)
     b = kdm_json_parse(&arena, kdm_buf_str(&two));
     merged = kdm_json_parse(&arena, kdm_json_merge(&arena, a, b));
     ck_assert_uint_eq(kdm_val_count(merged), 2 * MEMBERS + 1);
+    merged = kdm_json_parse(&arena, kdm_json_assign(&arena, a, b));
+    ck_assert_uint_eq(kdm_val_count(merged), 2 * MEMBERS + 1);
     merged = kdm_json_parse(&arena, kdm_json_canonical(&arena, a));
     ck_assert(kdm_val_equal(&arena, merged, a));
     ck_assert(!kdm_val_equal(&arena, merged, b));
@@ -236,6 +254,7 @@ int main(void)
     tcase_add_test(tcase, canonical_text_is_its_own_text);
     tcase_add_test(tcase, canonical_resolves_duplicates_and_drops_white_space);
     tcase_add_test(tcase, merge_goes_into_objects_and_replaces_the_rest);
+    tcase_add_test(tcase, assign_replaces_members_whole);
     tcase_add_test(tcase, set_puts_a_member_in_its_place_or_at_the_end);
     tcase_add_test(tcase, a_set_path_makes_the_objects_on_its_way);
     tcase_add_test(tcase, a_path_of_too_many_parts_changes_nothing);
