@@ -52,6 +52,21 @@ static struct kdm_str json_text(struct kdm_arena *arena, const json_t *tree)
     return tree == NULL ? KDM_STR("{}") : kdm_json_of_tree(arena, tree);
 }
 
+static struct kdm_str list_text(struct kdm_arena *arena, const struct kdm_config_list *list)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, 64);
+    kdm_buf_char(&buf, '[');
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0)
+            kdm_buf_char(&buf, ',');
+        kdm_json_put_str(&buf, kdm_str_of(list->items[i]));
+    }
+    kdm_buf_char(&buf, ']');
+    return kdm_buf_str(&buf);
+}
+
 static void count_connections(void *ctx, struct kdm_stats_connections *ret_connections)
 {
     struct server *server = ctx;
@@ -86,6 +101,10 @@ static void fill_context(struct server *server)
                             .admin_collections = json_text(arena, config->dm_admin_collections),
                             .historizes_measures = config->dm_historizes_measures,
                             .auto_update = config->dm_auto_update },
+        .security = { .default_role = json_text(arena, config->default_role),
+                      .standard_roles = json_text(arena, config->standard_roles),
+                      .standard_profiles = json_text(arena, config->standard_profiles),
+                      .restricted_profiles = list_text(arena, &config->restricted_profiles) },
         .protocol = &server->protocol,
         .connections = count_connections,
         .connections_ctx = server,

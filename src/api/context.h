@@ -33,6 +33,14 @@ struct kdm_context_device_manager {
     bool auto_update;                 /* engine.autoUpdate */
 };
 
+/* security.* of the configuration, as JSON. */
+struct kdm_context_security {
+    struct kdm_str default_role;        /* role of everybody before rights are restricted */
+    struct kdm_str standard_roles;      /* {id: role}: those of restricted rights */
+    struct kdm_str standard_profiles;   /* {id: profile} */
+    struct kdm_str restricted_profiles; /* ["default"]: of security:createRestrictedUser */
+};
+
 struct kdm_context {
     struct kdm_str version;     /* kdm's own */
     struct kdm_str node;        /* this node's id */
@@ -42,6 +50,7 @@ struct kdm_context {
     struct kdm_str common_dynamic;    /* commonMapping.dynamic: "false", "true", "strict" */
     struct kdm_str common_properties; /* commonMapping.properties, a JSON object */
     struct kdm_context_device_manager device_manager;
+    struct kdm_context_security security;
 
     const struct kdm_protocol *protocol; /* the tables: controllers, actions, routes */
     struct kdm_store *store;
