@@ -6,34 +6,43 @@
 #include "search/geometry.h"
 #include "search/koncorde.h"
 
-/* The value at a dotted path through plain objects; a member that is itself called "a.b" counts
- * too. */
-static struct kdm_val value_at(struct kdm_arena *scratch, struct kdm_val object,
-                               struct kdm_str path)
+struct kdm_val kdm_koncorde_value(struct kdm_arena *scratch, struct kdm_val object,
+                                  struct kdm_str path)
 {
-    struct kdm_val found = kdm_val_get(object, path);
+    struct kdm_val found = KDM_VAL_NONE;
     struct kdm_val_iter it;
     struct kdm_val name, value;
 
-    if (!kdm_val_none(found) || path.len == 0 || memchr(path.ptr, '.', path.len) == NULL)
-        return found;
+    if (path.len == 0 || memchr(path.ptr, '.', path.len) == NULL)
+        return kdm_val_get(object, path);
     for (kdm_members(&it, object); kdm_member_next(&it, &name, &value);) {
         struct kdm_str text = kdm_val_str(scratch, name);
+        struct kdm_val inner = value;
 
-        if (kdm_val_type(value) != KDM_JSON_OBJECT || text.len >= path.len
-            || path.ptr[text.len] != '.' || !kdm_str_starts(path, text))
+        if (!kdm_str_starts(path, text))
             continue;
-        found = value_at(scratch, value, kdm_str_from(path, text.len + 1));
-        if (!kdm_val_none(found))
-            return found;
+        if (text.len < path.len) {
+            if (path.ptr[text.len] != '.' || kdm_val_type(value) != KDM_JSON_OBJECT)
+                continue;
+            inner = kdm_koncorde_value(scratch, value, kdm_str_from(path, text.len + 1));
+        }
+        if (!kdm_val_none(inner))
+            found = inner;
     }
-    return KDM_VAL_NONE;
+    return found;
 }
 
+/* Numbers as ranges compare them: exactly while they are whole, else as doubles. */
 static bool same_scalar(struct kdm_arena *scratch, struct kdm_val a, struct kdm_val b)
 {
-    return kdm_val_type(a) == kdm_val_type(b) && kdm_val_type(a) <= KDM_JSON_STRING
-           && kdm_val_equal(scratch, a, b);
+    struct kdm_number left, right;
+
+    if (kdm_val_type(a) != kdm_val_type(b) || kdm_val_type(a) > KDM_JSON_STRING)
+        return false;
+    if (kdm_val_type(a) == KDM_JSON_NUMBER)
+        return kdm_number_parse(kdm_val_text(a), &left) && kdm_number_parse(kdm_val_text(b), &right)
+               && kdm_number_cmp(left, right) == 0;
+    return kdm_val_equal(scratch, a, b);
 }
 
 static bool contains(struct kdm_arena *scratch, struct kdm_val array, struct kdm_val wanted)
@@ -127,22 +136,16 @@ static bool like_array(struct kdm_arena *scratch, struct kdm_val wanted, struct 
     return true;
 }
 
-/* `paths`: names may be dotted paths (only at the root). */
-static bool like_object(struct kdm_arena *scratch, struct kdm_val wanted, struct kdm_val object,
-                        bool paths)
+static bool like_object(struct kdm_arena *scratch, struct kdm_val wanted, struct kdm_val object)
 {
     struct kdm_val_iter it;
     struct kdm_val name, value;
 
     if (kdm_val_type(object) != KDM_JSON_OBJECT)
         return false;
-    for (kdm_members(&it, wanted); kdm_member_next(&it, &name, &value);) {
-        struct kdm_str text = kdm_val_str(scratch, name);
-
-        if (!like(scratch, value,
-                  paths ? value_at(scratch, object, text) : kdm_val_get(object, text)))
+    for (kdm_members(&it, wanted); kdm_member_next(&it, &name, &value);)
+        if (!like(scratch, value, kdm_val_get(object, kdm_val_str(scratch, name))))
             return false;
-    }
     return true;
 }
 
@@ -150,7 +153,7 @@ static bool like(struct kdm_arena *scratch, struct kdm_val wanted, struct kdm_va
 {
     switch (kdm_val_type(wanted)) {
     case KDM_JSON_OBJECT:
-        return like_object(scratch, wanted, value, false);
+        return like_object(scratch, wanted, value);
     case KDM_JSON_ARRAY:
         return like_array(scratch, wanted, value);
     default:
@@ -267,12 +270,12 @@ static struct kdm_val element_at(struct kdm_val array, int64_t index)
     return element;
 }
 
+/* The element alone, called "value", without an id. */
 static bool matches_select(const struct kdm_query *query, struct kdm_arena *scratch,
-                           const struct kdm_query_document *document, struct kdm_val array,
-                           const struct kdm_query **too_costly)
+                           struct kdm_val array, const struct kdm_query **too_costly)
 {
     struct kdm_val element = element_at(array, query->index);
-    struct kdm_query_document inner = *document;
+    struct kdm_query_document inner = { .id = KDM_STR_NONE };
     struct kdm_buf buf;
 
     if (kdm_val_none(element))
@@ -285,28 +288,21 @@ static bool matches_select(const struct kdm_query *query, struct kdm_arena *scra
     return kdm_query_match(query->child, scratch, &inner, NULL, too_costly);
 }
 
-/* The document's id as a value, for filters on "_id". */
-static struct kdm_val id_value(struct kdm_arena *scratch, struct kdm_str id)
+struct kdm_val kdm_koncorde_id(struct kdm_arena *scratch, struct kdm_str id)
 {
     struct kdm_json *doc = kdm_arena_alloc(scratch, sizeof(*doc));
     struct kdm_buf buf;
 
+    if (kdm_str_none(id))
+        return KDM_VAL_NONE;
     kdm_buf_init(&buf, scratch, id.len + 8);
     kdm_json_put_str(&buf, id);
     return kdm_json_scan(scratch, kdm_buf_str(&buf), doc, NULL) ? kdm_json_root(doc) : KDM_VAL_NONE;
 }
 
-bool kdm_koncorde_match(const struct kdm_query *query, struct kdm_arena *scratch,
-                        const struct kdm_query_document *document,
-                        const struct kdm_query **too_costly)
+bool kdm_koncorde_leaf(const struct kdm_query *query, struct kdm_arena *scratch,
+                       struct kdm_val value, const struct kdm_query **too_costly)
 {
-    struct kdm_val value;
-
-    if (query->kind == KDM_QUERY_K_MATCH)
-        return like_object(scratch, query->value, document->source, true) != query->negated;
-    value = kdm_str_eq(query->path, KDM_STR("_id"))
-                ? id_value(scratch, document->id)
-                : value_at(scratch, document->source, query->path);
     switch ((enum kdm_query_kind)query->kind) {
     case KDM_QUERY_K_EQUALS:
         return same_scalar(scratch, query->value, value) != query->negated;
@@ -318,9 +314,22 @@ bool kdm_koncorde_match(const struct kdm_query *query, struct kdm_arena *scratch
         return in_range(query, value) != query->negated;
     case KDM_QUERY_K_REGEXP:
         return matches_regexp(query, scratch, value, too_costly);
+    case KDM_QUERY_K_MATCH:
+        return like(scratch, query->value, value) != query->negated;
     case KDM_QUERY_K_SELECT:
-        return matches_select(query, scratch, document, value, too_costly);
+        return matches_select(query, scratch, value, too_costly);
     default:
         return matches_place(query, scratch, value);
     }
+}
+
+bool kdm_koncorde_match(const struct kdm_query *query, struct kdm_arena *scratch,
+                        const struct kdm_query_document *document,
+                        const struct kdm_query **too_costly)
+{
+    struct kdm_val value = kdm_str_eq(query->path, KDM_STR("_id"))
+                               ? kdm_koncorde_id(scratch, document->id)
+                               : kdm_koncorde_value(scratch, document->source, query->path);
+
+    return kdm_koncorde_leaf(query, scratch, value, too_costly);
 }

@@ -326,12 +326,23 @@ static struct kdm_val *scalars(struct koncorde *koncorde, struct kdm_str where,
     return values;
 }
 
+/* Any of `values`, in realtime. */
+static struct kdm_query *equal_any(struct koncorde *koncorde, struct kdm_str path,
+                                   const struct kdm_val *values, size_t count, bool negated)
+{
+    struct kdm_query *query = kdm_query_new(koncorde->parser, KDM_QUERY_BOOL);
+
+    query->minimum = negated ? 0 : 1;
+    for (size_t i = 0; i < count; i++)
+        kdm_query_add(koncorde->parser, negated ? &query->filter : &query->should,
+                      equal_leaf(koncorde, path, values[i], negated));
+    return query;
+}
+
 static struct kdm_query *in(struct koncorde *koncorde, struct kdm_str keyword, struct kdm_val value,
                             bool negated)
 {
-    struct kdm_query_parser *parser = koncorde->parser;
     struct kdm_val array, *values;
-    struct kdm_query *query;
     struct kdm_str path;
 
     if (!one_member(koncorde, keyword, value, &path, &array))
@@ -341,19 +352,13 @@ static struct kdm_query *in(struct koncorde *koncorde, struct kdm_str keyword, s
         return NULL;
     if (koncorde->search)
         return terms(koncorde, keyword, path, values, kdm_val_count(array), negated);
-    query = kdm_query_new(parser, KDM_QUERY_BOOL);
-    query->minimum = negated ? 0 : 1;
-    for (uint32_t i = 0; i < kdm_val_count(array); i++)
-        kdm_query_add(parser, negated ? &query->filter : &query->should,
-                      equal_leaf(koncorde, path, values[i], negated));
-    return query;
+    return equal_any(koncorde, path, values, kdm_val_count(array), negated);
 }
 
 static struct kdm_query *ids(struct koncorde *koncorde, struct kdm_str keyword,
                              struct kdm_val value, bool negated)
 {
     struct kdm_val array, *values;
-    struct kdm_key *keys;
     struct kdm_str name;
 
     if (!one_member(koncorde, keyword, value, &name, &array))
@@ -363,14 +368,9 @@ static struct kdm_query *ids(struct koncorde *koncorde, struct kdm_str keyword,
     values = scalars(koncorde, name, array);
     if (values == NULL)
         return NULL;
-    keys = kdm_arena_alloc(koncorde->parser->arena, kdm_val_count(array) * sizeof(*keys));
-    for (uint32_t i = 0; i < kdm_val_count(array); i++)
-        if (!kdm_query_key(koncorde->parser, keyword, &kdm_query_id, values[i], false, NULL,
-                           &keys[i]))
-            return NULL;
-    return negated_if(koncorde,
-                      kdm_query_terms(koncorde->parser, &kdm_query_id, keys, kdm_val_count(array)),
-                      negated);
+    if (koncorde->search)
+        return terms(koncorde, keyword, KDM_STR("_id"), values, kdm_val_count(array), negated);
+    return equal_any(koncorde, KDM_STR("_id"), values, kdm_val_count(array), negated);
 }
 
 /* --- exists, missing
@@ -528,6 +528,8 @@ static struct kdm_query *regexp(struct koncorde *koncorde, struct kdm_str keywor
     if (kdm_str_none(pattern))
         return fail(koncorde, path, "regexp needs a pattern");
     query = leaf(koncorde, KDM_QUERY_K_REGEXP, path, negated);
+    query->text = pattern;
+    query->flags = flags;
     query->regexp = kdm_regexp_re2(arena, pattern, flags, &reason);
     return query->regexp == NULL ? fail(koncorde, path, kdm_query_shown(koncorde->parser, reason))
                                  : query;
@@ -551,17 +553,30 @@ static bool arrays_are_short(struct kdm_val value)
     return true;
 }
 
+/* Each member by itself: the root's names are paths, and scalars are compared as "equals" does. */
 static struct kdm_query *match(struct koncorde *koncorde, struct kdm_str keyword,
                                struct kdm_val value, bool negated)
 {
-    struct kdm_query *query;
+    struct kdm_query_parser *parser = koncorde->parser;
+    struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_BOOL);
+    struct kdm_val_iter it;
+    struct kdm_val name, member;
 
     if (kdm_val_type(value) != KDM_JSON_OBJECT || kdm_val_count(value) == 0)
         return fail(koncorde, keyword, "must be an object that is not empty");
     if (!arrays_are_short(value))
         return fail(koncorde, keyword, "has an array of more than 100 elements");
-    query = leaf(koncorde, KDM_QUERY_K_MATCH, KDM_STR(""), negated);
-    query->value = value;
+    query->minimum = negated ? 1 : 0;
+    for (kdm_members(&it, value); kdm_member_next(&it, &name, &member);) {
+        struct kdm_query *one =
+            leaf(koncorde, is_scalar(member) ? KDM_QUERY_K_EQUALS : KDM_QUERY_K_MATCH,
+                 kdm_val_str(parser->arena, name), negated);
+
+        if (!kdm_query_count(parser, keyword))
+            return NULL;
+        one->value = member;
+        kdm_query_add(parser, negated ? &query->should : &query->filter, one);
+    }
     return query;
 }
 

@@ -58,7 +58,8 @@ struct kdm_query {
     float boost;
     const struct kdm_field *field; /* NULL where there is none; &kdm_query_id for _id */
     struct kdm_str path;           /* K_ leaves */
-    struct kdm_str text;           /* PREFIX, WILDCARD */
+    struct kdm_str text;           /* PREFIX, WILDCARD; K_REGEXP: the pattern */
+    struct kdm_str flags;          /* K_REGEXP: as given */
     struct kdm_key *keys;          /* TERMS; RANGE: low, high */
     size_t key_count;
     bool has_low, has_high;
