@@ -184,7 +184,7 @@ static struct kdm_query *group(struct koncorde *koncorde, struct kdm_str keyword
     for (kdm_elements(&it, filters); kdm_element_next(&it, &filter);) {
         struct kdm_query *one = NULL;
 
-        if (kdm_query_count(koncorde->parser, keyword))
+        if (!koncorde->search || kdm_query_count(koncorde->parser, keyword))
             one = parse(koncorde, keyword, filter, negated);
         if (one == NULL)
             return NULL;
@@ -572,7 +572,7 @@ static struct kdm_query *match(struct koncorde *koncorde, struct kdm_str keyword
             leaf(koncorde, is_scalar(member) ? KDM_QUERY_K_EQUALS : KDM_QUERY_K_MATCH,
                  kdm_val_str(parser->arena, name), negated);
 
-        if (!kdm_query_count(parser, keyword))
+        if (koncorde->search && !kdm_query_count(parser, keyword))
             return NULL;
         one->value = member;
         kdm_query_add(parser, negated ? &query->should : &query->filter, one);

@@ -1,5 +1,5 @@
-/* koncorde.h - Koncorde's own notions: points and distances, paths, and how its leaves compare. Pure,
- * over an arena; used by search/ and by the realtime matcher. */
+/* koncorde.h - Koncorde's own notions: points and distances, paths, and how its leaves compare.
+ * Pure, over an arena; used by search/ and by the realtime matcher. */
 #ifndef KDM_SEARCH_KONCORDE_H
 #define KDM_SEARCH_KONCORDE_H
 
@@ -12,8 +12,8 @@ bool kdm_koncorde_point(struct kdm_arena *arena, struct kdm_val value, struct kd
 /* "1 km", "3 258,55 Ft": a number with a unit, metric prefixes on any of them. */
 bool kdm_koncorde_distance(struct kdm_str text, double *ret_metres);
 
-/* The value at a dotted path through plain objects; arrays are never entered. A member that is itself
- * called "a.b" counts too; of several the last in the text. */
+/* The value at a dotted path through plain objects; arrays are never entered. A member that is
+ * itself called "a.b" counts too; of several the last in the text. */
 struct kdm_val kdm_koncorde_value(struct kdm_arena *scratch, struct kdm_val object,
                                   struct kdm_str path);
 
