@@ -578,6 +578,25 @@ void kdm_redis_subscribe(struct kdm_redis *redis, struct kdm_str channel)
         ask_channels(redis);
 }
 
+bool kdm_redis_unsubscribe(struct kdm_redis *redis, struct kdm_str channel)
+{
+    struct kdm_str args[] = { KDM_STR("UNSUBSCRIBE"), channel };
+    size_t i = 0;
+
+    /* While a hello is under way it counts the confirmations of those it was made with. */
+    if (redis->state != STATE_READY || redis->channels_asked < redis->channel_count)
+        return false;
+    while (i < redis->channel_count && !kdm_str_eq(redis->channels[i], channel))
+        i++;
+    KDM_ASSERT(i < redis->channel_count);
+    kdm_redis_encode(&redis->hello.out, args, 2, NULL, 0);
+    free((char *)redis->channels[i].ptr);
+    redis->channels[i] = redis->channels[--redis->channel_count];
+    redis->channels_asked = redis->channel_count;
+    mark_dirty(redis);
+    return true;
+}
+
 void kdm_redis_withdraw(struct kdm_redis *redis, kdm_redis_fn *fn)
 {
     kdm_redis_queue_withdraw(&redis->queue, fn);

@@ -86,6 +86,8 @@ void kdm_redis_eval(struct kdm_redis *redis, const struct kdm_redis_script *scri
 /* Subscribes this connection to a channel; lasts over reconnects. A connection that subscribes is
  * used for nothing else (RESP2). */
 void kdm_redis_subscribe(struct kdm_redis *redis, struct kdm_str channel);
+/* Takes it back; the connection keeps one channel at least. false: not just now, while it is away. */
+bool kdm_redis_unsubscribe(struct kdm_redis *redis, struct kdm_str channel);
 
 /* Takes back the commands with this callback that have not left yet: they end as UNSENT, from the
  * loop. In on_ready that is all that waited for a connection. */

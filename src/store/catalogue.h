@@ -14,6 +14,8 @@
  * another's key (design section 4). */
 #define KDM_INDEX_TAG_LEN 34 /* "{" 32 hex digits "}" */
 
+struct kdm_followed;
+
 struct kdm_index {
     int refs;
     struct kdm_str name;
@@ -25,6 +27,7 @@ struct kdm_index {
         uint32_t *free;
         uint32_t free_count, next;
     } slots;
+    struct kdm_followed *followed; /* feed.c's; NULL: not followed */
     uint32_t entry_bytes;    /* moving average of what a commit adds to the feed */
     uint32_t scan_doc_bytes; /* of a document of the last page that was scanned; 0: not known */
 };

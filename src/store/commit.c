@@ -193,6 +193,21 @@ void kdm_commit_check_doc(struct kdm_commit *commit, const struct kdm_collection
 
 /* --- writes ------------------------------------------------------------------------------ */
 
+/* What the feed will tell as the value before, for those who follow the index on this node. */
+static void push_previous(struct kdm_commit *commit, struct section *section, const struct kdm_commit_write *write)
+{
+    bool blind = write->version == 0 || write->expect == KDM_EXPECT_ABSENT;
+
+    if (section->index->followed == NULL || section->previous_missing || (!blind && kdm_str_none(write->previous)))
+        section->previous_missing = true;
+    else if (blind)
+        push(commit, &section->previous, KDM_STR_NONE);
+    else
+        push(commit, &section->previous,
+             kdm_arena_printf(&commit->arena, "%" PRIu64 " %" PRId64 " " KDM_FMT, write->sequence,
+                              write->previous_version, KDM_ARG(write->previous)));
+}
+
 void kdm_commit_put(struct kdm_commit *commit, const struct kdm_commit_write *write)
 {
     static const char changes[] = "crudp";
@@ -214,6 +229,7 @@ void kdm_commit_put(struct kdm_commit *commit, const struct kdm_commit_write *wr
     push(commit, ops, write->silent ? KDM_STR("-") : KDM_STR("+"));
     push_copy(commit, ops, write->changed);
     push_copy(commit, ops, write->text);
+    push_previous(commit, section, write);
     section->op_count++;
     commit->write_count++;
     commit->bytes += write->text.len;
@@ -237,6 +253,17 @@ static void op(struct kdm_commit *commit, struct section *section, const struct 
 #define OP(commit, section, ...)                                                                   \
     op((commit), (section), (const struct kdm_str[]){ __VA_ARGS__ },                               \
        sizeof((const struct kdm_str[]){ __VA_ARGS__ }) / sizeof(struct kdm_str))
+
+void kdm_commit_message(struct kdm_commit *commit, enum kdm_message what, struct kdm_str index,
+                        struct kdm_str collection, struct kdm_str id, struct kdm_str text)
+{
+    struct section *section = section_named(commit, index);
+    char letter = (char)what;
+
+    OP(commit, section, KDM_STR("m"), ((struct kdm_str){ &letter, 1 }), collection, id, text);
+    commit->bytes += text.len;
+    section->bytes += text.len;
+}
 
 /* A life's name that no other life of the same name will have. */
 static struct kdm_str new_incarnation(struct kdm_commit *commit)

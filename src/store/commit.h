@@ -37,6 +37,12 @@ enum kdm_change {
     KDM_CHANGE_PUT = 'p', /* create or replace: the script finds out which */
 };
 
+/* What only the feed tells; nothing is stored. */
+enum kdm_message {
+    KDM_MESSAGE_PUBLISHED = 'm', /* realtime:publish; its text is the message */
+    KDM_MESSAGE_JOINS = 'j',     /* connections join or leave a room: realtime/'s own text, id: the room's */
+};
+
 struct kdm_commit *kdm_commit_create(struct kdm_store *store, enum kdm_commit_mode mode);
 void kdm_commit_destroy(struct kdm_commit *commit); /* one that was not sent */
 
@@ -68,8 +74,14 @@ struct kdm_commit_write {
     bool silent;             /* no notification; projection and caches follow all the same */
     struct kdm_str changed;  /* JSON array of changed paths for _updatedFields, or none */
     uint32_t token;          /* comes back in the outcome */
+    struct kdm_str previous; /* with KDM_EXPECT_SEQUENCE: the text that is replaced, and its version, so that who */
+    int64_t previous_version; /* follows the index here need not read it again; none: not at hand */
 };
 void kdm_commit_put(struct kdm_commit *commit, const struct kdm_commit_write *write);
+
+/* Says something to all who follow the index, of which there need be none. Copies. */
+void kdm_commit_message(struct kdm_commit *commit, enum kdm_message what, struct kdm_str index,
+                        struct kdm_str collection, struct kdm_str id, struct kdm_str text);
 
 /* Catalogue. Making an index also checks that it is absent, the others that it is there. */
 void kdm_commit_create_index(struct kdm_commit *commit, struct kdm_str index);

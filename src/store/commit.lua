@@ -18,6 +18,7 @@
 --   c  collection check definition                            make a collection or its next mapping
 --   C  key collection                                         delete a collection
 --   T  key collection check                                   empty a collection: a new incarnation
+--   m  what collection id text                              a message: only the feed tells it
 --   j  key id expect json                                     store a job record, "" removes it
 -- Returns the new sequence (the usual case), or an array:
 --   {"+", {sequence, ...}, {token, 0, previous value or false, version}, {token, 1, present value or false}, ...}
@@ -27,11 +28,12 @@
 -- for its last commit any more: so a greater number there tells that this command comes too late, from the buffer of
 -- a connection that was given up.
 local call = redis.call
-local SIZE = { ['?'] = 5, w = 11, x = 11, i = 3, I = 2, c = 4, C = 3, T = 4, j = 5 }
+local SIZE = { ['?'] = 5, w = 11, x = 11, i = 3, I = 2, c = 4, C = 3, T = 4, j = 5, m = 5 }
 -- Commands that operations use beside HSET.
-local USES = { x = 'HDEL', i = 'PERSIST', I = 'HDEL UNLINK PEXPIRE', C = 'HDEL UNLINK', T = 'UNLINK', j = 'HDEL' }
+local USES = { x = 'HDEL', i = 'PERSIST', I = 'HDEL UNLINK PEXPIRE', C = 'HDEL UNLINK', T = 'UNLINK', j = 'HDEL', m = 'PEXPIRE PTTL HEXISTS' }
 local FEW = 4000 -- items of one answer; unpack() takes 8,000. The others show in the next try.
-local DELETED_FEED_MS = '600000' -- how long followers can read that an index was deleted
+local DELETED_FEED_MS = '600000' -- how long followers can read that an index was deleted, or of one that is none
+local NO_INDEX_MS = '86400000' -- how long the sequence lasts of messages in an index that never was
 local index_count, commit_field, commit_number = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local each = ARGV[4] == 'e'
 
@@ -97,6 +99,9 @@ for i = 1, index_count do
                     refused = true
                 end
             end
+        elseif op == 'm' then
+            section.absent = call('HEXISTS', meta, 'i') == 0
+            section.passing = section.absent and (not got[1] or call('PTTL', meta) > 0)
         elseif op == 'j' then
             local there = call('HEXISTS', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2]) == 1
             if ARGV[at + 3] == '+' and not there then
@@ -196,6 +201,12 @@ for i = 1, index_count do
                     state[#state + 1] = 'w:' .. ARGV[o_at + 5]
                     state[#state + 1] = sequence
                 end
+            elseif op == 'm' then
+                local size = #feed
+                feed[size + 1] = ARGV[o_at + 1] .. '+ 0 ' .. ARGV[o_at + 2] .. ' ' .. ARGV[o_at + 3]
+                feed[size + 2] = ARGV[o_at + 4]
+                feed[size + 3] = ''
+                feed[size + 4] = ''
             elseif op == 'i' or op == 'I' then
                 feed[#feed + 1] = op
                 feed[#feed + 1] = name
@@ -240,6 +251,7 @@ for i = 1, index_count do
                 state[#state + 1] = ARGV[o_at + 2]
                 call('HSET', KEYS[tonumber(ARGV[o_at + 1])], name, ARGV[o_at + 2])
                 call('PERSIST', KEYS[3 * i])
+                call('PERSIST', meta)
             elseif op == 'I' then
                 -- Whatever the index holds now, also what was made after the decision.
                 local all, prefix = section.all, string.sub(meta, 1, -2) .. 'd:'
@@ -264,6 +276,12 @@ for i = 1, index_count do
             o_at = o_at + SIZE[op]
         end
         call('HSET', unpack(state))
+        if section.absent and not section.made then
+            call('PEXPIRE', KEYS[3 * i], DELETED_FEED_MS)
+            if section.passing then
+                call('PEXPIRE', meta, NO_INDEX_MS)
+            end
+        end
         -- Who follows this index hears of it; everybody hears of a change in the catalogue. A ring may be lost, so
         -- it is no error when this user may not publish.
         redis.pcall('PUBLISH', meta, sequence)

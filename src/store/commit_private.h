@@ -19,6 +19,8 @@ struct section {
     struct kdm_index *index; /* one reference */
     struct arg_list checks;  /* field, expected, .. */
     struct arg_list ops;
+    struct arg_list previous; /* of each write in ops: the stored value it replaces, none: was absent, or the script tells */
+    bool previous_missing;    /* one of them is not known here */
     uint32_t op_count;
     size_t bytes; /* what it adds to the feed, about */
 };
@@ -53,5 +55,26 @@ struct kdm_commit {
         uint32_t section;
     } told;
 };
+
+/* How many arguments an operation has; see commit.lua. */
+static inline size_t kdm_commit_op_size(struct kdm_str op)
+{
+    switch (op.ptr[0]) {
+    case 'w':
+    case 'x':
+        return 11;
+    case '?':
+    case 'j':
+    case 'm':
+        return 5;
+    case 'c':
+    case 'T':
+        return 4;
+    case 'I':
+        return 2;
+    default:
+        return 3;
+    }
+}
 
 #endif

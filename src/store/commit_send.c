@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "redis_scripts.gen.h"
 #include "store/commit_private.h"
+#include "store/feed_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,7 @@ static void committed(struct kdm_commit *commit, const uint64_t *numbers, const 
 
         sequences[i] = (struct kdm_commit_sequence){ .index = index, .sequence = numbers[i] };
         index->entry_bytes = (uint32_t)((7 * (uint64_t)index->entry_bytes + commit->sections[i].bytes) / 8);
+        kdm_followed_commit(commit, &commit->sections[i], numbers[i], items, item_count);
     }
     end(commit, &(struct kdm_commit_result){ .outcome = KDM_COMMITTED,
                                              .items = items,
@@ -174,26 +176,6 @@ static void read_record(struct kdm_commit *commit, struct kdm_str record, uint64
 
 static void ask_feed(struct kdm_commit *commit);
 
-/* How many arguments an operation has; see commit.lua. */
-static size_t op_size(struct kdm_str op)
-{
-    switch (op.ptr[0]) {
-    case 'w':
-    case 'x':
-        return 11;
-    case '?':
-    case 'j':
-        return 5;
-    case 'c':
-    case 'T':
-        return 4;
-    case 'I':
-        return 2;
-    default:
-        return 3;
-    }
-}
-
 static uint32_t token_of(struct kdm_str decimal)
 {
     long long token = 0;
@@ -230,7 +212,7 @@ static void read_entry(struct kdm_commit *commit, const struct section *section,
 {
     size_t f = 2;
 
-    for (size_t at = 0; at < section->ops.count; at += op_size(section->ops.items[at])) {
+    for (size_t at = 0; at < section->ops.count; at += kdm_commit_op_size(section->ops.items[at])) {
         const struct kdm_str *write = &section->ops.items[at];
         int64_t version;
 
@@ -271,7 +253,7 @@ static void on_entry(void *ctx, enum kdm_redis_outcome outcome, const redisReply
 
 static bool has_document_writes(const struct section *section)
 {
-    for (size_t at = 0; at < section->ops.count; at += op_size(section->ops.items[at])) {
+    for (size_t at = 0; at < section->ops.count; at += kdm_commit_op_size(section->ops.items[at])) {
         if (section->ops.items[at].ptr[0] == 'w' || section->ops.items[at].ptr[0] == 'x')
             return true;
     }

@@ -1,42 +1,17 @@
-/* feed.c - the follower: one more connection that hears the doorbell, and reads of the feeds that rang.
- * A feed's entries carry the index's sequence and every commit adds one to it, so an entry that is missing shows.
- */
+/* feed.c - the follower: one more connection that hears the doorbell, and reads of the feeds that
+ * rang. */
 #include "store/feed.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/store_private.h"
+#include "store/feed_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define COMPARE_MS     1000
-#define READ_BYTES     (256 * 1024) /* of a feed at a time, about */
-#define READ_ENTRIES   256          /* at most */
-#define READ_TIMEOUT_MS 5000
+#define SWEEP_MAX      64 /* a second */
 #define CATALOGUE_BELL "kdm:bell"
 
-/* One followed index. */
-struct followed {
-    struct kdm_follower *follower;
-    struct kdm_index *index; /* lent: the store's never go */
-    uint64_t position;       /* sequence of the last entry that was delivered */
-    uint64_t heard;          /* the greatest that is known to exist */
-    unsigned entries;        /* how many to read at a time */
-    bool positioned, reading;
-    bool late; /* its position could not be taken at once: what came before then was not heard */
-};
-
-struct kdm_follower {
-    struct kdm_store *store;
-    struct kdm_redis *bell;
-    uv_timer_t timer;
-    struct kdm_table *followed; /* by meta key, which is what rings -> struct followed */
-    struct kdm_feed_listener *listeners;
-    size_t listener_count;
-    bool closing;
-};
-
-static void read_more(struct followed *followed);
+static void read_more(struct kdm_followed *followed);
 
 /* --- telling ------------------------------------------------------------------------------ */
 
@@ -46,142 +21,153 @@ static void tell_gap(struct kdm_follower *follower, struct kdm_str index)
         follower->listeners[i].on_gap(follower->listeners[i].ctx, index);
 }
 
-static void tell(struct kdm_follower *follower, const struct kdm_feed_change *change)
+static void tell_followed(struct kdm_follower *follower, struct kdm_str index)
 {
+    for (size_t i = 0; i < follower->listener_count; i++) {
+        if (follower->listeners[i].on_followed != NULL)
+            follower->listeners[i].on_followed(follower->listeners[i].ctx, index);
+    }
+}
+
+void kdm_follower_tell(void *ctx, const struct kdm_feed_change *change)
+{
+    struct kdm_follower *follower = ctx;
+
     for (size_t i = 0; i < follower->listener_count; i++)
         follower->listeners[i].on_change(follower->listeners[i].ctx, change);
 }
 
-/* The word of `s` that ends at the next blank; *s goes behind the blank. */
-static struct kdm_str word(struct kdm_str *s)
-{
-    const char *blank = memchr(s->ptr, ' ', s->len);
-    size_t len = blank == NULL ? s->len : (size_t)(blank - s->ptr);
-    struct kdm_str found = { s->ptr, len };
-
-    *s = kdm_str_from(*s, blank == NULL ? len : len + 1);
-    return found;
-}
-
-/* An entry's fields as commit.lua writes them: "e" and the envelope, then for each document
- * "<change><+|-> <version> <collection> <id>", text, changed paths, value before; for the catalogue
- * "<what> <collection>" and a text. */
-static void deliver(struct followed *followed, uint64_t sequence, const redisReply *fields)
-{
-    struct kdm_feed_change base = { .index = followed->index->name, .sequence = sequence };
-
-    if (fields->elements >= 2)
-        base.envelope = kdm_reply_str(fields->element[1]);
-    for (size_t f = 2; f + 1 < fields->elements;) {
-        struct kdm_feed_change change = base;
-        struct kdm_str head = kdm_reply_str(fields->element[f]);
-        long long version = 0;
-
-        if (head.len == 0)
-            return;
-        change.what = head.ptr[0];
-        if (strchr("crud", change.what) == NULL) {
-            word(&head);
-            change.collection = change.what == 'i' || change.what == 'I' ? KDM_STR_NONE : head;
-            tell(followed->follower, &change);
-            f += 2;
-            continue;
-        }
-        if (f + 3 >= fields->elements)
-            return;
-        change.notify = head.len > 1 && head.ptr[1] == '+';
-        word(&head);
-        kdm_str_int64(word(&head), &version);
-        change.version = version;
-        change.collection = word(&head);
-        change.id = head;
-        if (change.what != 'd')
-            change.text = kdm_reply_str(fields->element[f + 1]);
-        if (fields->element[f + 2]->len > 0)
-            change.changed = kdm_reply_str(fields->element[f + 2]);
-        if (fields->element[f + 3]->len > 0)
-            change.previous = kdm_reply_str(fields->element[f + 3]);
-        tell(followed->follower, &change);
-        f += 4;
-    }
-}
-
 /* --- reading ------------------------------------------------------------------------------ */
 
-static size_t size_of(const redisReply *fields)
+/* Goes on at this place; what lies between was not told. */
+static void skip_to(struct kdm_followed *followed, struct kdm_feed_place place)
+{
+    followed->place = place;
+    followed->doubt = false;
+    tell_gap(followed->follower, followed->index->name);
+}
+
+static void on_entry(struct kdm_followed *followed, const struct kdm_feed_entry *entry)
+{
+    struct kdm_feed_place place = { entry->sequence, kdm_feed_entry_digest(entry) };
+
+    if (entry->sequence <= followed->place.sequence)
+        return;
+    if (entry->sequence != followed->place.sequence + 1)
+        tell_gap(followed->follower, followed->index->name); /* cut off by the feed's limit */
+    followed->place = place;
+    kdm_feed_entry_tell(entry, kdm_follower_tell, followed->follower);
+}
+
+/* Redis has another memory: is the last entry that was told the same in it? Its tail may be lost,
+ * never its middle, so then all before it is the same too. */
+static bool still_holds(const struct kdm_followed *followed, const redisReply *entries)
+{
+    struct kdm_feed_entry first;
+
+    if (followed->place.sequence == 0)
+        return true;
+    if (entries->elements == 0 || followed->place.digest == 0)
+        return false;
+    first = kdm_feed_entry(followed->index->name, entries, 0);
+    return first.sequence == followed->place.sequence
+           && kdm_feed_entry_digest(&first) == followed->place.digest;
+}
+
+static void take_entries(struct kdm_followed *followed, const redisReply *entries)
 {
     size_t bytes = 0;
 
-    for (size_t f = 0; f < fields->elements; f++)
-        bytes += (size_t)fields->element[f]->len;
-    return bytes;
+    for (size_t i = 0; i < entries->elements; i++) {
+        struct kdm_feed_entry entry = kdm_feed_entry(followed->index->name, entries, i);
+
+        bytes += kdm_feed_entry_size(&entry);
+        on_entry(followed, &entry);
+    }
+    followed->entries = kdm_feed_entries_next(followed->entries, bytes);
 }
 
 static void on_entries(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
 {
-    struct followed *followed = ctx;
-    size_t count, bytes = 0;
+    struct kdm_followed *followed = ctx;
 
+    followed->asked--;
     followed->reading = false;
     if (followed->follower->closing || kdm_store_error_of(outcome, reply) != KDM_OK
         || reply->type != REDIS_REPLY_ARRAY)
         return; /* the next ring, or the comparison, tries again */
-    count = reply->elements;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t sequence = strtoull(reply->element[i]->element[0]->str, NULL, 10);
-
-        bytes += size_of(reply->element[i]->element[1]);
-        if (sequence <= followed->position)
-            continue;
-        if (sequence != followed->position + 1)
-            tell_gap(followed->follower, followed->index->name); /* cut off by the feed's limit */
-        followed->position = sequence;
-        deliver(followed, sequence, reply->element[i]->element[1]);
+    if (followed->doubt && !still_holds(followed, reply)) {
+        skip_to(followed, (struct kdm_feed_place){ .sequence = followed->heard });
+        return;
     }
-    if (bytes < READ_BYTES / 2 && followed->entries < READ_ENTRIES)
-        followed->entries *= 2;
-    else if (bytes > READ_BYTES && followed->entries > 1)
-        followed->entries /= 2;
-    if (count == 0 && followed->heard > followed->position) {
-        tell_gap(followed->follower, followed->index->name);
-        followed->position = followed->heard;
-    }
-    if (followed->heard > followed->position)
+    followed->doubt = false;
+    take_entries(followed, reply);
+    if (reply->elements == 0 && followed->heard > followed->place.sequence)
+        skip_to(followed, (struct kdm_feed_place){ .sequence = followed->heard });
+    if (followed->heard > followed->place.sequence)
         read_more(followed);
 }
 
-static void read_more(struct followed *followed)
+static void read_more(struct kdm_followed *followed)
 {
-    struct kdm_store *store = followed->follower->store;
-    char from[40], entries[16];
-    struct kdm_str args[] = { KDM_STR("XRANGE"), followed->index->feed_key, KDM_STR_NONE, KDM_STR("+"),
-                              KDM_STR("COUNT"),  KDM_STR_NONE };
-    int len = snprintf(from, sizeof(from), "%llu-0", (unsigned long long)followed->position + 1);
-    int entries_len = snprintf(entries, sizeof(entries), "%u", followed->entries);
+    uint64_t from = followed->place.sequence + (followed->doubt ? 0 : 1);
 
     if (followed->reading || !followed->positioned)
         return;
     followed->reading = true;
-    args[2] = (struct kdm_str){ from, (size_t)len };
-    args[5] = (struct kdm_str){ entries, (size_t)entries_len };
-    kdm_redis_command(store->redis, args, 6, kdm_clock_monotonic_ms() + READ_TIMEOUT_MS, on_entries, followed);
+    followed->asked++;
+    kdm_feed_ask(followed->follower->store, followed->index, from, followed->entries,
+                 kdm_clock_monotonic_ms() + FEED_READ_TIMEOUT_MS, on_entries, followed);
 }
 
-static void heard(struct followed *followed, uint64_t sequence)
+void kdm_followed_heard(struct kdm_followed *followed, uint64_t sequence)
 {
     if (sequence > followed->heard)
         followed->heard = sequence;
-    if (followed->heard > followed->position)
+    if (followed->heard > followed->place.sequence)
         read_more(followed);
 }
 
-/* --- comparing ------------------------------------------------------------------------------ */
+/* --- taking a position, and comparing --------------------------------------------------------- */
+
+/* The last entry of the feed: the following begins behind it, unless the index's sequence, which is
+ * asked for next, has gone on meanwhile or the feed holds nothing any more. */
+static void on_last_entry(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+{
+    struct kdm_followed *followed = ctx;
+    struct kdm_feed_entry last;
+
+    followed->asked--;
+    if (followed->follower->closing || followed->positioned
+        || kdm_store_error_of(outcome, reply) != KDM_OK || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements == 0)
+        return;
+    last = kdm_feed_entry(followed->index->name, reply, 0);
+    followed->place = (struct kdm_feed_place){ last.sequence, kdm_feed_entry_digest(&last) };
+}
+
+/* The first look. */
+static void take_position(struct kdm_followed *followed, uint64_t sequence)
+{
+    bool late = followed->late;
+
+    if (followed->place.sequence != sequence)
+        followed->place = (struct kdm_feed_place){ .sequence = sequence };
+    followed->positioned = true;
+    followed->late = false;
+    followed->heard = sequence;
+    if (late)
+        tell_gap(followed->follower, followed->index->name);
+    tell_followed(followed->follower, followed->index->name);
+    kdm_followed_heard(followed, sequence);
+}
 
 static void on_sequence(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
 {
-    struct followed *followed = ctx;
+    struct kdm_followed *followed = ctx;
     uint64_t sequence;
 
+    followed->asked--;
     if (followed->follower->closing)
         return;
     if (kdm_store_error_of(outcome, reply) != KDM_OK) {
@@ -189,26 +175,59 @@ static void on_sequence(void *ctx, enum kdm_redis_outcome outcome, const redisRe
         return; /* compared again in a second */
     }
     sequence = reply->type == REDIS_REPLY_STRING ? strtoull(reply->str, NULL, 10) : 0;
-    if (!followed->positioned || sequence < followed->position) {
-        /* The first look; or Redis has gone backwards: what was delivered may never have happened. */
-        bool gap = followed->positioned || followed->late;
-
-        followed->positioned = true;
-        followed->late = false;
-        followed->position = followed->heard = sequence;
-        if (gap)
-            tell_gap(followed->follower, followed->index->name);
-        return;
+    if (!followed->positioned) {
+        take_position(followed, sequence);
+    } else if (sequence < followed->place.sequence) {
+        /* Redis has gone backwards: what was told may never have happened. */
+        followed->heard = sequence;
+        skip_to(followed, (struct kdm_feed_place){ .sequence = sequence });
+    } else if (followed->doubt) {
+        followed->heard = sequence;
+        read_more(followed);
+    } else {
+        kdm_followed_heard(followed, sequence);
     }
-    heard(followed, sequence);
 }
 
-static void compare(struct followed *followed)
+static void compare(struct kdm_followed *followed)
 {
-    struct kdm_str args[] = { KDM_STR("HGET"), followed->index->meta_key, KDM_STR("q") };
+    struct kdm_redis *redis = followed->follower->store->redis;
+    int64_t deadline_ms = kdm_clock_monotonic_ms() + FEED_READ_TIMEOUT_MS;
+    struct kdm_str last[] = { KDM_STR("XREVRANGE"), followed->index->feed_key, KDM_STR("+"),
+                              KDM_STR("-"),         KDM_STR("COUNT"),          KDM_STR("1") };
+    struct kdm_str sequence[] = { KDM_STR("HGET"), followed->index->meta_key, KDM_STR("q") };
 
-    kdm_redis_command(followed->follower->store->redis, args, 3,
-                      kdm_clock_monotonic_ms() + READ_TIMEOUT_MS, on_sequence, followed);
+    if (!followed->positioned) {
+        followed->asked++;
+        kdm_redis_command(redis, last, 6, deadline_ms, on_last_entry, followed);
+    }
+    followed->asked++;
+    kdm_redis_command(redis, sequence, 3, deadline_ms, on_sequence, followed);
+}
+
+/* Nobody follows it any more and nothing is on its way for it. */
+static bool is_over(const struct kdm_followed *followed)
+{
+    return followed->follows == 0 && followed->asked == 0;
+}
+
+/* One that is over is removed here, never under the feet of a listener. */
+static bool sweep_one(struct kdm_follower *follower)
+{
+    struct kdm_str key;
+    void *value;
+
+    for (size_t cursor = 0; kdm_table_next(follower->followed, &cursor, &key, &value);) {
+        struct kdm_followed *followed = value;
+
+        if (is_over(followed) && kdm_redis_unsubscribe(follower->bell, key)) {
+            kdm_table_remove(follower->followed, followed->index->meta_key);
+            followed->index->followed = NULL;
+            free(followed);
+            return true;
+        }
+    }
+    return false;
 }
 
 static void compare_all(uv_timer_t *timer)
@@ -217,6 +236,8 @@ static void compare_all(uv_timer_t *timer)
     struct kdm_str key;
     void *value;
 
+    for (int i = 0; i < SWEEP_MAX && sweep_one(follower); i++)
+        ;
     if (!kdm_redis_ready(follower->store->redis))
         return;
     for (size_t cursor = 0; kdm_table_next(follower->followed, &cursor, &key, &value);)
@@ -225,7 +246,8 @@ static void compare_all(uv_timer_t *timer)
 
 /* --- the doorbell ---------------------------------------------------------------------------- */
 
-/* Collections of an index whose catalogue changed somewhere: asked for again when they are needed. */
+/* Collections of an index whose catalogue changed somewhere: asked for again when they are needed.
+ */
 static void forget_index(struct kdm_store *store, struct kdm_str name)
 {
     struct kdm_str key, names[64];
@@ -234,7 +256,8 @@ static void forget_index(struct kdm_store *store, struct kdm_str name)
 
     do {
         count = 0;
-        for (size_t cursor = 0; count < 64 && kdm_table_next(store->collections, &cursor, &key, &value);) {
+        for (size_t cursor = 0;
+             count < 64 && kdm_table_next(store->collections, &cursor, &key, &value);) {
             struct kdm_collection *collection = value;
 
             if (kdm_str_eq(collection->index->name, name))
@@ -248,7 +271,7 @@ static void forget_index(struct kdm_store *store, struct kdm_str name)
 static void on_bell(void *ctx, struct kdm_str channel, struct kdm_str payload)
 {
     struct kdm_follower *follower = ctx;
-    struct followed *followed;
+    struct kdm_followed *followed;
     long long sequence;
 
     if (kdm_str_eq(channel, KDM_STR(CATALOGUE_BELL))) {
@@ -257,11 +280,11 @@ static void on_bell(void *ctx, struct kdm_str channel, struct kdm_str payload)
     }
     followed = kdm_table_get(follower->followed, channel);
     if (followed != NULL && kdm_str_int64(payload, &sequence))
-        heard(followed, (uint64_t)sequence);
+        kdm_followed_heard(followed, (uint64_t)sequence);
 }
 
-/* The subscriptions are back: what was rung meanwhile is found by comparing; what changed in the catalogue can't
- * be, so it is forgotten. */
+/* The subscriptions are back: what was rung meanwhile is found by comparing; what changed in the
+ * catalogue can't be, so it is forgotten. */
 static void on_bell_ready(void *ctx, struct kdm_str run_id)
 {
     struct kdm_follower *follower = ctx;
@@ -286,17 +309,39 @@ void kdm_feed_follow(struct kdm_store *store, struct kdm_str index)
 {
     struct kdm_follower *follower = store->follower;
     struct kdm_index *entry = kdm_store_index(store, index);
-    struct followed *followed;
+    struct kdm_followed *followed = entry->followed;
 
-    if (kdm_table_get(follower->followed, entry->meta_key) != NULL)
+    if (followed != NULL) {
+        followed->follows++;
         return;
+    }
     followed = kdm_zalloc(sizeof(*followed));
     followed->follower = follower;
     followed->index = entry;
+    followed->follows = 1;
     followed->entries = 16;
+    entry->followed = followed;
     kdm_table_put(follower->followed, entry->meta_key, followed);
     kdm_redis_subscribe(follower->bell, entry->meta_key);
     compare(followed);
+}
+
+void kdm_feed_unfollow(struct kdm_store *store, struct kdm_str index)
+{
+    struct kdm_followed *followed = kdm_store_index(store, index)->followed;
+
+    KDM_ASSERT(followed != NULL && followed->follows > 0);
+    followed->follows--;
+}
+
+bool kdm_feed_place(struct kdm_store *store, struct kdm_str index, struct kdm_feed_place *ret_place)
+{
+    const struct kdm_followed *followed = kdm_store_index(store, index)->followed;
+
+    if (followed == NULL || !followed->positioned)
+        return false;
+    *ret_place = followed->place;
+    return true;
 }
 
 void kdm_follower_reset(struct kdm_follower *follower)
@@ -305,18 +350,19 @@ void kdm_follower_reset(struct kdm_follower *follower)
     void *value;
 
     for (size_t cursor = 0; kdm_table_next(follower->followed, &cursor, &key, &value);) {
-        struct followed *followed = value;
+        struct kdm_followed *followed = value;
 
-        followed->positioned = false;
+        followed->doubt = followed->positioned;
         compare(followed);
     }
-    tell_gap(follower, KDM_STR_NONE);
 }
 
 struct kdm_follower *kdm_follower_create(struct kdm_store *store, const char *redis_url)
 {
     struct kdm_follower *follower = kdm_zalloc(sizeof(*follower));
-    struct kdm_redis_events events = { .ctx = follower, .on_ready = on_bell_ready, .on_message = on_bell };
+    struct kdm_redis_events events = { .ctx = follower,
+                                       .on_ready = on_bell_ready,
+                                       .on_message = on_bell };
     struct kdm_hash_seed seed;
     char *error = NULL;
 

@@ -1,10 +1,12 @@
 /* feed.h - following the changes that any node commits (design section 4, "Following").
- * A commit publishes on two channels: the index's meta key (its new sequence) and, when it changed the catalogue,
- * "kdm:bell" (the index's name). So a node that follows nothing hears of catalogue changes only, and forgets
- * what it knew of that index. The follower reads the feed of an index that rang, and once a second compares the
- * sequences of those it follows, so that a lost ring costs a second at most. When Redis may have gone backwards
- * (another run id, a sequence lower than ours), whoever holds something made of it is told to make it anew.
- * Loop thread only.
+ * A commit publishes on two channels: the index's meta key (its new sequence) and, when it changed
+ * the catalogue, "kdm:bell" (the index's name). So a node that follows nothing hears of catalogue
+ * changes only, and forgets what it knew of that index. What this node commits itself is told
+ * before the commit's outcome is, when nothing before it is missing; else the follower reads the
+ * feed of an index that rang, and once a second compares the sequences of those it follows, so that
+ * a lost ring costs a second at most. When Redis was restarted or replaced, the last entry that was
+ * told is looked for in its feed: if it is there nothing was lost and the follower goes on behind
+ * it, else whoever holds something made of the index is told to make it anew. Loop thread only.
  */
 #ifndef KDM_STORE_FEED_H
 #define KDM_STORE_FEED_H
@@ -16,28 +18,62 @@ struct kdm_feed_change {
     struct kdm_str index, collection; /* collection none: the index itself */
     struct kdm_str id;                /* none: the collection itself */
     uint64_t sequence;
-    char what;     /* enum kdm_change of a document; 'i','I' index made, deleted; 'k','C','T' collection's mapping,
-                      deletion, truncation */
+    uint32_t number; /* its place among the changes of this entry, from 0 */
+    uint32_t digest; /* of the entry: see struct kdm_feed_place */
+    char what; /* enum kdm_change of a document; enum kdm_message: nothing is stored; 'i','I' index
+                  made, deleted; 'k','C','T' collection's mapping, deletion, truncation */
     bool notify;
     int64_t version;
-    struct kdm_str text;      /* new _source; none: deleted */
-    struct kdm_str previous;  /* stored value before, "<sequence> <version> <JSON>"; none: was absent */
-    struct kdm_str changed;   /* JSON array of changed paths, or none */
-    struct kdm_str envelope;  /* who did it (JSON) */
+    struct kdm_str text; /* new _source; none: deleted. Of a message: what it says */
+    struct kdm_str
+        previous; /* stored value before, "<sequence> <version> <JSON>"; none: was absent */
+    struct kdm_str changed;  /* JSON array of changed paths, or none */
+    struct kdm_str envelope; /* who did it (JSON) */
 };
 
 struct kdm_feed_listener {
     void *ctx;
-    /* Every change of a followed index, in order, at least once. */
+    /* Every change of a followed index, in order, once. */
     void (*on_change)(void *ctx, const struct kdm_feed_change *change);
-    /* What was heard of this index (all of them when none) may have gaps or never have happened. */
+    /* What was heard of this index may have gaps or never have happened. */
     void (*on_gap)(void *ctx, struct kdm_str index);
+    /* From here on every change of this index is told. NULL: not wanted. */
+    void (*on_followed)(void *ctx, struct kdm_str index);
 };
 
-/* Only before the store is ready. The listener is copied. */
+/* Only before the store is ready. The listener is copied. All listeners hear of every index that
+ * anybody follows. */
 void kdm_feed_listen(struct kdm_store *store, const struct kdm_feed_listener *listener);
 
-/* Follows an index from its present sequence on. */
+/* Follows an index, of which there need be none, from its present sequence on; counted. */
 void kdm_feed_follow(struct kdm_store *store, struct kdm_str index);
+/* Takes one kdm_feed_follow() back. May be called by a listener. */
+void kdm_feed_unfollow(struct kdm_store *store, struct kdm_str index);
+
+/* A place between two entries of an index's feed. A Redis that lost its last commits gives their
+ * sequences to others, so the entry before the place is also known by a digest of what it says. */
+struct kdm_feed_place {
+    uint64_t sequence; /* of the last entry before it; 0: the beginning */
+    uint32_t digest;   /* that entry's, 0: not known */
+};
+
+/* Up to where everything was told. false: the index is not followed, or its place was not learned
+ * yet. */
+bool kdm_feed_place(struct kdm_store *store, struct kdm_str index,
+                    struct kdm_feed_place *ret_place);
+
+/* Reads what the feed still holds behind `place`, one page of about 256 KiB. fn is called for each
+ * change, then done, exactly once: err, whether the feed no longer holds that place (then no change
+ * was told), and the place where the next page begins; `more`: there is one. */
+struct kdm_feed_page {
+    enum kdm_err err;
+    bool gap, more;
+    struct kdm_feed_place next;
+};
+typedef void kdm_feed_change_fn(void *ctx, const struct kdm_feed_change *change);
+typedef void kdm_feed_page_fn(void *ctx, const struct kdm_feed_page *page);
+void kdm_feed_read(struct kdm_store *store, struct kdm_str index,
+                   const struct kdm_feed_place *place, int64_t deadline_ms, kdm_feed_change_fn *fn,
+                   kdm_feed_page_fn *done, void *ctx);
 
 #endif

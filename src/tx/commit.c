@@ -210,6 +210,11 @@ static void put_write(struct kdm_tx *tx, struct kdm_commit *commit, uint32_t num
 
     if (write->change != KDM_CHANGE_PUT && write->expect != KDM_EXPECT_PRESENT)
         out.version = write->doc.version;
+    if (write->read != NULL && write->read->state == READ_PRESENT
+        && write->read->doc.sequence == write->expect_sequence) {
+        out.previous = write->read->doc.text;
+        out.previous_version = write->read->doc.version;
+    }
     kdm_commit_put(commit, &out);
 }
 

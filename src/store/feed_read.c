@@ -1,0 +1,80 @@
+/* feed_read.c - what an index's feed still holds behind a place. See feed.h. */
+#include "store/feed_private.h"
+
+#include <stdlib.h>
+
+struct feed_read {
+    struct kdm_store *store;
+    struct kdm_index *index;
+    struct kdm_feed_place place;
+    unsigned entries;
+    kdm_feed_change_fn *fn;
+    kdm_feed_page_fn *done;
+    void *ctx;
+};
+
+static void finish(struct feed_read *read, const struct kdm_feed_page *page)
+{
+    kdm_feed_page_fn *done = read->done;
+    void *ctx = read->ctx;
+
+    free(read);
+    done(ctx, page);
+}
+
+/* The page begins with the entry before the place, so that it can be known again. At the beginning
+ * there is none. */
+static bool begins_at(const struct feed_read *read, const redisReply *entries)
+{
+    struct kdm_feed_entry first;
+
+    if (entries->elements == 0)
+        return read->place.sequence == 0;
+    first = kdm_feed_entry(read->index->name, entries, 0);
+    if (read->place.sequence == 0)
+        return first.sequence == 1;
+    return first.sequence == read->place.sequence
+           && (read->place.digest == 0 || kdm_feed_entry_digest(&first) == read->place.digest);
+}
+
+static void on_page(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+{
+    struct feed_read *read = ctx;
+    struct kdm_feed_page page = { .err = kdm_store_error_of(outcome, reply), .next = read->place };
+
+    if (page.err == KDM_OK && !begins_at(read, reply))
+        page.gap = true;
+    if (page.err != KDM_OK || page.gap) {
+        finish(read, &page);
+        return;
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        struct kdm_feed_entry entry = kdm_feed_entry(read->index->name, reply, i);
+
+        if (entry.sequence <= read->place.sequence)
+            continue;
+        kdm_feed_entry_tell(&entry, read->fn, read->ctx);
+        page.next = (struct kdm_feed_place){ entry.sequence, kdm_feed_entry_digest(&entry) };
+    }
+    page.more = reply->elements == read->entries;
+    finish(read, &page);
+}
+
+void kdm_feed_read(struct kdm_store *store, struct kdm_str index,
+                   const struct kdm_feed_place *place, int64_t deadline_ms, kdm_feed_change_fn *fn,
+                   kdm_feed_page_fn *done, void *ctx)
+{
+    struct feed_read *read = kdm_malloc(sizeof(*read));
+    unsigned entries = 2 + FEED_READ_BYTES / 1024;
+
+    *read = (struct feed_read){ .store = store,
+                                .index = kdm_store_index(store, index),
+                                .place = *place,
+                                .fn = fn,
+                                .done = done,
+                                .ctx = ctx };
+    if (read->index->entry_bytes > 1024)
+        entries = 2 + FEED_READ_BYTES / read->index->entry_bytes;
+    read->entries = entries;
+    kdm_feed_ask(store, read->index, place->sequence, entries, deadline_ms, on_page, read);
+}
