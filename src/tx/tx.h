@@ -193,10 +193,11 @@ struct kdm_str kdm_tx_job_result(struct kdm_tx *tx, struct kdm_str job_id);
 /* Commits what is staged; false until it is done. A lost race drops what was read and runs the function again.
  * An action may commit several times: in a replay the commits that are done return true at once. */
 bool kdm_tx_commit(struct kdm_tx *tx);
+/* Was the next commit made already, in an earlier run? For actions that commit as often as they have to. */
+bool kdm_tx_commit_made(const struct kdm_tx *tx);
 /* Each write by itself: those in conflict are decided and sent again, those done stay. Returns true when all
  * are done or have failed; only for actions that are atomic per document (m*). Staged items beyond one commit's
- * limits go in several; a collection that is set along with them goes with the first, and what is left is then decided
- * again under it. */
+ * limits go in several. */
 bool kdm_tx_commit_each(struct kdm_tx *tx);
 
 /* After a commit: what became of a document that it wrote; NULL when it wrote none by this id. */

@@ -1,6 +1,7 @@
 /* asset.h - what the actions of assets share.
  *   asset_create.c    create, and upsert of one that is not there
  *   asset_update.c    update, upsert
+ *   asset_upsert_many.c  mUpsert
  *   asset_metadata.c  replaceMetadata
  *   asset_locales.c   updateModelLocales
  *   asset_delete.c    delete
@@ -23,6 +24,7 @@ struct kdm_dm_home {
 /* The tenant that the request names (engineId, or index); the reply will name it and `assets`.
  * false: wait, or 412. */
 bool kdm_dm_home(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_dm_home *ret_home);
+bool kdm_dm_home_of(struct kdm_tx *tx, struct kdm_str engine, struct kdm_dm_home *ret_home);
 
 /* May it be stored? Stages what a dynamic part of the mapping takes up, in both collections. false:
  * it failed. */
@@ -32,8 +34,68 @@ bool kdm_dm_asset_additions(struct kdm_tx *tx, const struct kdm_dm_home *home,
 /* More metadata than any mapping holds is refused before it is merged with anything. */
 bool kdm_dm_metadata_bounded(struct kdm_tx *tx, struct kdm_val metadata);
 
-/* "<model>-<reference>" of the request's body. */
-struct kdm_str kdm_dm_asset_id(const struct kdm_args *args);
+bool kdm_dm_metadata_check(struct kdm_arena *arena, struct kdm_val metadata,
+                           struct kdm_failure *ret_failure);
+
+/* "<model>-<reference>" */
+struct kdm_str kdm_dm_asset_id(struct kdm_arena *arena, struct kdm_str model,
+                               struct kdm_str reference);
+
+/* The source of a new asset of the model, without its _kuzzle_info. Pure. */
+struct kdm_str kdm_dm_asset_source(struct kdm_arena *arena, const struct kdm_dm_model *model,
+                                   struct kdm_str reference, struct kdm_val metadata);
+
+/* A new asset made ready to be stored. */
+struct kdm_dm_asset_new {
+    struct kdm_str text, history; /* the asset, and its history entry */
+    struct kdm_str additions;     /* to the mapping, or none */
+};
+/* NULL: it may not be stored. */
+struct kdm_dm_asset_new *kdm_dm_asset_new(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                          struct kdm_str id, struct kdm_str source,
+                                          struct kdm_failure *ret_failure);
+
+/* A change of an asset, made ready to be stored. */
+struct kdm_dm_asset_change {
+    struct kdm_str changes;   /* as applied: a partial asset */
+    struct kdm_str text;      /* the asset afterwards */
+    struct kdm_str shown;     /* the changes with the new _kuzzle_info */
+    struct kdm_str history;   /* its entry */
+    struct kdm_str changed;   /* paths, for _updatedFields */
+    struct kdm_str additions; /* to the mapping, or none */
+    struct kdm_str before; /* the asset as a document, for the event after; none: nobody listens */
+};
+/* `changes` (a partial asset, JSON text) merged into the asset. NULL: the result may not be stored.
+ */
+struct kdm_dm_asset_change *kdm_dm_asset_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                                struct kdm_doc *asset, struct kdm_str changes,
+                                                struct kdm_failure *ret_failure);
+
+/* device-manager:asset:update:before, which may change the changes; `shown`: the asset's source as
+ * it was read. false: wait, or it failed. */
+bool kdm_dm_asset_update_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str shown,
+                                struct kdm_str *changes);
+/* device-manager:asset:update:after. */
+bool kdm_dm_asset_update_after(struct kdm_tx *tx, const struct kdm_dm_asset_change *change,
+                               struct kdm_str id, struct kdm_str shown, int64_t version);
+
+/* One asset that is to be made, or whose metadata are to be merged. */
+struct kdm_dm_upsert_item {
+    struct kdm_str model, reference;
+    struct kdm_val metadata; /* an object, null or absent */
+};
+struct kdm_dm_upserted {
+    struct kdm_str id;
+    struct kdm_failure failure; /* err not KDM_OK: why it was not stored */
+    int64_t version;
+    bool created;
+};
+/* Stores them in several commits, each asset with its history entry or not at all; results stand in
+ * the order of the items, their texts in the arena. Must be the last of an action that commits.
+ * false: wait, or the transaction has failed. */
+bool kdm_dm_upsert_many(struct kdm_tx *tx, struct kdm_str engine,
+                        const struct kdm_dm_upsert_item *items, size_t count,
+                        struct kdm_dm_upserted *ret_results);
 
 /* create, also of upsert. */
 enum kdm_outcome kdm_dm_asset_create(struct kdm_tx *tx, const struct kdm_args *args);

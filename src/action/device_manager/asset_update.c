@@ -68,89 +68,45 @@ static bool read_update(struct kdm_tx *tx, const struct kdm_args *args, struct u
 
 /* --- what it comes to ------------------------------------------------------------------------ */
 
-/* Kept over replays. */
-struct change {
-    struct kdm_str changes;   /* as applied */
-    struct kdm_str text;      /* the asset afterwards */
-    struct kdm_str shown;     /* the changes with the new _kuzzle_info */
-    struct kdm_str history;   /* its entry */
-    struct kdm_str changed;   /* paths, for _updatedFields */
-    struct kdm_str additions; /* to the mapping, or none */
-    struct kdm_str before; /* the asset as a document, for the event after; none: nobody listens */
-};
-
-/* Does the change put an object where a geo field has one? Only then can a part and its whole
- * differ in whether they may be stored: half a point is none, and two halves may make a point or
- * something else. */
-static bool merges_geo(struct kdm_arena *arena, const struct kdm_field *field,
-                       struct kdm_val changes)
-{
-    struct kdm_val_iter it;
-    struct kdm_val name, value;
-
-    for (kdm_members(&it, changes); kdm_member_next(&it, &name, &value);) {
-        const struct kdm_field *child;
-
-        if (kdm_val_type(value) != KDM_JSON_OBJECT)
-            continue;
-        child = kdm_field_child(field, kdm_val_str(arena, name));
-        if (child != NULL
-            && (child->type == KDM_FIELD_GEO_POINT || child->type == KDM_FIELD_GEO_SHAPE
-                || merges_geo(arena, child, value)))
-            return true;
-    }
-    return false;
-}
-
-static bool check(struct kdm_tx *tx, const struct kdm_collection *assets, struct kdm_val source,
-                  struct change *change)
-{
-    struct kdm_failure failure = { .err = KDM_OK };
-
-    if (kdm_source_check(kdm_tx_arena(tx), assets, assets->mapping, source, &change->additions,
-                         &failure))
-        return true;
-    kdm_tx_fail_with(tx, &failure);
-    return false;
-}
-
-/* Merges the changes into the asset and checks the result. The stored asset satisfies its mapping,
- * so a change that does leaves one that does. NULL: it may not be stored. */
-static struct change *merge_change(struct kdm_tx *tx, const struct kdm_collection *assets,
-                                   struct kdm_val old, struct kdm_val changes, int64_t date)
+/* Merges the changes into the asset and checks the result. NULL: it may not be stored. */
+static struct kdm_dm_asset_change *merge_change(struct kdm_tx *tx,
+                                                const struct kdm_collection *assets,
+                                                struct kdm_val old, struct kdm_val changes,
+                                                int64_t date, struct kdm_failure *ret_failure)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct change *change = kdm_arena_zalloc(arena, sizeof(*change));
-    bool whole = merges_geo(arena, kdm_mapping_root(assets->mapping), changes);
+    struct kdm_dm_asset_change *change = kdm_arena_zalloc(arena, sizeof(*change));
 
-    if (!whole && !check(tx, assets, changes, change))
-        return NULL;
     change->shown = kdm_tx_with_info(tx, changes, kdm_dm_info_updated(tx, KDM_DM_USER, date, old));
     change->text = kdm_json_merge(arena, old, kdm_json_parse(arena, change->shown));
-    if (whole && !check(tx, assets, kdm_json_parse(arena, change->text), change))
-        return NULL;
-    return change;
+    return kdm_source_check_change(arena, assets, assets->mapping, changes, change->text,
+                                   &change->additions, ret_failure)
+               ? change
+               : NULL;
 }
 
-static struct change *make_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
-                                  struct kdm_doc *asset, struct kdm_str text)
+struct kdm_dm_asset_change *kdm_dm_asset_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                                struct kdm_doc *asset, struct kdm_str changes,
+                                                struct kdm_failure *ret_failure)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_val old = kdm_doc_source(tx, asset), changes = kdm_json_parse(arena, text);
-    struct kdm_val metadata = kdm_val_get(changes, KDM_STR("metadata"));
+    struct kdm_val old = kdm_doc_source(tx, asset), parsed = kdm_json_parse(arena, changes);
+    struct kdm_val metadata = kdm_val_get(parsed, KDM_STR("metadata"));
     int64_t date = kdm_dm_date(tx, old);
-    struct change *change;
+    struct kdm_dm_asset_change *change;
 
-    if (!kdm_dm_metadata_bounded(tx, metadata))
+    if (!kdm_dm_metadata_check(arena, metadata, ret_failure))
         return NULL;
-    change = merge_change(tx, home->assets, old, changes, date);
+    change = merge_change(tx, home->assets, old, parsed, date, ret_failure);
     if (change == NULL)
         return NULL;
-    change->changes = text;
-    change->changed = kdm_source_changed(arena, changes);
+    change->changes = changes;
+    change->changed = kdm_source_changed(arena, parsed);
     change->history = kdm_dm_history_entry(
         tx, asset->id, date, kdm_dm_metadata_event(arena, kdm_dm_paths(arena, metadata)),
         change->text);
+    if (kdm_tx_listened(tx, KDM_DM_ASSET_UPDATE_AFTER))
+        change->before = kdm_dm_document(arena, asset->id, asset->text, asset->version);
     return change;
 }
 
@@ -207,8 +163,8 @@ static bool take_answer(struct kdm_tx *tx, struct kdm_str answer, struct kdm_str
     return true;
 }
 
-static bool fire_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str shown,
-                        struct kdm_str *changes)
+bool kdm_dm_asset_update_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str shown,
+                                struct kdm_str *changes)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str payload, answer;
@@ -217,13 +173,13 @@ static bool fire_before(struct kdm_tx *tx, struct kdm_doc *asset, struct kdm_str
         return true;
     payload = kdm_dm_asset_event(arena, kdm_dm_document(arena, asset->id, shown, asset->version),
                                  metadata_of(arena, *changes), *changes, KDM_STR_NONE);
-    return kdm_tx_pipe(tx, KDM_DM_ASSET_UPDATE_BEFORE, KDM_STR(""), payload, &answer)
+    return kdm_tx_pipe(tx, KDM_DM_ASSET_UPDATE_BEFORE, asset->id, payload, &answer)
            && take_answer(tx, answer, changes);
 }
 
 /* Its result is ignored, its failure is not: the request fails although the asset is stored. */
-static bool fire_after(struct kdm_tx *tx, const struct change *change, struct kdm_str id,
-                       struct kdm_str shown, int64_t version)
+bool kdm_dm_asset_update_after(struct kdm_tx *tx, const struct kdm_dm_asset_change *change,
+                               struct kdm_str id, struct kdm_str shown, int64_t version)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str payload, answer;
@@ -233,30 +189,30 @@ static bool fire_after(struct kdm_tx *tx, const struct change *change, struct kd
     payload =
         kdm_dm_asset_event(arena, kdm_dm_document(arena, id, shown, version),
                            metadata_of(arena, change->changes), change->changes, change->before);
-    return kdm_tx_pipe(tx, KDM_DM_ASSET_UPDATE_AFTER, KDM_STR(""), payload, &answer);
+    return kdm_tx_pipe(tx, KDM_DM_ASSET_UPDATE_AFTER, id, payload, &answer);
 }
 
 /* --- doing it -------------------------------------------------------------------------------- */
 
 /* The change as it will be, events fired. NULL: wait, or it failed. */
-static struct change *get_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
-                                 struct kdm_doc *asset, struct kdm_str shown,
-                                 struct kdm_str changes)
+static struct kdm_dm_asset_change *get_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                              struct kdm_doc *asset, struct kdm_str shown,
+                                              struct kdm_str changes)
 {
     static const char key[] = "asset update";
-    struct change *change = kdm_tx_kept(tx, key);
+    struct kdm_dm_asset_change *change = kdm_tx_kept(tx, key);
+    struct kdm_failure failure;
 
     if (change != NULL)
         return change;
-    if (!fire_before(tx, asset, shown, &changes)
+    if (!kdm_dm_asset_update_before(tx, asset, shown, &changes)
         || !kdm_dm_generic_document(tx, KDM_DM_BEFORE_UPDATE, home->assets, asset->id, 0, &changes))
         return NULL;
-    change = make_change(tx, home, asset, changes);
-    if (change == NULL)
-        return NULL;
-    if (kdm_tx_listened(tx, KDM_DM_ASSET_UPDATE_AFTER))
-        change->before = kdm_dm_document(kdm_tx_arena(tx), asset->id, asset->text, asset->version);
-    kdm_tx_keep(tx, key, change);
+    change = kdm_dm_asset_change(tx, home, asset, changes, &failure);
+    if (change != NULL)
+        kdm_tx_keep(tx, key, change);
+    else
+        kdm_tx_fail_with(tx, &failure);
     return change;
 }
 
@@ -264,7 +220,7 @@ static enum kdm_outcome update_asset(struct kdm_tx *tx, const struct kdm_dm_home
                                      struct kdm_doc *asset, struct kdm_str seen,
                                      const struct update *update, bool with_version)
 {
-    struct change *change = get_change(tx, home, asset, seen, update->changes);
+    struct kdm_dm_asset_change *change = get_change(tx, home, asset, seen, update->changes);
     struct kdm_str shown;
     int64_t version;
 
@@ -277,7 +233,7 @@ static enum kdm_outcome update_asset(struct kdm_tx *tx, const struct kdm_dm_home
     version = kdm_tx_written(tx, home->assets, asset->id)->version;
     shown = change->text;
     if (!kdm_dm_generic_document(tx, KDM_DM_AFTER_UPDATE, home->assets, asset->id, version, &shown)
-        || !fire_after(tx, change, asset->id, shown, version))
+        || !kdm_dm_asset_update_after(tx, change, asset->id, shown, version))
         return KDM_WAIT;
     return kdm_document_reply(tx, asset->id, update->shows_changes_only ? change->shown : shown,
                               with_version ? version : 0);
@@ -316,7 +272,9 @@ static bool find_asset(struct kdm_tx *tx, const struct kdm_args *args, struct kd
 
 enum kdm_outcome kdm_dm_assets_upsert(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_str id = kdm_dm_asset_id(args), seen;
+    struct kdm_str id = kdm_dm_asset_id(args->arena, kdm_args_str(args, KDM_ARG_BODY_MODEL),
+                                        kdm_args_str(args, KDM_ARG_BODY_REFERENCE));
+    struct kdm_str seen;
     struct update update = { .changes = only_metadata(args->arena,
                                                       kdm_args_val(args, KDM_ARG_BODY_METADATA)) };
     struct kdm_dm_home home;

@@ -41,6 +41,13 @@ struct kdm_str kdm_dm_model_id(struct kdm_arena *arena, enum kdm_dm_kind kind, s
  * `group` none: any; else it must be seen by tenants of that group. */
 bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
                   struct kdm_str group, struct kdm_dm_model *ret_model);
+/* The same, but *ret_found false instead of a failure. */
+bool kdm_dm_model_seen(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
+                       struct kdm_str group, bool *ret_found, struct kdm_dm_model *ret_model);
+/* Makes an asset model when there is none of that name; the mappings of all tenants follow. `source`
+ * as a models document, right beyond doubt. Commits once in every run, also when there is nothing
+ * to do. false: wait, or it failed. */
+bool kdm_dm_ensure_asset_model(struct kdm_tx *tx, struct kdm_str name, struct kdm_str source);
 /* The error that names a model nobody knows. */
 enum kdm_err kdm_dm_unknown_model(enum kdm_dm_kind kind);
 
@@ -83,6 +90,9 @@ bool kdm_dm_engine_find(struct kdm_tx *tx, struct kdm_str index, bool *ret_found
                         struct kdm_dm_engine *ret_engine);
 /* The same, but fails with the 404 of its document. */
 bool kdm_dm_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_dm_engine *ret_engine);
+/* Makes the index an engine when it is none. Commits once in every run, also when there is nothing
+ * to do. false: wait, or it failed. */
+bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_str group);
 /* All of them; not checked at commit. */
 bool kdm_dm_engines(struct kdm_tx *tx, struct kdm_dm_engines *ret_engines);
 

@@ -143,27 +143,52 @@ static bool stage_index(struct kdm_tx *tx, struct kdm_str index)
     return true;
 }
 
+/* Index, collections and document in one commit. false: wait, or it failed. */
+static bool make_engine(struct kdm_tx *tx, const struct kdm_dm_engine *engine)
+{
+    struct kdm_collection *config;
+
+    if (!kdm_dm_config_collection(tx, &config) || !stage_index(tx, engine->index)
+        || !stage_collections(tx, engine))
+        return false;
+    kdm_tx_create(tx, config, kdm_dm_engine_id(kdm_tx_arena(tx), engine->index),
+                  engine_document(tx, engine), 0);
+    return kdm_tx_commit(tx);
+}
+
+bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_str group)
+{
+    struct kdm_dm_engine known, engine = { .index = index, .group = group };
+    bool found;
+
+    if (kdm_tx_commit_made(tx))
+        return kdm_tx_commit(tx);
+    if (kdm_str_eq(index, kdm_dm_platform(tx))) {
+        kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_ENGINE_MISSING, KDM_PROPS(index));
+        return false;
+    }
+    if (!kdm_dm_engine_find(tx, index, &found, &known))
+        return false;
+    return found ? kdm_tx_commit(tx) : make_engine(tx, &engine);
+}
+
 enum kdm_outcome kdm_dm_engine_create(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_dm_engine known,
         engine = { .index = kdm_args_str(args, KDM_ARG_INDEX), .group = group_of(args) };
-    struct kdm_collection *config;
     bool found;
 
-    /* Its own collections bear the same names: an engine there would be deleted together with them. */
+    /* Its own collections bear the same names: an engine there would be deleted together with them.
+     */
     if (kdm_str_eq(engine.index, kdm_dm_platform(tx)))
-        return kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
-                           KDM_PROPS(KDM_STR("index"), KDM_STR("another index than the platform's")));
+        return kdm_tx_fail(
+            tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
+            KDM_PROPS(KDM_STR("index"), KDM_STR("another index than the platform's")));
     if (!kdm_dm_engine_find(tx, engine.index, &found, &known))
         return KDM_WAIT;
     if (found)
         return kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_ENGINE_EXISTS, KDM_PROPS(engine.index));
-    if (!kdm_dm_config_collection(tx, &config) || !stage_index(tx, engine.index)
-        || !stage_collections(tx, &engine))
-        return KDM_WAIT;
-    kdm_tx_create(tx, config, kdm_dm_engine_id(kdm_tx_arena(tx), engine.index),
-                  engine_document(tx, &engine), 0);
-    if (!kdm_tx_commit(tx))
+    if (!make_engine(tx, &engine))
         return KDM_WAIT;
     return reply_collections(tx, engine.index, true);
 }

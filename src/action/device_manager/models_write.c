@@ -185,6 +185,28 @@ static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wi
     return kdm_document_reply_created(tx, plan->id, plan->text, written->version, written->created);
 }
 
+bool kdm_dm_ensure_asset_model(struct kdm_tx *tx, struct kdm_str name, struct kdm_str source)
+{
+    struct wish wish = { .kind = KDM_DM_ASSET,
+                         .name = name,
+                         .source = source,
+                         .conflicts = KDM_ERR_DEVICE_MANAGER_NEW_ASSET_MAPPINGS_CONFLICTS,
+                         .asset_model = name };
+    struct kdm_collection *collection;
+    struct kdm_dm_model model;
+    struct plan *plan;
+    bool found;
+
+    if (!kdm_dm_models_collection(tx, &collection)
+        || !kdm_dm_model_seen(tx, KDM_DM_ASSET, name, KDM_STR_NONE, &found, &model))
+        return false;
+    if (found
+        && kdm_tx_written(tx, collection, kdm_dm_model_id(kdm_tx_arena(tx), KDM_DM_ASSET, name))
+               == NULL)
+        return kdm_tx_commit(tx); /* of nothing: commits are counted */
+    return write_model(tx, &wish, &plan, &collection);
+}
+
 /* --- what requests say ----------------------------------------------------------------------- */
 
 static void put_val(struct kdm_buf *buf, struct kdm_arena *arena, const char *name,

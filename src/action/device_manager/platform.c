@@ -112,8 +112,8 @@ enum kdm_err kdm_dm_unknown_model(enum kdm_dm_kind kind)
     return errors[kind];
 }
 
-bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
-                  struct kdm_str group, struct kdm_dm_model *ret_model)
+bool kdm_dm_model_seen(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
+                       struct kdm_str group, bool *ret_found, struct kdm_dm_model *ret_model)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_collection *collection;
@@ -122,12 +122,23 @@ bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
 
     if (!kdm_dm_models_collection(tx, &collection) || !kdm_tx_read(tx, collection, id, &doc))
         return false;
-    if (doc != NULL && kdm_dm_model_read(arena, id, doc->text, kdm_doc_source(tx, doc), ret_model)
+    *ret_found =
+        doc != NULL && kdm_dm_model_read(arena, id, doc->text, kdm_doc_source(tx, doc), ret_model)
         && ret_model->kind == kind
-        && (kdm_str_none(group) || kdm_dm_group_sees(group, ret_model->group)))
-        return true;
-    kdm_tx_fail(tx, kdm_dm_unknown_model(kind), KDM_PROPS(name));
-    return false;
+        && (kdm_str_none(group) || kdm_dm_group_sees(group, ret_model->group));
+    return true;
+}
+
+bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
+                  struct kdm_str group, struct kdm_dm_model *ret_model)
+{
+    bool found;
+
+    if (!kdm_dm_model_seen(tx, kind, name, group, &found, ret_model))
+        return false;
+    if (!found)
+        kdm_tx_fail(tx, kdm_dm_unknown_model(kind), KDM_PROPS(name));
+    return found;
 }
 
 /* --- configurations -------------------------------------------------------------------------- */
