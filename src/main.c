@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "dialect/dialect.h"
 #include "net/net.h"
 #include "plugin/native.h"
 #include "plugin/requests.h"
@@ -38,6 +39,7 @@ struct server {
     struct kdm_plugin_requests *plugin_requests;
     struct kdm_start *starting; /* NULL: not yet, or done */
     struct kdm_native *plugins;
+    struct kdm_dialects *dialects;
     struct kdm_net *net;
     uv_signal_t on_term, on_int;
     uv_timer_t watch;
@@ -137,10 +139,19 @@ static bool store_ready(void *ctx)
     return kdm_store_ready(((struct server *)ctx)->store);
 }
 
+static bool read_dialects(struct server *server, char **ret_error)
+{
+    const struct kdm_dialect_options options = { .actionhub = server->config->actionhub };
+
+    server->dialects = kdm_dialects_create(&options, ret_error);
+    return server->dialects != NULL;
+}
+
 static void start_api(struct server *server)
 {
     const struct kdm_config *config = server->config;
     struct kdm_hash_seed seed;
+    size_t door_count;
     struct kdm_api_options options = {
         .protocol = &server->protocol,
         .context = &server->context,
@@ -150,6 +161,7 @@ static void start_api(struct server *server)
         .conflict_tries = (int)config->conflict_retries,
         .allow_origin = config->allow_origin,
         .allow_origin_regexp = config->allow_origin_regexp,
+        .doors = kdm_dialects_doors(server->dialects, &door_count),
         .strict_sdk_version = config->strict_sdk_version,
         .cookie_authentication = config->cookie_authentication,
         .stats = config->stats,
@@ -159,6 +171,7 @@ static void start_api(struct server *server)
         .ready_ctx = server,
     };
 
+    options.door_count = door_count;
     kdm_random_fill(&server->random, &seed, sizeof(seed));
     server->bus = kdm_bus_create(&seed);
     server->engine = kdm_tx_engine_create(&server->loop, server->store, server->bus, &server->context);
@@ -276,6 +289,7 @@ static void take_apart(struct server *server)
     kdm_plugin_requests_stop(server->plugin_requests);
     kdm_net_close(server->net);
     kdm_api_destroy(server->api);
+    kdm_dialects_destroy(server->dialects);
     kdm_plugin_requests_destroy(server->plugin_requests);
     kdm_tx_engine_destroy(server->engine);
     kdm_store_close(server->store);
@@ -369,7 +383,7 @@ static bool start(struct server *server)
     char *error = NULL;
 
     fill_context(server);
-    if (start_store(server, &error)) {
+    if (read_dialects(server, &error) && start_store(server, &error)) {
         start_api(server);
         if (start_plugins(server, &error) && start_net(server, &error))
             return true;

@@ -1,4 +1,4 @@
-"""protocol/kuzzle/ and protocol/device-manager/: controllers, their actions and routes."""
+"""protocol/kuzzle/, device-manager/ and dialects/: controllers, their actions and routes."""
 
 from dataclasses import dataclass, field
 
@@ -35,6 +35,8 @@ ACTION_KEYS = {
     "notes": list,
     "implemented": bool,
 }
+DIALECT_KEYS = {"dialect": str, "about": str, "actions": dict}
+DIALECT_ACTION_KEYS = {"summary": str, "http": list, "result": str}
 ROUTE_KEYS = {"deprecated": bool, "alias": bool}
 
 
@@ -94,7 +96,7 @@ class Ghost:
 class Controller:
     where: str
     name: str
-    group: str  # the folder: kuzzle or device-manager
+    group: str  # the folder: kuzzle, device-manager or dialects
     actions: list
     also: list  # further names under which all of it is there, shown under that name
     aliases: dict  # (controller, action) as asked -> name of an action here
@@ -187,6 +189,35 @@ def read_action(where, controller, name, row, aliases):
     return action
 
 
+def read_dialect_action(where, dialect, name, row):
+    """Its arguments are its own affair: each dialect reads and refuses them in its own words."""
+    where = f'{where}: "{name}"'
+    take(where, row, DIALECT_ACTION_KEYS, DIALECT_ACTION_KEYS)
+    return Action(
+        controller=dialect,
+        name=name,
+        where=where,
+        summary=row["summary"],
+        routes=[read_route(where, route) for route in row["http"]],
+        args=[],
+        body=None,
+        flags=["KDM_ACTION_RAW"],
+        errors=[],
+        result=row["result"],
+        redis=None,
+        notes=[],
+        implemented=True,
+    )
+
+
+def read_dialect(path):
+    document = take(path, read_object(path), DIALECT_KEYS, ("dialect", "actions"))
+    name = document["dialect"]
+    actions = [read_dialect_action(path, name, *item) for item in document["actions"].items()]
+    actions.sort(key=lambda action: action.name)
+    return Controller(str(path), name, "dialects", actions, also=[], aliases={})
+
+
 def read_aliases(where, rows, actions):
     """{"controller:action": "action"}, or {"controller:*": "*"} for all of them."""
     names, aliases = [action.name for action in actions], {}
@@ -269,3 +300,11 @@ def read_controllers(folder, groups):
     check_routes(controllers)
     check_names(all_args(controllers).values())
     return controllers
+
+
+def read_dialects(folder):
+    """The other vendors' APIs, sorted by name; each has routes of its own."""
+    dialects = [read_dialect(path) for path in sorted(folder.glob("*.json"))]
+    for dialect in dialects:
+        check_routes([dialect])
+    return dialects

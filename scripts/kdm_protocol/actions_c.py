@@ -167,7 +167,8 @@ def source(protocol):
     lines += [action_row(number, row) for number, row in enumerate(rows)]
     lines.append("    /* routes of Kuzzle that lead to no action */")
     lines += [action_row(number, row) for number, row in enumerate(ghosts, len(rows))]
-    lines += ["};", "", f"const size_t kdm_action_count = {len(rows)};", ""]
+    lines += ["};", "", f"const size_t kdm_action_count = {len(rows)};"]
+    lines += [f"const size_t kdm_action_rows = {len(rows) + len(ghosts)};", ""]
     lines += ["const struct kdm_route kdm_routes[] = {", *route_rows(protocol, numbers), "};", ""]
     lines += ["const size_t kdm_route_count = sizeof kdm_routes / sizeof kdm_routes[0];", ""]
     return "\n".join(lines + find_tables(rows)) + "\n"

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from .actions import all_args, read_controllers, read_route
+from .actions import all_args, read_controllers, read_dialects, read_route
 from .checks import Refused, read_object, refuse, take, take_strings
 from .errors import read_errors
 
 __all__ = ["Refused", "protocol", "counts"]
 
 GROUPS = ("device-manager", "kuzzle")
-ENTRIES = {*GROUPS, "errors", "common.json", "README.md", "not-implemented.count"}
+ENTRIES = {*GROUPS, "dialects", "errors", "common.json", "README.md", "not-implemented.count"}
 COMMON_KEYS = {"openapi": dict, "errors": list, "routes": list, "types": dict}
 
 
@@ -17,6 +17,7 @@ COMMON_KEYS = {"openapi": dict, "errors": list, "routes": list, "types": dict}
 class Protocol:
     errors: list
     controllers: list
+    dialects: list  # other vendors' APIs; no request names their actions
     args: dict  # name -> an Arg of that name
     openapi: dict  # the head of the OpenAPI documents
     common_errors: list  # ids that any action may answer with
@@ -62,6 +63,7 @@ def protocol(folder):
     return Protocol(
         errors=errors,
         controllers=controllers,
+        dialects=read_dialects(folder / "dialects"),
         args=all_args(controllers),
         openapi=common["openapi"],
         common_errors=common["errors"],
@@ -83,4 +85,7 @@ def counts(protocol):
             f"{group}: {len(mine)} controllers, {len(actions)} actions,"
             f" {routes + ghosts} routes, {missing} not implemented"
         )
+    for dialect in protocol.dialects:
+        routes = sum(len(action.routes) for action in dialect.actions)
+        lines.append(f"{dialect.name}: {len(dialect.actions)} operations, {routes} routes")
     return "\n".join(lines)

@@ -63,6 +63,15 @@ def contents(protocol):
     return table(("controller", "actions", "implemented"), rows)
 
 
+def dialect_section(dialect):
+    lines = [f"## Dialect: {dialect.name}", ""]
+    lines += ["Paths stand behind the prefix that the configuration gives it.", ""]
+    for action in dialect.actions:
+        lines += [f"### {dialect.name} {action.name}", "", action.summary, ""]
+        lines += [*map(route_line, action.routes), "", f"Result: `{action.result}`", ""]
+    return lines
+
+
 def errors_section(protocol):
     rows = []
     for error in protocol.errors:
@@ -88,4 +97,6 @@ def page(protocol):
         for ghost in controller.ghosts:
             lines.append(f"{route_line(ghost.route)} leads to no action and answers 404.")
         lines += [""] if controller.ghosts else []
+    for dialect in protocol.dialects:
+        lines += dialect_section(dialect)
     return "\n".join(lines + errors_section(protocol)) + "\n"

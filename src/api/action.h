@@ -57,9 +57,10 @@ struct kdm_action {
     uint16_t number; /* its place in kdm_actions[] */
 };
 
-/* Sorted by asked controller, then asked action. */
+/* Sorted by asked controller, then asked action; behind these kdm_action_count rows others up to kdm_action_rows
+ * that no request can name: routes of Kuzzle that lead nowhere. */
 extern const struct kdm_action kdm_actions[];
-extern const size_t kdm_action_count;
+extern const size_t kdm_action_count, kdm_action_rows;
 
 /* The row for a request's controller and action, by a perfect or seeded hash; NULL when there is none.
  * *ret_controller_known tells which of the two 404s it is. */
@@ -79,7 +80,7 @@ extern const size_t kdm_route_count;
  * in link order and tests bring tables of their own. */
 struct kdm_protocol {
     const struct kdm_action *actions;
-    size_t action_count;
+    size_t action_count, action_rows;
     const struct kdm_action *(*find)(struct kdm_str controller, struct kdm_str action,
                                      bool *ret_controller_known);
     const struct kdm_route *routes;
@@ -89,7 +90,8 @@ struct kdm_protocol {
 /* What scripts/generate made: struct kdm_protocol protocol = KDM_PROTOCOL_GENERATED; */
 #define KDM_PROTOCOL_GENERATED                                                                     \
     {                                                                                              \
-        .actions = kdm_actions, .action_count = kdm_action_count, .find = kdm_action_find,         \
+        .actions = kdm_actions, .action_count = kdm_action_count, .action_rows = kdm_action_rows,  \
+        .find = kdm_action_find,                                                                   \
         .routes = kdm_routes, .route_count = kdm_route_count                                       \
     }
 
@@ -102,6 +104,7 @@ struct kdm_args {
     struct kdm_val envelope; /* the whole request; over HTTP: path and query arguments, without the body */
     struct kdm_val body;     /* NONE: there is none */
     bool http;               /* plain HTTP request (not POST /_query) */
+    const struct kdm_door_call *call; /* behind a door, whose operations have no checked arguments; else NULL */
     struct kdm_val values[KDM_ARGS_MAX];
 };
 

@@ -11,6 +11,20 @@
 
 /* --- create and destroy ------------------------------------------------------------------- */
 
+size_t kdm_api_row_count(const struct kdm_api_options *options)
+{
+    size_t count = options->protocol->action_rows + 1;
+
+    for (size_t i = 0; i < options->door_count; i++) {
+        const struct kdm_door_table *table = options->doors[i].table;
+        size_t end = table->actions[table->action_count - 1].number + 1u;
+
+        if (count < end)
+            count = end;
+    }
+    return count;
+}
+
 static int find_retry_argument(const struct kdm_action *action)
 {
     for (size_t i = 0; i < action->arg_count; i++) {
@@ -20,20 +34,31 @@ static int find_retry_argument(const struct kdm_action *action)
     return -1;
 }
 
+static void prepare_row(struct kdm_api *api, const struct kdm_action *action)
+{
+    struct kdm_api_row *row = &api->rows[action->number];
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &api->arena, 96);
+    kdm_reply_names(&buf, kdm_str_of(action->controller), kdm_str_of(action->action));
+    row->names = kdm_buf_str(&buf);
+    row->retry_argument = find_retry_argument(action);
+}
+
 static void prepare_rows(struct kdm_api *api)
 {
-    const struct kdm_protocol *protocol = api->options.protocol;
+    const struct kdm_api_options *options = &api->options;
 
-    api->rows = kdm_arena_zalloc(&api->arena, (protocol->action_count + 1) * sizeof(*api->rows));
-    for (size_t i = 0; i < protocol->action_count; i++) {
-        const struct kdm_action *action = &protocol->actions[i];
-        struct kdm_buf buf;
+    api->rows = kdm_arena_zalloc(&api->arena, kdm_api_row_count(options) * sizeof(*api->rows));
+    for (size_t i = 0; i < options->protocol->action_count; i++) {
+        KDM_ASSERT(options->protocol->actions[i].number == i);
+        prepare_row(api, &options->protocol->actions[i]);
+    }
+    for (size_t i = 0; i < options->door_count; i++) {
+        const struct kdm_door_table *table = options->doors[i].table;
 
-        KDM_ASSERT(action->number == i);
-        kdm_buf_init(&buf, &api->arena, 96);
-        kdm_reply_names(&buf, kdm_str_of(action->controller), kdm_str_of(action->action));
-        api->rows[i].names = kdm_buf_str(&buf);
-        api->rows[i].retry_argument = find_retry_argument(action);
+        for (size_t k = 0; k < table->action_count; k++)
+            prepare_row(api, &table->actions[k]);
     }
 }
 
@@ -81,8 +106,9 @@ struct kdm_api *kdm_api_create(uv_loop_t *loop, struct kdm_tx_engine *engine, st
     kdm_arena_init(&api->arena, 16384);
     take_options(api, options);
     prepare_rows(api);
-    api->events = kdm_events_create(bus, options->protocol);
+    api->events = kdm_events_create(bus, &api->options);
     api->router = kdm_router_create(options->protocol->routes, options->protocol->route_count);
+    api->doors = kdm_doors_create(options->doors, options->door_count);
     api->origins = kdm_origins_create(options->allow_origin, options->allow_origin_regexp);
     api->stats = start_stats(loop, options);
     if (options->context != NULL) {
@@ -111,6 +137,7 @@ void kdm_api_destroy(struct kdm_api *api)
     free_pool(api);
     kdm_stats_destroy(api->stats);
     kdm_origins_destroy(api->origins);
+    kdm_doors_destroy(api->doors);
     kdm_router_destroy(api->router);
     kdm_events_destroy(api->events);
     kdm_buf_fini(&api->reply);

@@ -8,6 +8,7 @@
 
 #include "api/action.h"
 #include "api/context.h"
+#include "api/door.h"
 #include "api/peer.h"
 #include "event/bus.h"
 #include "tx/run.h"
@@ -22,6 +23,8 @@ struct kdm_api_options {
     int conflict_tries;                  /* of a transaction that loses races; 0: 20 */
     const char *allow_origin;            /* "*" or a comma list; NULL: all */
     bool allow_origin_regexp;
+    const struct kdm_door *doors; /* other vendors' APIs; lent */
+    size_t door_count;
     bool strict_sdk_version;
     bool cookie_authentication;
     bool stats;

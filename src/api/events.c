@@ -17,21 +17,30 @@ static struct kdm_event *action_event(struct kdm_bus *bus, struct kdm_arena *are
                                           action->action[0] == '\0' ? "" : action->action + 1));
 }
 
-struct kdm_events *kdm_events_create(struct kdm_bus *bus, const struct kdm_protocol *protocol)
+static void add_actions(struct kdm_events *events, struct kdm_arena *names,
+                        const struct kdm_action *actions, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct kdm_action_events *row = &events->actions[actions[i].number];
+
+        row->before = action_event(events->bus, names, &actions[i], "before");
+        row->after = action_event(events->bus, names, &actions[i], "after");
+        row->error = action_event(events->bus, names, &actions[i], "error");
+    }
+}
+
+struct kdm_events *kdm_events_create(struct kdm_bus *bus, const struct kdm_api_options *options)
 {
     struct kdm_events *events = kdm_zalloc(sizeof(*events));
     struct kdm_arena names;
 
     kdm_arena_init(&names, 4096);
     events->bus = bus;
-    events->actions = kdm_zalloc((protocol->action_count + 1) * sizeof(*events->actions));
-    for (size_t i = 0; i < protocol->action_count; i++) {
-        const struct kdm_action *action = &protocol->actions[i];
-
-        events->actions[i].before = action_event(bus, &names, action, "before");
-        events->actions[i].after = action_event(bus, &names, action, "after");
-        events->actions[i].error = action_event(bus, &names, action, "error");
-    }
+    events->actions = kdm_zalloc(kdm_api_row_count(options) * sizeof(*events->actions));
+    add_actions(events, &names, options->protocol->actions, options->protocol->action_count);
+    for (size_t i = 0; i < options->door_count; i++)
+        add_actions(events, &names, options->doors[i].table->actions,
+                    options->doors[i].table->action_count);
     events->authorized = kdm_bus_event(bus, KDM_STR("request:onAuthorized"));
     events->unauthorized = kdm_bus_event(bus, KDM_STR("request:onUnauthorized"));
     events->success = kdm_bus_event(bus, KDM_STR("request:onSuccess"));

@@ -27,7 +27,9 @@ struct kdm_events {
     struct kdm_event *authorized, *unauthorized, *success, *error;
 };
 
-struct kdm_events *kdm_events_create(struct kdm_bus *bus, const struct kdm_protocol *protocol);
+struct kdm_api_options;
+
+struct kdm_events *kdm_events_create(struct kdm_bus *bus, const struct kdm_api_options *options);
 /* NULL is fine. */
 void kdm_events_destroy(struct kdm_events *events);
 

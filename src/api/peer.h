@@ -50,6 +50,8 @@ struct kdm_http_request {
     struct kdm_str path;  /* "/index/collection/id", percent-decoded as lws hands it out */
     struct kdm_str query; /* "a=1&b", raw: still percent-encoded; empty when absent */
     struct kdm_str content_type, authorization, volatile_json, request_id;
+    const struct kdm_http_header *headers; /* all of them, for doors (door.h) */
+    size_t header_count;
     struct kdm_str body; /* JSON, whatever content_type says: net/ turns forms into it; empty: none */
 };
 

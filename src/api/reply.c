@@ -107,9 +107,20 @@ static void write_raw_body(struct kdm_request *request, struct kdm_buf *buf)
         kdm_buf_put(buf, request->result);
 }
 
+/* In the words of the vendor whose API it came in by. */
+static void write_door_failure(struct kdm_request *request, struct kdm_buf *buf)
+{
+    int status = request->failure.status;
+
+    request->door->put_failure(request->call, &request->failure, &request->arena, buf, &status);
+    request->failure.status = (uint16_t)status;
+}
+
 static void write_body(struct kdm_request *request, struct kdm_buf *buf)
 {
-    if (request->http.bare)
+    if (request->door != NULL && request->failure.err != KDM_OK)
+        write_door_failure(request, buf);
+    else if (request->http.bare)
         kdm_failure_write(buf, &request->failure);
     else if (is_raw(request))
         write_raw_body(request, buf);

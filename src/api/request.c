@@ -133,11 +133,18 @@ static void advance(struct kdm_request *request, enum kdm_step_result result)
     }
 }
 
+static enum kdm_step_result run_step(struct kdm_request *request)
+{
+    const struct kdm_step *step = &kdm_request_steps[request->step];
+
+    return step->kuzzle && request->door != NULL ? KDM_STEP_NEXT : step->run(request);
+}
+
 void kdm_request_run(struct kdm_request *request)
 {
     request->running = true;
     while (request->step < kdm_request_step_count && request->peer != NULL) {
-        enum kdm_step_result result = kdm_request_steps[request->step].run(request);
+        enum kdm_step_result result = run_step(request);
 
         if (result == KDM_STEP_WAIT && request->peer != NULL) {
             request->running = false;

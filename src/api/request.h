@@ -30,6 +30,8 @@ struct kdm_request {
     const struct kdm_http_request *http_request; /* until it is decoded */
     struct kdm_str text;                         /* WebSocket: the message, in the arena */
     struct kdm_http_ask http;                    /* HTTP: what it asks for */
+    const struct kdm_door *door;                 /* it came in by another vendor's API; or NULL */
+    const struct kdm_door_call *call;            /* then; NULL when no route was found */
     struct kdm_ask ask;
     struct kdm_user user;
     const struct kdm_action *action; /* NULL: not known (yet) */
@@ -77,9 +79,10 @@ struct kdm_api {
     struct kdm_api_options options;
     struct kdm_events *events;
     struct kdm_router *router;
+    struct kdm_doors *doors;
     struct kdm_origins *origins;
     struct kdm_stats *stats;
-    struct kdm_api_row *rows; /* beside protocol->actions */
+    struct kdm_api_row *rows; /* by an action's number */
     struct kdm_str node_json;
     struct kdm_arena arena; /* for the texts above; lives as long as the API */
     struct kdm_random random;
@@ -94,5 +97,8 @@ struct kdm_api_row {
     struct kdm_str names; /* of its replies: kdm_reply_names() */
     int retry_argument;   /* where retryOnConflict stands in its row; -1: nowhere */
 };
+
+/* How many numbers of actions there are, with those behind doors. */
+size_t kdm_api_row_count(const struct kdm_api_options *options);
 
 #endif

@@ -16,6 +16,7 @@ enum kdm_step_result {
 struct kdm_step {
     const char *name; /* for the log */
     enum kdm_step_result (*run)(struct kdm_request *request);
+    bool kuzzle;  /* not of requests that came in by a door (door.h) */
     bool closing; /* also runs when a step before it ended with DONE */
 };
 

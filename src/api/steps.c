@@ -50,6 +50,47 @@ static bool ready_for_others(struct kdm_api *api)
     return ready;
 }
 
+/* What the steps of every request need of one that names no controller, action or arguments. */
+static void ask_operation(struct kdm_request *request, const struct kdm_action *operation)
+{
+    struct kdm_ask *ask = &request->ask;
+
+    request->action = operation;
+    request->args = (struct kdm_args){
+        .action = operation, .arena = &request->arena, .http = true, .call = request->call
+    };
+    ask->payload = kdm_json_parse(&request->arena, KDM_STR("{}"));
+    ask->controller = kdm_str_of(operation->controller);
+    ask->action = kdm_str_of(operation->action);
+}
+
+static enum kdm_step_result enter_door(struct kdm_request *request,
+                                       const struct kdm_route_match *match)
+{
+    struct kdm_door_call *call = kdm_arena_zalloc(&request->arena, sizeof(*call));
+
+    make_request_id(request);
+    request->user.id = KDM_STR("-1");
+    if (match->route == NULL)
+        return fail(request, KDM_ERR_NETWORK_HTTP_URL_NOT_FOUND, KDM_PROPS(KDM_STR("this path")));
+    call->request_id = request->ask.request_id;
+    request->call = call;
+    if (!kdm_door_read(&request->arena, request->door, match, request->http_request, call))
+        return fail(request, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR,
+                    KDM_PROPS(KDM_STR("too many query arguments")));
+    ask_operation(request, &request->door->table->actions[match->route->action]);
+    return KDM_STEP_NEXT;
+}
+
+/* Does it come in by another vendor's API? */
+static bool finds_door(struct kdm_request *request, struct kdm_route_match *ret_match)
+{
+    const struct kdm_http_request *http = request->http_request;
+
+    request->door = kdm_doors_find(request->api->doors, http->verb, http->path, ret_match);
+    return request->door != NULL;
+}
+
 static enum kdm_step_result decode_http(struct kdm_request *request)
 {
     struct kdm_api *api = request->api;
@@ -58,7 +99,6 @@ static enum kdm_step_result decode_http(struct kdm_request *request)
         &request->arena, api->router, api->options.protocol->actions, request->http_request,
         (struct kdm_str){ .ptr = request->peer->id, .len = KDM_UUID_LEN }, http, &request->failure);
 
-    request->http_request = NULL; /* lent for the call that started us */
     if (!decoded || http->kind == KDM_HTTP_HEALTH || http->kind == KDM_HTTP_READY) {
         take_http_id(request);
         if (decoded && http->kind == KDM_HTTP_READY && !ready_for_others(api))
@@ -106,7 +146,16 @@ static struct kdm_str echo(struct kdm_val val)
 
 static enum kdm_step_result decode(struct kdm_request *request)
 {
-    enum kdm_step_result result = request->is_http ? decode_http(request) : decode_message(request);
+    enum kdm_step_result result;
+    struct kdm_route_match match;
+
+    if (!request->is_http)
+        result = decode_message(request);
+    else if (finds_door(request, &match))
+        result = enter_door(request, &match);
+    else
+        result = decode_http(request);
+    request->http_request = NULL; /* lent for the call that started us */
 
     request->index = echo(request->ask.index);
     request->collection = echo(request->ask.collection);
@@ -354,17 +403,31 @@ static enum kdm_step_result reply(struct kdm_request *request)
 
 #define STEP(fn)                                                                                   \
     {                                                                                              \
-#fn, fn, false                                                                             \
+#fn, fn, false, false                                                                      \
+    }
+#define KUZZLE_STEP(fn)                                                                            \
+    {                                                                                              \
+#fn, fn, true, false                                                                       \
     }
 #define CLOSING_STEP(fn)                                                                           \
     {                                                                                              \
-#fn, fn, true                                                                              \
+#fn, fn, false, true                                                                       \
     }
 
 const struct kdm_step kdm_request_steps[] = {
-    STEP(decode),           STEP(check_origin),  STEP(admit),     STEP(authenticate),
-    STEP(authorise),        STEP(find_action),   STEP(check_sdk), STEP(check_arguments),
-    STEP(authorised_pipes), STEP(before_pipes),  STEP(act),       STEP(after_pipes),
-    CLOSING_STEP(conclude), CLOSING_STEP(reply),
+    STEP(decode),
+    STEP(check_origin),
+    STEP(admit),
+    KUZZLE_STEP(authenticate),
+    KUZZLE_STEP(authorise),
+    KUZZLE_STEP(find_action),
+    KUZZLE_STEP(check_sdk),
+    KUZZLE_STEP(check_arguments),
+    STEP(authorised_pipes),
+    STEP(before_pipes),
+    STEP(act),
+    STEP(after_pipes),
+    CLOSING_STEP(conclude),
+    CLOSING_STEP(reply),
 };
 const size_t kdm_request_step_count = sizeof(kdm_request_steps) / sizeof(kdm_request_steps[0]);

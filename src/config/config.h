@@ -99,6 +99,9 @@ struct kdm_config {
      * only where they were given. */
     const json_t *dm_engine_collections, *dm_admin_collections;
 
+    /* Other vendors' APIs: dialects.*; objects, lent */
+    const json_t *actionhub;
+
     /* What server:getConfig shows: the effective configuration without "security", without secrets
      * and without sections that belong to plugins we do not know. The action adds "version". */
     json_t *tree;

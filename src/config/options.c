@@ -201,6 +201,10 @@ const struct kdm_option kdm_options[] = {
     { "stats.statsInterval", INT(1, 86400), .initial = "10", FIELD(stats_interval_s),
       .help = "seconds of one frame" },
 
+    { "dialects.actionhub", .type = KDM_OPTION_OBJECT, .secret = true, .initial = "{}",
+      FIELD(actionhub), .group = "other vendors' APIs",
+      .help = "ActionHub: {enabled, prefix, keys: [{key, programs, admin}]}" },
+
     { "plugins.device-manager.adminIndex", STRING, .initial = "\"device-manager\"",
       FIELD(dm_admin_index), .group = "device manager", .help = "index of the platform" },
     { "plugins.device-manager.ignoreStartupErrors", BOOL, .initial = "false",

@@ -72,7 +72,7 @@ static const struct kdm_action *find(struct kdm_str controller, struct kdm_str a
     return NULL;
 }
 
-static const struct kdm_protocol protocol = { .actions = actions, .action_count = 2, .find = find };
+static const struct kdm_protocol protocol = { .actions = actions, .action_count = 2, .action_rows = 2, .find = find };
 
 static const struct {
     const char *name, *text;

@@ -243,6 +243,7 @@ static inline const struct kdm_action *test_find(struct kdm_str controller, stru
 static const struct kdm_protocol test_protocol = {
     .actions = test_actions,
     .action_count = TEST_ACTIONS,
+    .action_rows = TEST_ACTIONS,
     .find = test_find,
     .routes = test_routes,
     .route_count = sizeof(test_routes) / sizeof(test_routes[0]),

@@ -1,0 +1,113 @@
+/* door.c - see door.h. */
+#include "api/door.h"
+#include <stdlib.h>
+#include <strings.h>
+
+struct kdm_doors {
+    size_t count;
+    struct entry {
+        const struct kdm_door *door;
+        struct kdm_router *router;
+    } entries[];
+};
+
+struct kdm_doors *kdm_doors_create(const struct kdm_door *doors, size_t count)
+{
+    struct kdm_doors *all = kdm_zalloc(sizeof(*all) + count * sizeof(all->entries[0]));
+
+    all->count = count;
+    for (size_t i = 0; i < count; i++) {
+        all->entries[i].door = &doors[i];
+        all->entries[i].router =
+            kdm_router_create(doors[i].table->routes, doors[i].table->route_count);
+    }
+    return all;
+}
+
+void kdm_doors_destroy(struct kdm_doors *doors)
+{
+    if (doors == NULL)
+        return;
+    for (size_t i = 0; i < doors->count; i++)
+        kdm_router_destroy(doors->entries[i].router);
+    free(doors);
+}
+
+/* Is it at or below the prefix? Then *ret_below is what is behind it. */
+static bool is_below(struct kdm_str prefix, struct kdm_str path, struct kdm_str *ret_below)
+{
+    if (path.len < prefix.len || memcmp(path.ptr, prefix.ptr, prefix.len) != 0)
+        return false;
+    *ret_below = kdm_str_from(path, prefix.len);
+    return ret_below->len == 0 || ret_below->ptr[0] == '/';
+}
+
+const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_str verb,
+                                      struct kdm_str path, struct kdm_route_match *ret_match)
+{
+    for (size_t i = 0; i < doors->count; i++) {
+        const struct entry *entry = &doors->entries[i];
+        struct kdm_str below;
+
+        if (!is_below(entry->door->prefix, path, &below))
+            continue;
+        ret_match->route = NULL;
+        if (kdm_router_find(entry->router, verb, below, ret_match) || entry->door->owns_prefix)
+            return entry->door;
+    }
+    return NULL;
+}
+
+static const struct kdm_http_header *copy_headers(struct kdm_arena *arena,
+                                                  const struct kdm_http_request *request)
+{
+    struct kdm_http_header *headers =
+        kdm_arena_alloc(arena, (request->header_count + 1) * sizeof(*headers));
+
+    for (size_t i = 0; i < request->header_count; i++) {
+        headers[i].name = kdm_arena_copy(arena, request->headers[i].name);
+        headers[i].value = kdm_arena_copy(arena, request->headers[i].value);
+    }
+    return headers;
+}
+
+bool kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
+                   const struct kdm_route_match *match, const struct kdm_http_request *request,
+                   struct kdm_door_call *ret_call)
+{
+    ret_call->door = door;
+    ret_call->verb = kdm_arena_copy(arena, request->verb);
+    ret_call->param_count = match->param_count;
+    for (size_t i = 0; i < match->param_count; i++) {
+        ret_call->names[i] = match->names[i];
+        ret_call->values[i] = kdm_arena_copy(arena, match->values[i]);
+    }
+    ret_call->content_type = kdm_arena_copy(arena, request->content_type);
+    ret_call->body = kdm_arena_copy(arena, request->body);
+    ret_call->headers = copy_headers(arena, request);
+    ret_call->header_count = request->header_count;
+    return kdm_query_parse(arena, kdm_arena_copy(arena, request->query), &ret_call->query);
+}
+
+static bool same_but_for_case(struct kdm_str a, struct kdm_str b)
+{
+    return a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+struct kdm_str kdm_door_header(const struct kdm_door_call *call, struct kdm_str name)
+{
+    for (size_t i = 0; i < call->header_count; i++) {
+        if (same_but_for_case(call->headers[i].name, name))
+            return call->headers[i].value;
+    }
+    return KDM_STR_NONE;
+}
+
+struct kdm_str kdm_door_param(const struct kdm_door_call *call, struct kdm_str name)
+{
+    for (size_t i = 0; i < call->param_count; i++) {
+        if (kdm_str_eq(call->names[i], name))
+            return call->values[i];
+    }
+    return KDM_STR_NONE;
+}

@@ -1,0 +1,128 @@
+/* actionhub.c - see actionhub.h. */
+#include "dialect/actionhub.h"
+#include "doors.gen.h"
+#include "json/json.h"
+#include <openssl/crypto.h>
+
+/* --- configuration --------------------------------------------------------------------------- */
+
+static void read_keys(struct kdm_actionhub *actionhub, struct kdm_dialect_reader *reader,
+                      const json_t *config)
+{
+    static const char where[] = "dialects.actionhub.keys";
+    static const char *const known[] = { "key", "programs", "admin", NULL };
+    const json_t *keys = kdm_dialect_list(reader, "dialects.actionhub", config, "keys");
+    json_t *entry;
+    size_t i;
+
+    actionhub->keys =
+        kdm_arena_alloc(reader->arena, (json_array_size(keys) + 1) * sizeof(*actionhub->keys));
+    json_array_foreach(keys, i, entry)
+    {
+        struct kdm_actionhub_key *key = &actionhub->keys[actionhub->key_count++];
+
+        if (!kdm_dialect_members(reader, where, entry, known))
+            return;
+        key->key = kdm_dialect_text(reader, where, entry, "key", NULL);
+        key->programs = kdm_dialect_texts(reader, where, entry, "programs");
+        key->admin = kdm_dialect_bool(reader, where, entry, "admin", false);
+    }
+}
+
+static void put_failure(const struct kdm_door_call *call, const struct kdm_failure *failure,
+                        struct kdm_arena *arena, struct kdm_buf *body, int *ret_status)
+{
+    struct kdm_str text = failure->status == 500   ? KDM_STR("Internal Server Error")
+                          : failure->status == 404 ? KDM_STR("Not Found")
+                                                   : failure->message;
+
+    (void)call, (void)arena;
+    *ret_status = failure->status;
+    kdm_buf_lit(body, "{\"detail\":");
+    kdm_json_put_str(body, text);
+    kdm_buf_char(body, '}');
+}
+
+bool kdm_actionhub_configure(struct kdm_actionhub *actionhub, struct kdm_dialect_reader *reader,
+                             const json_t *config, struct kdm_door *ret_door)
+{
+    static const char where[] = "dialects.actionhub";
+    static const char *const known[] = { "enabled", "prefix", "keys", NULL };
+
+    if (!kdm_dialect_members(reader, where, config, known))
+        return false;
+    read_keys(actionhub, reader, config);
+    *ret_door = (struct kdm_door){
+        .table = &kdm_actionhub_table,
+        .config = actionhub,
+        .prefix = kdm_dialect_prefix(reader, where, config, ""),
+        .put_failure = put_failure,
+    };
+    return kdm_dialect_bool(reader, where, config, "enabled", true);
+}
+
+/* --- who asks -------------------------------------------------------------------------------- */
+
+/* All keys are compared, each in constant time, so that time tells nothing about any. */
+static const struct kdm_actionhub_key *find_key(const struct kdm_actionhub *actionhub,
+                                                struct kdm_str given)
+{
+    const struct kdm_actionhub_key *found = NULL;
+
+    for (size_t i = 0; i < actionhub->key_count; i++) {
+        const struct kdm_actionhub_key *key = &actionhub->keys[i];
+
+        if (key->key.len == given.len && CRYPTO_memcmp(key->key.ptr, given.ptr, given.len) == 0)
+            found = key;
+    }
+    return found;
+}
+
+bool kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
+                         struct kdm_actionhub_caller *ret_caller)
+{
+    const struct kdm_actionhub *actionhub = args->call->door->config;
+    const struct kdm_actionhub_key *key;
+    struct kdm_str given = kdm_door_header(args->call, KDM_STR("actionhub-key"));
+
+    *ret_caller = (struct kdm_actionhub_caller){
+        .program = kdm_door_header(args->call, KDM_STR("program-id")),
+        .anybody = actionhub->key_count == 0,
+        .admin = actionhub->key_count == 0,
+    };
+    if (ret_caller->anybody)
+        return true;
+    key = kdm_str_none(given) ? NULL : find_key(actionhub, given);
+    if (key != NULL
+        && (key->admin || kdm_str_none(ret_caller->program)
+            || kdm_dialect_has(&key->programs, ret_caller->program))) {
+        ret_caller->admin = key->admin;
+        return true;
+    }
+    kdm_actionhub_detail(tx, 403, KDM_STR("Could not validate API KEY"));
+    return false;
+}
+
+enum kdm_outcome kdm_actionhub_detail(struct kdm_tx *tx, int status, struct kdm_str text)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, kdm_tx_arena(tx), text.len + 32);
+    kdm_buf_lit(&buf, "{\"detail\":");
+    kdm_json_put_str(&buf, text);
+    kdm_buf_char(&buf, '}');
+    kdm_tx_set_status(tx, status);
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+enum kdm_outcome kdm_actionhub_refuse(struct kdm_tx *tx, const struct kdm_actionhub_issues *issues)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, kdm_tx_arena(tx), issues->buf.len + 16);
+    kdm_buf_lit(&buf, "{\"detail\":[");
+    kdm_buf_put(&buf, kdm_buf_str(&issues->buf));
+    kdm_buf_lit(&buf, "]}");
+    kdm_tx_set_status(tx, 422);
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}

@@ -1,0 +1,160 @@
+/* actionhub_assets.c - POST /assets: assets of a program added or updated (reference dialects.md
+ * 2.2 and 2.7). A program is a tenant, its assets are those of one built-in model.
+ */
+#include "action/device_manager/asset.h"
+#include "base/log.h"
+#include "dialect/actionhub.h"
+#include "doors.gen.h"
+#include "store/names.h"
+
+#define MODEL KDM_STR("ActionHubAsset")
+
+/* `labelItems` holds the labels once more when some are no scalars, which no keyword can be. */
+static const struct kdm_str model_source = KDM_STR(
+    "{\"type\":\"asset\",\"engineGroup\":\"commons\",\"asset\":{\"model\":\"ActionHubAsset\","
+    "\"metadataMappings\":{\"name\":{\"type\":\"keyword\"},\"labels\":{\"type\":\"keyword\"},"
+    "\"labelItems\":{\"type\":\"object\",\"enabled\":false}},"
+    "\"defaultMetadata\":{\"labels\":[]},\"metadataDetails\":{},\"metadataGroups\":{},"
+    "\"measures\":[],\"tooltipModels\":{},\"locales\":{}}}");
+
+/* --- an asset as the core has it -------------------------------------------------------------- */
+
+static bool is_scalar(struct kdm_val val)
+{
+    return kdm_val_type(val) != KDM_JSON_OBJECT && kdm_val_type(val) != KDM_JSON_ARRAY;
+}
+
+/* The labels that can be searched for; *ret_all false when there are others. */
+static void put_scalars(struct kdm_buf *buf, struct kdm_val labels, bool *ret_all)
+{
+    struct kdm_val_iter it;
+    struct kdm_val label;
+    bool first = true;
+
+    *ret_all = true;
+    kdm_buf_char(buf, '[');
+    for (kdm_elements(&it, labels); kdm_element_next(&it, &label);) {
+        if (!is_scalar(label)) {
+            *ret_all = false;
+            continue;
+        }
+        if (!first)
+            kdm_buf_char(buf, ',');
+        first = false;
+        kdm_buf_put(buf, kdm_val_text(label));
+    }
+    kdm_buf_char(buf, ']');
+}
+
+static struct kdm_val metadata_of(struct kdm_arena *arena, const struct kdm_actionhub_asset *asset)
+{
+    struct kdm_buf buf;
+    bool all;
+
+    kdm_buf_init(&buf, arena, 64 + kdm_val_text(asset->labels).len * 2);
+    kdm_buf_char(&buf, '{');
+    if (!kdm_val_none(asset->name)) {
+        kdm_json_put_name(&buf, KDM_STR("name"));
+        kdm_buf_put(&buf, kdm_val_text(asset->name));
+    }
+    if (!kdm_val_none(asset->labels)) {
+        kdm_json_put_name(&buf, KDM_STR("labels"));
+        put_scalars(&buf, asset->labels, &all);
+        kdm_json_put_name(&buf, KDM_STR("labelItems"));
+        kdm_buf_put(&buf, all ? KDM_STR("null") : kdm_json_canonical(arena, asset->labels));
+    }
+    kdm_buf_char(&buf, '}');
+    return kdm_json_parse(arena, kdm_buf_str(&buf));
+}
+
+/* --- storing --------------------------------------------------------------------------------- */
+
+/* Model and program are made when they are not there yet; a program only while everybody may. */
+static bool ensure_program(struct kdm_tx *tx, const struct kdm_actionhub_caller *caller)
+{
+    return kdm_dm_ensure_asset_model(tx, MODEL, model_source)
+           && (!caller->anybody || kdm_dm_ensure_engine(tx, caller->program, KDM_DM_COMMONS));
+}
+
+/* What a request asks for, once it is known to be right; kept over replays. */
+struct wish {
+    struct kdm_dm_upsert_item *items;
+    size_t count;
+};
+
+static struct wish *make_wish(struct kdm_arena *arena, const struct kdm_actionhub_assets *assets)
+{
+    struct wish *wish = kdm_arena_alloc(arena, sizeof(*wish));
+
+    wish->count = assets->count;
+    wish->items = kdm_arena_alloc(arena, (assets->count + 1) * sizeof(*wish->items));
+    for (size_t i = 0; i < assets->count; i++)
+        wish->items[i] =
+            (struct kdm_dm_upsert_item){ .model = MODEL,
+                                         .reference = assets->items[i].id,
+                                         .metadata = metadata_of(arena, &assets->items[i]) };
+    return wish;
+}
+
+/* NULL: it is not right, and the transaction has its reply. */
+static struct wish *read_wish(struct kdm_tx *tx, const struct kdm_args *args,
+                              const struct kdm_actionhub_caller *caller)
+{
+    static const char key[] = "actionhub assets";
+    struct wish *wish = kdm_tx_kept(tx, key);
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_actionhub_assets assets;
+    struct kdm_actionhub_issues issues;
+    struct kdm_val body;
+
+    if (wish != NULL)
+        return wish;
+    kdm_actionhub_issues_init(&issues, arena);
+    if (kdm_str_none(caller->program))
+        kdm_actionhub_issue(&issues, KDM_STR("\"header\",\"program-id\""), "field required",
+                            "value_error.missing", KDM_STR_NONE);
+    body = kdm_actionhub_body(arena, args->call, &issues);
+    if (!kdm_val_none(body))
+        kdm_actionhub_read_assets(arena, body, &assets, &issues);
+    if (issues.count > 0) {
+        kdm_actionhub_refuse(tx, &issues);
+        return NULL;
+    }
+    wish = make_wish(arena, &assets);
+    kdm_tx_keep(tx, key, wish);
+    return wish;
+}
+
+/* The reply has no place for single assets: one that could not be stored is an error of all. */
+static enum kdm_outcome reply(struct kdm_tx *tx, const struct kdm_dm_upserted *results,
+                              size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (results[i].failure.err == KDM_OK)
+            continue;
+        kdm_log_error("actionhub: asset %zu of %zu was not stored: %s", i, count,
+                      kdm_err_row(results[i].failure.err)->name);
+        return kdm_actionhub_detail(tx, 500, KDM_STR("Internal Server Error"));
+    }
+    return kdm_tx_reply(tx, KDM_STR("{\"result\":\"success\"}"));
+}
+
+enum kdm_outcome kdm_actionhub_upsert_assets(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_actionhub_caller caller;
+    struct kdm_dm_upserted *results;
+    struct wish *wish;
+
+    if (!kdm_actionhub_enter(tx, args, &caller))
+        return KDM_DONE;
+    wish = read_wish(tx, args, &caller);
+    if (wish == NULL)
+        return KDM_DONE;
+    if (kdm_name_check_index(caller.program) != KDM_OK)
+        return kdm_actionhub_detail(tx, 404, KDM_STR("Program not found"));
+    results = kdm_arena_alloc(args->arena, (wish->count + 1) * sizeof(*results));
+    if (!ensure_program(tx, &caller)
+        || !kdm_dm_upsert_many(tx, caller.program, wish->items, wish->count, results))
+        return KDM_WAIT;
+    return reply(tx, results, wish->count);
+}
