@@ -209,7 +209,7 @@ static int64_t day_of(int64_t ms)
 /* Days whose whole length lies in one interval are looked up. */
 static uint32_t date_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner, int64_t ms)
 {
-    int64_t day = day_of(ms + agg->zone_ms) - agg->direct_first;
+    int64_t day = day_of(ms + kdm_zone_offset(agg->zone, ms)) - agg->direct_first;
     uint32_t bucket;
 
     if (agg->direct == NULL || owner != 0 || day < 0 || day >= agg->direct_count)

@@ -51,9 +51,19 @@ static int months_of(const struct kdm_agg *agg)
     return agg->calendar == KDM_CALENDAR_MONTH ? 1 : agg->calendar == KDM_CALENDAR_QUARTER ? 3 : 12;
 }
 
+/* Where the calendar of the zone counts: intervals of a day and more, and fixed ones. Hours and
+ * less begin where the clock shows their begin, also when it is changed within a day. */
+static int64_t to_utc(const struct kdm_agg *agg, int64_t local, int64_t offset)
+{
+    if (agg->calendar != KDM_CALENDAR_NONE && agg->calendar < KDM_CALENDAR_DAY)
+        return local - offset;
+    return kdm_zone_to_utc(agg->zone, local);
+}
+
 int64_t kdm_agg_floor(const struct kdm_agg *agg, int64_t ms)
 {
-    int64_t local = ms + agg->zone_ms - (int64_t)agg->offset, begin;
+    int64_t shifted = ms - (int64_t)agg->offset;
+    int64_t offset = kdm_zone_offset(agg->zone, shifted), local = shifted + offset, begin;
 
     if (agg->calendar >= KDM_CALENDAR_MONTH)
         begin = month_begin(days_of(local), months_of(agg), 0) * DAY_MS;
@@ -61,52 +71,23 @@ int64_t kdm_agg_floor(const struct kdm_agg *agg, int64_t ms)
         begin = floor_to(local - 4 * (int64_t)DAY_MS, 7 * (int64_t)DAY_MS) + 4 * (int64_t)DAY_MS;
     else
         begin = floor_to(local, fixed_step(agg));
-    return begin - agg->zone_ms + (int64_t)agg->offset;
+    return to_utc(agg, begin, offset) + (int64_t)agg->offset;
 }
 
 int64_t kdm_agg_next(const struct kdm_agg *agg, int64_t begin)
 {
-    int64_t local = begin + agg->zone_ms - (int64_t)agg->offset;
+    int64_t shifted = begin - (int64_t)agg->offset;
+    int64_t offset = kdm_zone_offset(agg->zone, shifted), local = shifted + offset;
 
-    if (agg->calendar < KDM_CALENDAR_MONTH)
-        return begin + fixed_step(agg);
-    return month_begin(days_of(local), months_of(agg), 1) * DAY_MS - agg->zone_ms
-           + (int64_t)agg->offset;
+    if (agg->calendar >= KDM_CALENDAR_MONTH)
+        local = month_begin(days_of(local), months_of(agg), 1) * DAY_MS;
+    else
+        local += fixed_step(agg);
+    return to_utc(agg, local, offset) + (int64_t)agg->offset;
 }
 
 /* --- as clients write them
  * ------------------------------------------------------------------------ */
-
-static bool two_digits(struct kdm_str text, size_t at, int *ret_number)
-{
-    if (at + 2 > text.len || text.ptr[at] < '0' || text.ptr[at] > '9' || text.ptr[at + 1] < '0'
-        || text.ptr[at + 1] > '9')
-        return false;
-    *ret_number = (text.ptr[at] - '0') * 10 + text.ptr[at + 1] - '0';
-    return true;
-}
-
-bool kdm_agg_zone(struct kdm_str text, int64_t *ret_ms)
-{
-    int hours = 0, minutes = 0;
-    size_t at = 3;
-
-    if (kdm_str_eq(text, KDM_STR("Z")) || kdm_str_eq(text, KDM_STR("UTC"))
-        || kdm_str_eq(text, KDM_STR("GMT"))) {
-        *ret_ms = 0;
-        return true;
-    }
-    if (text.len < 3 || (text.ptr[0] != '+' && text.ptr[0] != '-') || !two_digits(text, 1, &hours))
-        return false;
-    if (at < text.len && text.ptr[at] == ':')
-        at++;
-    if (at < text.len && (!two_digits(text, at, &minutes) || at + 2 != text.len))
-        return false;
-    if (hours > 18 || minutes > 59)
-        return false;
-    *ret_ms = (hours * 60 + minutes) * (int64_t)60000 * (text.ptr[0] == '-' ? -1 : 1);
-    return true;
-}
 
 bool kdm_agg_fixed_interval(struct kdm_str text, double *ret_ms)
 {
@@ -257,8 +238,11 @@ static void put_piece(struct kdm_buf *buf, struct kdm_str piece, int64_t local, 
     }
 }
 
-void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str format, int64_t ms, int64_t zone_ms)
+void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str format, int64_t ms,
+                      const struct kdm_zone *zone)
 {
+    int64_t zone_ms = kdm_zone_offset(zone, ms);
+
     if (kdm_str_eq(format, KDM_STR("epoch_millis"))) {
         kdm_buf_int(buf, ms);
         return;

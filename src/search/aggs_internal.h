@@ -7,6 +7,7 @@
 
 #include "search/aggs.h"
 #include "search/projection_query.h"
+#include "search/zone.h"
 
 enum kdm_agg_kind {
     KDM_AGG_TERMS,
@@ -90,7 +91,7 @@ struct kdm_agg {
     bool keyed;
     double interval, offset;
     enum kdm_calendar calendar;
-    int64_t zone_ms;
+    const struct kdm_zone *zone;
     struct kdm_str format; /* of keys; none: ISO */
     bool has_bounds;
     double bound_low, bound_high; /* extended_bounds */
@@ -190,14 +191,13 @@ void kdm_agg_nested_fini(struct kdm_agg *agg);
 /* The beginning of the interval that `ms` lies in, and that of the next one. */
 int64_t kdm_agg_floor(const struct kdm_agg *agg, int64_t ms);
 int64_t kdm_agg_next(const struct kdm_agg *agg, int64_t begin);
-/* "+02:00", "Z", "UTC"; false: not understood. */
-bool kdm_agg_zone(struct kdm_str text, int64_t *ret_ms);
 /* "1d", "90s": fixed; "month", "1M": calendar. */
 bool kdm_agg_fixed_interval(struct kdm_str text, double *ret_ms);
 bool kdm_agg_calendar_interval(struct kdm_str text, enum kdm_calendar *ret_calendar);
 /* Is it a pattern that kdm_agg_put_date() can write? */
 bool kdm_agg_date_pattern(struct kdm_str format);
-/* A date as text, without quotes; `format` none: ISO. `zone_ms` is added. */
-void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str format, int64_t ms, int64_t zone_ms);
+/* A date as text, without quotes; `format` none: ISO. */
+void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str format, int64_t ms,
+                      const struct kdm_zone *zone);
 
 #endif

@@ -123,10 +123,7 @@ static bool read_format(struct parse *parse)
 
 static bool read_zone(struct parse *parse)
 {
-    struct kdm_str zone = text_param(parse, "time_zone");
-
-    return kdm_str_none(zone) || kdm_agg_zone(zone, &parse->agg->zone_ms)
-           || fail(parse, "only fixed offsets are supported yet as a time_zone, not", zone);
+    return kdm_query_zone(&parse->query, parse->agg->name, parse->params, &parse->agg->zone);
 }
 
 /* --- kinds
@@ -215,6 +212,7 @@ static bool read_bound(struct parse *parse, struct kdm_val range, const char *na
 {
     struct kdm_val value = kdm_val_get(range, kdm_str_of(name));
     struct kdm_agg *agg = parse->agg;
+    const struct kdm_date_reading reading = { .zone = agg->zone };
     struct kdm_key key;
 
     if (kdm_val_null(value))
@@ -224,7 +222,7 @@ static bool read_bound(struct parse *parse, struct kdm_val range, const char *na
         return kdm_val_double(value, bound) || fail(parse, "needs a number for", kdm_str_of(name));
     if (agg->field == NULL)
         return true;
-    if (!kdm_query_key(&parse->query, agg->name, agg->field, value, false, NULL, &key))
+    if (!kdm_query_key(&parse->query, agg->name, agg->field, value, false, &reading, &key))
         return false;
     *bound = key.number.d;
     return true;
@@ -261,13 +259,14 @@ static bool read_extended_bounds(struct parse *parse)
     struct kdm_val bounds = param(parse, "extended_bounds");
     struct kdm_val low = kdm_val_get(bounds, KDM_STR("min"));
     struct kdm_val high = kdm_val_get(bounds, KDM_STR("max"));
+    const struct kdm_date_reading reading = { .zone = agg->zone };
     struct kdm_key keys[2];
 
     if (kdm_val_null(bounds) || agg->field == NULL)
         return true;
     agg->has_bounds = true;
-    if (!kdm_query_key(&parse->query, agg->name, agg->field, low, false, NULL, &keys[0])
-        || !kdm_query_key(&parse->query, agg->name, agg->field, high, false, NULL, &keys[1]))
+    if (!kdm_query_key(&parse->query, agg->name, agg->field, low, false, &reading, &keys[0])
+        || !kdm_query_key(&parse->query, agg->name, agg->field, high, false, &reading, &keys[1]))
         return false;
     agg->bound_low = keys[0].number.d;
     agg->bound_high = keys[1].number.d;

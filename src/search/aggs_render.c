@@ -94,7 +94,7 @@ static bool is_date(const struct kdm_agg *agg)
 
 static void put_date_text(struct kdm_buf *buf, const struct kdm_agg *agg, double ms)
 {
-    kdm_agg_put_date(buf, agg->format, (int64_t)ms, agg->zone_ms);
+    kdm_agg_put_date(buf, agg->format, (int64_t)ms, agg->zone);
 }
 
 static void put_ip(struct kdm_buf *buf, struct kdm_str bytes);
@@ -385,7 +385,7 @@ static int64_t step_of(const struct kdm_agg *agg, double value)
 static void put_step_text(struct kdm_buf *buf, const struct kdm_agg *agg, int64_t step)
 {
     if (agg->kind == KDM_AGG_DATE_HISTOGRAM)
-        kdm_agg_put_date(buf, agg->format, step, agg->zone_ms);
+        kdm_agg_put_date(buf, agg->format, step, agg->zone);
     else
         put_key_number(buf, histogram_key(agg, step));
 }

@@ -89,20 +89,39 @@ static bool round_down(int64_t *ms, char unit)
     return true;
 }
 
-static bool round_to(int64_t *ms, char unit, bool up)
+/* Hours and less pass everywhere alike; days and more are the zone's. */
+static bool is_calendar(char unit)
 {
-    if (!round_down(ms, unit))
+    return unit_ms(unit) == 0 || unit_ms(unit) >= DAY_MS;
+}
+
+static bool add_in(const struct kdm_zone *zone, int64_t *ms, int64_t amount, char unit)
+{
+    int64_t local = *ms + kdm_zone_offset(zone, *ms);
+
+    if (zone == NULL || !is_calendar(unit))
+        return add(ms, amount, unit);
+    if (!add(&local, amount, unit))
         return false;
-    if (!up)
-        return true;
-    if (!add(ms, 1, unit))
+    *ms = kdm_zone_to_utc(zone, local);
+    return true;
+}
+
+static bool round_to(const struct kdm_zone *zone, int64_t *ms, char unit, bool up)
+{
+    int64_t offset = kdm_zone_offset(zone, *ms), local = *ms + offset;
+
+    if (!round_down(&local, unit))
         return false;
-    *ms -= 1;
+    if (up && !add(&local, 1, unit))
+        return false;
+    *ms = is_calendar(unit) ? kdm_zone_to_utc(zone, local) : local - offset;
+    *ms -= up;
     return true;
 }
 
 /* "+1d-2h/d" */
-static bool apply(struct kdm_str math, bool up, int64_t *ms)
+static bool apply(struct kdm_str math, bool up, const struct kdm_zone *zone, int64_t *ms)
 {
     size_t at = 0;
 
@@ -117,36 +136,48 @@ static bool apply(struct kdm_str math, bool up, int64_t *ms)
         if (at == math.len || digits > 9)
             return false;
         if (operation == '/') {
-            if ((digits > 0 && amount != 1) || !round_to(ms, math.ptr[at++], up))
+            if ((digits > 0 && amount != 1) || !round_to(zone, ms, math.ptr[at++], up))
                 return false;
             continue;
         }
         if (digits == 0)
             amount = 1;
         if ((operation != '+' && operation != '-')
-            || !add(ms, operation == '-' ? -amount : amount, math.ptr[at++]))
+            || !add_in(zone, ms, operation == '-' ? -amount : amount, math.ptr[at++]))
             return false;
     }
     return true;
 }
 
+static bool parse(const struct kdm_date_format *format, struct kdm_str text, bool round_up,
+                  const struct kdm_zone *zone, int64_t *ret_ms)
+{
+    bool local;
+
+    if (!kdm_date_parse_local(format, text, round_up, ret_ms, &local))
+        return false;
+    if (local)
+        *ret_ms = kdm_zone_to_utc(zone, *ret_ms);
+    return true;
+}
+
 bool kdm_date_math(const struct kdm_date_format *format, struct kdm_str text, int64_t now_ms,
-                   bool round_up, int64_t *ret_ms)
+                   bool round_up, const struct kdm_zone *zone, int64_t *ret_ms)
 {
     const char *bars = text.len < 2 ? NULL : memmem(text.ptr, text.len, "||", 2);
     int64_t ms = now_ms;
     size_t at;
 
     if (kdm_str_starts(text, KDM_STR("now"))) {
-        if (!apply(kdm_str_from(text, 3), round_up, &ms))
+        if (!apply(kdm_str_from(text, 3), round_up, zone, &ms))
             return false;
     } else if (bars == NULL) {
-        if (!kdm_date_parse(format, text, round_up, &ms))
+        if (!parse(format, text, round_up, zone, &ms))
             return false;
     } else {
         at = (size_t)(bars - text.ptr);
-        if (!kdm_date_parse(format, (struct kdm_str){ text.ptr, at }, false, &ms)
-            || !apply(kdm_str_from(text, at + 2), round_up, &ms))
+        if (!parse(format, (struct kdm_str){ text.ptr, at }, false, zone, &ms)
+            || !apply(kdm_str_from(text, at + 2), round_up, zone, &ms))
             return false;
     }
     *ret_ms = ms;

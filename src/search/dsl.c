@@ -33,11 +33,11 @@ static const struct {
     { "geo_distance", kdm_clause_geo_distance },
     { "geo_bounding_box", kdm_clause_geo_bounding_box },
     { "geo_polygon", kdm_clause_geo_polygon },
-    { "fuzzy", not_yet },
-    { "query_string", not_yet },
-    { "simple_query_string", not_yet },
+    { "match_bool_prefix", kdm_clause_match_bool_prefix },
+    { "fuzzy", kdm_clause_fuzzy },
+    { "query_string", kdm_clause_query_string },
+    { "simple_query_string", kdm_clause_simple_query_string },
     { "function_score", not_yet },
-    { "match_bool_prefix", not_yet },
     { "geo_shape", not_yet },
     { "terms_set", not_yet },
     { "common", not_yet },
@@ -172,10 +172,7 @@ static bool parse_minimum(struct kdm_query_parser *parser, struct kdm_str clause
     query->minimum = query->must.count + query->filter.count == 0 && query->should.count > 0;
     if (kdm_val_none(minimum))
         return true;
-    if (kdm_query_minimum(parser, minimum, query->should.count, &query->minimum))
-        return true;
-    kdm_query_fail(parser, clause, "\"minimum_should_match\" must be a number or a percentage");
-    return false;
+    return kdm_query_minimum(parser, clause, minimum, query->should.count, &query->minimum);
 }
 
 static struct kdm_query *bool_clause(struct kdm_query_parser *parser, struct kdm_str clause,
@@ -229,19 +226,23 @@ static struct kdm_query *constant_score(struct kdm_query_parser *parser, struct 
     return query->child == NULL ? NULL : query;
 }
 
-/* Any of them; that only the best one scores is left to BM25's time. */
+/* Any of them; the best one scores. */
 static struct kdm_query *dis_max(struct kdm_query_parser *parser, struct kdm_str clause,
                                  struct kdm_val body)
 {
     static const char *const known[] = { "queries", "tie_breaker", NULL };
     struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_BOOL);
     struct kdm_val queries = kdm_val_get(body, KDM_STR("queries"));
+    double tie_breaker = 0;
 
-    if (!kdm_query_params(parser, clause, body, known, &query->boost))
+    if (!kdm_query_params(parser, clause, body, known, &query->boost)
+        || !kdm_query_number_param(parser, clause, body, "tie_breaker", 0, 1, &tie_breaker))
         return NULL;
     if (kdm_val_count(queries) == 0)
         return kdm_query_fail(parser, clause, "needs \"queries\"");
     query->minimum = 1;
+    query->best_only = true;
+    query->factor = (float)tie_breaker;
     return parse_list(parser, clause, queries, &query->should) ? query : NULL;
 }
 
@@ -250,12 +251,19 @@ static struct kdm_query *boosting(struct kdm_query_parser *parser, struct kdm_st
                                   struct kdm_val body)
 {
     static const char *const known[] = { "positive", "negative", "negative_boost", NULL };
-    float boost = 1;
+    struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_BOOSTING);
+    double factor = -1;
 
-    if (!kdm_query_params(parser, clause, body, known, &boost)
-        || parse_member(parser, clause, body, KDM_STR("negative")) == NULL)
+    if (!kdm_query_params(parser, clause, body, known, &query->boost)
+        || !kdm_query_number_param(parser, clause, body, "negative_boost", 0, 1e9, &factor))
         return NULL;
-    return parse_member(parser, clause, body, KDM_STR("positive"));
+    if (factor < 0)
+        return kdm_query_fail(parser, clause, "needs \"negative_boost\"");
+    query->factor = (float)factor;
+    query->negative = parse_member(parser, clause, body, KDM_STR("negative"));
+    query->child =
+        query->negative == NULL ? NULL : parse_member(parser, clause, body, KDM_STR("positive"));
+    return query->child == NULL ? NULL : query;
 }
 
 static struct kdm_query *nested(struct kdm_query_parser *parser, struct kdm_str clause,

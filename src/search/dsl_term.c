@@ -1,9 +1,7 @@
 /* dsl_term.c - clauses about exact values: term, terms, range, exists, ids, prefix, wildcard,
- * regexp. */
-#include "search/parse.h"
+ * regexp, fuzzy. */
+#include "search/text.h"
 #include <stdlib.h>
-
-#define MAX_WILDCARD 1000 /* bytes of a pattern; its work grows with it */
 
 /* {field: value} or {field: {params}}, beside which boost and _name may stand. */
 struct target {
@@ -224,19 +222,14 @@ struct kdm_query *kdm_clause_ids(struct kdm_query_parser *parser, struct kdm_str
 /* --- range ---------------------------------------------------------------------------------------
  */
 
-struct bound {
-    struct kdm_val value;
-    bool open; /* the value itself is outside */
-};
-
 /* gt, gte and the older from/include_lower; null is open to that side. */
 static bool read_bounds(struct kdm_query_parser *parser, struct kdm_str clause,
-                        struct kdm_val params, struct bound *low, struct bound *high)
+                        struct kdm_val params, struct kdm_bound *low, struct kdm_bound *high)
 {
     bool include_lower = true, include_upper = true;
     struct {
         const char *name;
-        struct bound *bound;
+        struct kdm_bound *bound;
         bool open;
     } members[] = { { "from", low, false }, { "gte", low, false },  { "gt", low, true },
                     { "to", high, false },  { "lte", high, false }, { "lt", high, true } };
@@ -250,25 +243,9 @@ static bool read_bounds(struct kdm_query_parser *parser, struct kdm_str clause,
         struct kdm_val value = kdm_val_get(params, kdm_str_of(members[i].name));
 
         if (!kdm_val_none(value))
-            *members[i].bound = (struct bound){ value, members[i].open };
+            *members[i].bound = (struct kdm_bound){ value, members[i].open };
     }
     return true;
-}
-
-/* Only UTC, written in any way. */
-static bool zone_is_utc(struct kdm_query_parser *parser, struct kdm_str clause,
-                        struct kdm_val params)
-{
-    static const char *const names[] = { "Z", "UTC", "GMT", "+00:00", "-00:00", "+0000", "+00" };
-    struct kdm_val zone = kdm_val_get(params, KDM_STR("time_zone"));
-
-    if (kdm_val_null(zone))
-        return true;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (kdm_val_str_eq(zone, kdm_str_of(names[i])))
-            return true;
-    return kdm_query_fail(parser, clause, "\"time_zone\" other than UTC is not supported yet")
-           != NULL;
 }
 
 static bool read_format(struct kdm_query_parser *parser, struct kdm_str clause,
@@ -286,6 +263,31 @@ static bool read_format(struct kdm_query_parser *parser, struct kdm_str clause,
     return kdm_query_fail(parser, clause, "the \"format\" can't be understood") != NULL;
 }
 
+struct kdm_query *kdm_range_query(struct kdm_query_parser *parser, struct kdm_str clause,
+                                  const struct kdm_field *field, const struct kdm_bound *low,
+                                  const struct kdm_bound *high,
+                                  const struct kdm_date_reading *reading)
+{
+    struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_RANGE);
+
+    if (!has_terms(parser, clause, field))
+        return NULL;
+    query->field = field;
+    query->keys = kdm_arena_zalloc(parser->arena, 2 * sizeof(*query->keys));
+    query->has_low = !kdm_val_null(low->value);
+    query->has_high = !kdm_val_null(high->value);
+    query->open_low = low->open;
+    query->open_high = high->open;
+    /* "gt" a day begins behind its last millisecond, "lt" a day ends before its first. */
+    if ((query->has_low
+         && !kdm_query_key(parser, clause, field, low->value, low->open, reading, &query->keys[0]))
+        || (query->has_high
+            && !kdm_query_key(parser, clause, field, high->value, !high->open, reading,
+                              &query->keys[1])))
+        return NULL;
+    return query;
+}
+
 struct kdm_query *kdm_clause_range(struct kdm_query_parser *parser, struct kdm_str clause,
                                    struct kdm_val body)
 {
@@ -293,57 +295,38 @@ struct kdm_query *kdm_clause_range(struct kdm_query_parser *parser, struct kdm_s
         "gt",     "gte",       "lt",       "lte", "from", "to", "include_lower", "include_upper",
         "format", "time_zone", "relation", NULL
     };
-    struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_RANGE);
-    struct bound low = { KDM_VAL_NONE, false }, high = { KDM_VAL_NONE, false };
-    const struct kdm_date_format *format;
+    struct kdm_bound low = { KDM_VAL_NONE, false }, high = { KDM_VAL_NONE, false };
+    struct kdm_date_reading reading;
+    struct kdm_query *query;
     struct target target;
+    float boost = 1;
 
-    if (!find_target(parser, clause, body, &target, &query->boost))
+    if (!find_target(parser, clause, body, &target, &boost))
         return NULL;
     if (kdm_val_type(target.value) != KDM_JSON_OBJECT)
         return kdm_query_fail(parser, clause, "needs an object of bounds for \"%s\"",
                               kdm_query_shown(parser, target.name));
-    if (!kdm_query_params(parser, clause, target.value, known, &query->boost)
+    if (!kdm_query_params(parser, clause, target.value, known, &boost)
         || !read_bounds(parser, clause, target.value, &low, &high)
-        || !zone_is_utc(parser, clause, target.value)
-        || !read_format(parser, clause, target.value, &format))
+        || !kdm_query_zone(parser, clause, target.value, &reading.zone)
+        || !read_format(parser, clause, target.value, &reading.format))
         return NULL;
     if (target.field == NULL)
         return none(parser);
-    if (!has_terms(parser, clause, target.field))
-        return NULL;
-    query->field = target.field;
-    query->keys = kdm_arena_zalloc(parser->arena, 2 * sizeof(*query->keys));
-    query->has_low = !kdm_val_null(low.value);
-    query->has_high = !kdm_val_null(high.value);
-    query->open_low = low.open;
-    query->open_high = high.open;
-    /* "gt" a day begins behind its last millisecond, "lt" a day ends before its first. */
-    if ((query->has_low
-         && !kdm_query_key(parser, clause, target.field, low.value, low.open, format,
-                           &query->keys[0]))
-        || (query->has_high
-            && !kdm_query_key(parser, clause, target.field, high.value, !high.open, format,
-                              &query->keys[1])))
-        return NULL;
+    query = kdm_range_query(parser, clause, target.field, &low, &high, &reading);
+    if (query != NULL)
+        query->boost = boost;
     return query;
 }
 
 /* --- exists -------------------------------------------------------------------------------------
  */
 
-struct kdm_query *kdm_clause_exists(struct kdm_query_parser *parser, struct kdm_str clause,
-                                    struct kdm_val body)
+struct kdm_query *kdm_exists_query(struct kdm_query_parser *parser, struct kdm_str clause,
+                                   struct kdm_str path)
 {
-    static const char *const known[] = { "field", NULL };
     struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_EXISTS);
-    struct kdm_val name = kdm_val_get(body, KDM_STR("field"));
-    struct kdm_str path = kdm_val_str(parser->arena, name);
 
-    if (!kdm_query_params(parser, clause, body, known, &query->boost))
-        return NULL;
-    if (kdm_str_none(path))
-        return kdm_query_fail(parser, clause, "needs the name of a \"field\"");
     /* Unlike other clauses, a field that is not indexed still exists. */
     query->field = kdm_str_eq(path, KDM_STR("_id")) ? &kdm_query_id
                    : parser->mapping == NULL        ? NULL
@@ -356,14 +339,33 @@ struct kdm_query *kdm_clause_exists(struct kdm_query_parser *parser, struct kdm_
     return query->field == NULL ? none(parser) : query;
 }
 
+struct kdm_query *kdm_clause_exists(struct kdm_query_parser *parser, struct kdm_str clause,
+                                    struct kdm_val body)
+{
+    static const char *const known[] = { "field", NULL };
+    struct kdm_str path = kdm_val_str(parser->arena, kdm_val_get(body, KDM_STR("field")));
+    struct kdm_query *query;
+    float boost = 1;
+
+    if (!kdm_query_params(parser, clause, body, known, &boost))
+        return NULL;
+    if (kdm_str_none(path))
+        return kdm_query_fail(parser, clause, "needs the name of a \"field\"");
+    query = kdm_exists_query(parser, clause, path);
+    if (query != NULL)
+        query->boost = boost;
+    return query;
+}
+
 /* --- patterns
  * -------------------------------------------------------------------------------------- */
 
-/* prefix, wildcard and regexp share their form; *ret_text is the pattern. */
+/* prefix, wildcard, regexp and fuzzy share their form; *ret_text is the pattern, *ret_params (may
+ * be NULL) what stands beside it. */
 static struct kdm_query *pattern_query(struct kdm_query_parser *parser, struct kdm_str clause,
                                        struct kdm_val body, const char *member,
                                        const char *const *known, enum kdm_query_kind kind,
-                                       struct kdm_str *ret_text)
+                                       struct kdm_str *ret_text, struct kdm_val *ret_params)
 {
     struct kdm_query *query = kdm_query_new(parser, kind);
     struct target target;
@@ -371,6 +373,8 @@ static struct kdm_query *pattern_query(struct kdm_query_parser *parser, struct k
     if (!read_target(parser, clause, body, member, known, &target, &query->boost)
         || !kdm_query_bool_param(parser, clause, target.params, "case_insensitive", &query->fold))
         return NULL;
+    if (ret_params != NULL)
+        *ret_params = target.params;
     *ret_text = kdm_scalar_text(parser->arena, target.value);
     if (kdm_str_none(*ret_text))
         return kdm_query_fail(parser, clause, "needs a text for \"%s\"",
@@ -392,7 +396,7 @@ struct kdm_query *kdm_clause_prefix(struct kdm_query_parser *parser, struct kdm_
     static const char *const known[] = { "value", "case_insensitive", "rewrite", NULL };
     struct kdm_str text = KDM_STR_NONE;
     struct kdm_query *query =
-        pattern_query(parser, clause, body, "value", known, KDM_QUERY_PREFIX, &text);
+        pattern_query(parser, clause, body, "value", known, KDM_QUERY_PREFIX, &text, NULL);
 
     if (query == NULL)
         return NULL;
@@ -414,11 +418,12 @@ struct kdm_query *kdm_clause_wildcard(struct kdm_query_parser *parser, struct kd
     query =
         pattern_query(parser, clause, body,
                       kdm_val_none(kdm_val_get(value, KDM_STR("wildcard"))) ? "value" : "wildcard",
-                      known, KDM_QUERY_WILDCARD, &text);
+                      known, KDM_QUERY_WILDCARD, &text, NULL);
     if (query == NULL)
         return NULL;
-    if (text.len > MAX_WILDCARD)
-        return kdm_query_fail(parser, clause, "can't be longer than %d bytes", MAX_WILDCARD);
+    if (text.len > KDM_QUERY_MAX_WILDCARD)
+        return kdm_query_fail(parser, clause, "can't be longer than %d bytes",
+                              KDM_QUERY_MAX_WILDCARD);
     query->text = text;
     return query->field == NULL ? none(parser) : query;
 }
@@ -431,7 +436,7 @@ struct kdm_query *kdm_clause_regexp(struct kdm_query_parser *parser, struct kdm_
     };
     struct kdm_str text = KDM_STR_NONE, reason = KDM_STR_NONE;
     struct kdm_query *query =
-        pattern_query(parser, clause, body, "value", known, KDM_QUERY_REGEXP, &text);
+        pattern_query(parser, clause, body, "value", known, KDM_QUERY_REGEXP, &text, NULL);
 
     if (query == NULL)
         return NULL;
@@ -440,4 +445,36 @@ struct kdm_query *kdm_clause_regexp(struct kdm_query_parser *parser, struct kdm_
         return kdm_query_fail(parser, clause, "\"%s\": %s", kdm_query_shown(parser, text),
                               kdm_query_shown(parser, reason));
     return query->field == NULL ? none(parser) : query;
+}
+
+struct kdm_query *kdm_clause_fuzzy(struct kdm_query_parser *parser, struct kdm_str clause,
+                                   struct kdm_val body)
+{
+    static const char *const known[] = {
+        "value", "fuzziness", "prefix_length", "max_expansions", "transpositions", "rewrite", NULL
+    };
+    struct kdm_fuzziness fuzziness = { .given = true, .automatic = true, .low = 3, .high = 6 };
+    struct kdm_str text = KDM_STR_NONE, given;
+    struct kdm_val params = KDM_VAL_NONE;
+    struct kdm_query *query =
+        pattern_query(parser, clause, body, "value", known, KDM_QUERY_FUZZY, &text, &params);
+    struct kdm_query *made;
+    double prefix = 0, expansions = 1;
+    bool swaps = true;
+
+    if (query == NULL)
+        return NULL;
+    given = kdm_scalar_text(parser->arena, kdm_val_get(params, KDM_STR("fuzziness")));
+    if ((!kdm_str_none(given) && !kdm_fuzziness_parse(parser, clause, given, &fuzziness))
+        || !kdm_query_number_param(parser, clause, params, "prefix_length", 0, 1e6, &prefix)
+        || !kdm_query_number_param(parser, clause, params, "max_expansions", 1, 1e9, &expansions)
+        || !kdm_query_bool_param(parser, clause, params, "transpositions", &swaps))
+        return NULL;
+    if (query->field == NULL)
+        return none(parser);
+    fuzziness.prefix = (size_t)prefix;
+    fuzziness.no_swaps = !swaps;
+    made = kdm_fuzzy_query(parser, query->field, text, &fuzziness);
+    made->boost = query->boost;
+    return made;
 }

@@ -4,6 +4,7 @@
  */
 #include "search/geometry.h"
 #include "search/koncorde.h"
+#include "search/phrase.h"
 #include "search/values.h"
 #include <stdlib.h>
 
@@ -84,6 +85,11 @@ static bool fits_regexp(void *ctx, const struct kdm_key *key)
     if (result == KDM_REGEXP_TOO_COSTLY)
         *test->evaluation->too_costly = test->query;
     return result == KDM_REGEXP_YES;
+}
+
+static bool is_near(void *ctx, const struct kdm_key *key)
+{
+    return kdm_fuzzy_match(((const struct key_test *)ctx)->query->fuzzy, key->text);
 }
 
 static bool any_key(struct evaluation *evaluation, const struct kdm_query *query, kdm_key_fn *fn)
@@ -172,16 +178,19 @@ static size_t words_found(struct evaluation *evaluation, const struct kdm_query 
     return found;
 }
 
-static bool phrase_at(const struct kdm_query *query, const struct kdm_tokens *text, size_t at)
-{
-    for (size_t i = 0; i < query->tokens.count; i++) {
-        struct kdm_str word = text->items[at + i], wanted = query->tokens.items[i];
-        bool prefix = query->last_is_prefix && i + 1 == query->tokens.count;
+struct phrase_test {
+    const struct kdm_query *query;
+    struct kdm_tokens text;
+};
 
-        if (prefix ? !kdm_str_starts(word, wanted) : !kdm_str_eq(word, wanted))
-            return false;
-    }
-    return true;
+static bool word_fits(void *ctx, size_t slot, size_t at)
+{
+    const struct phrase_test *test = ctx;
+    const struct kdm_query *query = test->query;
+    struct kdm_str word = test->text.items[at], wanted = query->tokens.items[slot];
+    bool prefix = query->last_is_prefix && slot + 1 == query->tokens.count;
+
+    return prefix ? kdm_str_starts(word, wanted) : kdm_str_eq(word, wanted);
 }
 
 /* A phrase lies within one value. */
@@ -189,32 +198,26 @@ static bool has_phrase(void *ctx, struct kdm_val value)
 {
     const struct key_test *test = ctx;
     const struct kdm_query *query = test->query;
-    struct kdm_str text = kdm_scalar_text(test->evaluation->scratch, value);
-    struct kdm_tokens tokens;
+    struct kdm_arena *scratch = test->evaluation->scratch;
+    struct kdm_str text = kdm_scalar_text(scratch, value);
+    struct phrase_test phrase = { .query = query };
 
     if (kdm_str_none(text))
         return false;
-    tokens =
-        kdm_analyze(test->evaluation->scratch, (enum kdm_analyzer)query->field->analyzer, text);
-    for (size_t at = 0; at + query->tokens.count <= tokens.count; at++)
-        if (phrase_at(query, &tokens, at))
-            return true;
-    return false;
+    phrase.text = kdm_analyze(scratch, (enum kdm_analyzer)query->field->analyzer, text);
+    return kdm_phrase_count(scratch, word_fits, &phrase, query->tokens.count, phrase.text.count,
+                            query->slop, true)
+           > 0;
 }
 
 /* --- places
  * -----------------------------------------------------------------------------------------------
  */
 
-static bool is_place(void *ctx, struct kdm_val value)
+bool kdm_query_place(const struct kdm_query *query, struct kdm_point point)
 {
-    const struct key_test *test = ctx;
-    const struct kdm_query *query = test->query;
-    struct kdm_point point;
     double metres;
 
-    if (!kdm_geo_point(test->evaluation->scratch, value, &point))
-        return false;
     switch (query->kind) {
     case KDM_QUERY_GEO_DISTANCE:
         metres = kdm_geo_sphere(point, query->points[0]);
@@ -224,6 +227,15 @@ static bool is_place(void *ctx, struct kdm_val value)
     default:
         return kdm_geo_in_polygon(point, query->points, query->point_count);
     }
+}
+
+static bool is_place(void *ctx, struct kdm_val value)
+{
+    const struct key_test *test = ctx;
+    struct kdm_point point;
+
+    return kdm_geo_point(test->evaluation->scratch, value, &point)
+           && kdm_query_place(test->query, point);
 }
 
 static bool any_value(struct evaluation *evaluation, const struct kdm_query *query,
@@ -248,7 +260,7 @@ static bool all_of(struct evaluation *evaluation, const struct kdm_query_list *l
 
 static bool matches_bool(struct evaluation *evaluation, const struct kdm_query *query, float *score)
 {
-    float ignored = 0, sum = 0;
+    float ignored = 0, sum = 0, best = 0;
     size_t found = 0;
 
     if (!all_of(evaluation, &query->must, &sum) || !all_of(evaluation, &query->filter, &ignored))
@@ -257,10 +269,28 @@ static bool matches_bool(struct evaluation *evaluation, const struct kdm_query *
         if (matches(evaluation, query->must_not.items[i], &ignored))
             return false;
     /* All of them are asked even when enough matched: each adds to the score. */
-    for (size_t i = 0; i < query->should.count; i++)
-        found += matches(evaluation, query->should.items[i], &sum);
-    *score += sum * query->boost;
+    for (size_t i = 0; i < query->should.count; i++) {
+        float one = 0;
+
+        found += matches(evaluation, query->should.items[i], &one);
+        sum += one;
+        best = one > best ? one : best;
+    }
+    *score += query->boost * (query->best_only ? best + (sum - best) * query->factor : sum);
     return found >= query->minimum;
+}
+
+static bool matches_boosting(struct evaluation *evaluation, const struct kdm_query *query,
+                             float *score)
+{
+    float own = 0, ignored = 0;
+
+    if (!matches(evaluation, query->child, &own))
+        return false;
+    if (matches(evaluation, query->negative, &ignored))
+        own *= query->factor;
+    *score += own * query->boost;
+    return true;
 }
 
 struct nested_test {
@@ -332,6 +362,8 @@ static bool matches(struct evaluation *evaluation, const struct kdm_query *query
         return matches_bool(evaluation, query, score);
     case KDM_QUERY_CONSTANT:
         return scored(matches(evaluation, query->child, &ignored), query, score);
+    case KDM_QUERY_BOOSTING:
+        return matches_boosting(evaluation, query, score);
     case KDM_QUERY_NESTED:
         return matches_nested(evaluation, query, score);
     case KDM_QUERY_TERMS:
@@ -346,6 +378,8 @@ static bool matches(struct evaluation *evaluation, const struct kdm_query *query
         return scored(any_key(evaluation, query, is_like), query, score);
     case KDM_QUERY_REGEXP:
         return scored(any_key(evaluation, query, fits_regexp), query, score);
+    case KDM_QUERY_FUZZY:
+        return scored(any_key(evaluation, query, is_near), query, score);
     case KDM_QUERY_MATCH:
         return matches_words(evaluation, query, score);
     case KDM_QUERY_PHRASE:

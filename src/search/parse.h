@@ -2,7 +2,10 @@
 #ifndef KDM_SEARCH_PARSE_H
 #define KDM_SEARCH_PARSE_H
 
+#include "search/date_math.h"
 #include "search/query.h"
+
+#define KDM_QUERY_MAX_WILDCARD 1000 /* bytes of a pattern; its work grows with it */
 
 struct kdm_query *kdm_query_new(struct kdm_query_parser *parser, enum kdm_query_kind kind);
 /* `child` in a BOOL that excludes it. */
@@ -27,14 +30,34 @@ bool kdm_query_count(struct kdm_query_parser *parser, struct kdm_str clause);
 bool kdm_query_field(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_str name,
                      const struct kdm_field **ret_field);
 
-/* A query's value typed for a field. `format` NULL: the field's own. */
+/* A query's value typed for a field. `reading` NULL: as the field says, in UTC. */
 bool kdm_query_key(struct kdm_query_parser *parser, struct kdm_str clause,
                    const struct kdm_field *field, struct kdm_val value, bool round_up,
-                   const struct kdm_date_format *format, struct kdm_key *ret_key);
+                   const struct kdm_date_reading *reading, struct kdm_key *ret_key);
+
+/* "time_zone" of params; *ret_zone NULL: none is named, or UTC. false with a failure. */
+bool kdm_query_zone(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val params,
+                    const struct kdm_zone **ret_zone);
+
+/* A side of a range; NONE and null: it has no end. */
+struct kdm_bound {
+    struct kdm_val value;
+    bool open; /* the value itself is outside */
+};
+
+struct kdm_query *kdm_range_query(struct kdm_query_parser *parser, struct kdm_str clause,
+                                  const struct kdm_field *field, const struct kdm_bound *low,
+                                  const struct kdm_bound *high,
+                                  const struct kdm_date_reading *reading);
+struct kdm_query *kdm_exists_query(struct kdm_query_parser *parser, struct kdm_str clause,
+                                   struct kdm_str path);
 
 /* A member of `params` that may be absent; false with a failure when it has another type. */
 bool kdm_query_bool_param(struct kdm_query_parser *parser, struct kdm_str clause,
                           struct kdm_val params, const char *name, bool *value);
+bool kdm_query_number_param(struct kdm_query_parser *parser, struct kdm_str clause,
+                            struct kdm_val params, const char *name, double least, double most,
+                            double *number);
 /* Only members in `known` (NULL-terminated), "boost" and "_name" may be there; reads the boost. */
 bool kdm_query_params(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val params,
                       const char *const *known, float *ret_boost);
@@ -47,14 +70,16 @@ typedef struct kdm_query *kdm_clause_fn(struct kdm_query_parser *parser, struct 
                                         struct kdm_val body);
 
 kdm_clause_fn kdm_clause_term, kdm_clause_terms, kdm_clause_range, kdm_clause_exists,
-    kdm_clause_ids, kdm_clause_prefix, kdm_clause_wildcard, kdm_clause_regexp;
+    kdm_clause_ids, kdm_clause_prefix, kdm_clause_wildcard, kdm_clause_regexp, kdm_clause_fuzzy;
 kdm_clause_fn kdm_clause_match, kdm_clause_match_phrase, kdm_clause_match_phrase_prefix,
-    kdm_clause_multi_match;
+    kdm_clause_match_bool_prefix, kdm_clause_multi_match, kdm_clause_query_string,
+    kdm_clause_simple_query_string;
 kdm_clause_fn kdm_clause_geo_distance, kdm_clause_geo_bounding_box, kdm_clause_geo_polygon;
 
-/* "3", "-1", "75%" of `count`, never beyond it; false: it is none of them. */
-bool kdm_query_minimum(struct kdm_query_parser *parser, struct kdm_val value, size_t count,
-                       size_t *ret_minimum);
+/* minimum_should_match of `count` clauses: "3", "-1", "75%", "-25%", "2<75% 9<-3". It may be more
+ * than there are. false with a failure: it is none of them. */
+bool kdm_query_minimum(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val value,
+                       size_t count, size_t *ret_minimum);
 
 /* "10km" in metres, Elasticsearch's units; a bare number is metres. */
 bool kdm_geo_metres(struct kdm_str text, double *ret_metres);

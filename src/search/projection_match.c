@@ -1,5 +1,5 @@
 /* projection_match.c - a plan over one chunk of documents. */
-#include "search/geometry.h"
+#include "search/phrase.h"
 #include "search/projection_query.h"
 #include <stdlib.h>
 
@@ -217,21 +217,10 @@ static void match_id_test(struct kdm_run *run, const struct kdm_plan *plan,
 
 static bool is_place(const struct kdm_plan *plan, struct kdm_point point)
 {
-    const struct kdm_query *query = plan->query;
-    double metres;
-
     if (point.lat < plan->low.lat || point.lat > plan->high.lat || point.lon < plan->low.lon
         || point.lon > plan->high.lon)
         return false;
-    switch (query->kind) {
-    case KDM_QUERY_GEO_DISTANCE:
-        metres = kdm_geo_sphere(point, query->points[0]);
-        return metres >= query->near && metres <= query->far;
-    case KDM_QUERY_GEO_BOX:
-        return kdm_geo_in_box(point, query->points[0], query->points[1]);
-    default:
-        return kdm_geo_in_polygon(point, query->points, query->point_count);
-    }
+    return kdm_query_place(plan->query, point);
 }
 
 static void match_place(struct kdm_run *run, const struct kdm_plan *plan,
@@ -336,12 +325,35 @@ static void match_words(struct kdm_run *run, const struct kdm_plan *plan,
 /* --- phrases -------------------------------------------------------------------------------------
  */
 
-static bool phrase_at(const struct kdm_plan *plan, const uint32_t *terms)
+struct phrase_test {
+    const struct kdm_plan *plan;
+    const uint32_t *terms;
+};
+
+static bool term_fits(void *ctx, size_t slot, size_t at)
 {
-    for (uint32_t i = 0; i < plan->set_count; i++)
-        if (!kdm_term_set_has(&plan->sets[i], terms[i]))
-            return false;
-    return true;
+    const struct phrase_test *test = ctx;
+
+    return kdm_term_set_has(&test->plan->sets[slot], test->terms[at]);
+}
+
+/* A phrase lies within one value. */
+size_t kdm_plan_phrases(struct kdm_run *run, const struct kdm_plan *plan, const uint32_t *terms,
+                        uint32_t count, bool first_only)
+{
+    size_t found = 0;
+
+    for (uint32_t begin = 0, end; begin < count; begin = end + 1) {
+        struct phrase_test test = { plan, terms + begin };
+
+        for (end = begin; end < count && terms[end] != 0; end++)
+            ;
+        found += kdm_phrase_count(run->scratch, term_fits, &test, plan->set_count, end - begin,
+                                  plan->query->slop, first_only);
+        if (first_only && found > 0)
+            break;
+    }
+    return found;
 }
 
 static void match_phrase(struct kdm_run *run, const struct kdm_plan *plan,
@@ -361,11 +373,10 @@ static void match_phrase(struct kdm_run *run, const struct kdm_plan *plan,
         const uint32_t *terms =
             kdm_column_terms(plan->column, &run->projection->slab, chunk, row, &one, &count);
 
-        for (uint32_t at = 0; at + plan->set_count <= count; at++)
-            if (phrase_at(plan, terms + at)) {
-                kdm_bits_set(out->words, row);
-                break;
-            }
+        if (kdm_plan_phrases(run, plan, terms, count, true) > 0)
+            kdm_bits_set(out->words, row);
+        if (plan->query->slop > 0)
+            kdm_arena_reset(run->scratch);
     }
     kdm_run_give(run, all);
 }
@@ -535,6 +546,7 @@ void kdm_plan_match(struct kdm_run *run, const struct kdm_plan *plan, const stru
         match_bool(run, plan, within, low, high);
         return;
     case KDM_PLAN_CONSTANT:
+    case KDM_PLAN_BOOSTING:
         kdm_plan_match(run, plan->child, within, low, high);
         return;
     case KDM_PLAN_NESTED:

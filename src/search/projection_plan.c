@@ -103,6 +103,8 @@ static bool text_fits(struct kdm_run *run, const struct kdm_query *query, struct
         return kdm_str_starts(text, query->text);
     case KDM_QUERY_WILDCARD:
         return kdm_wildcard_match(query->text, text);
+    case KDM_QUERY_FUZZY:
+        return kdm_fuzzy_match(query->fuzzy, text);
     default:
         return fits_regexp(run, query, text);
     }
@@ -225,7 +227,7 @@ static void fill_set(struct kdm_run *run, struct kdm_term_set *set)
         else
             add_found(run, set, set->word);
     } else if (query->fold || query->kind == KDM_QUERY_WILDCARD || query->kind == KDM_QUERY_REGEXP
-               || query->kind == KDM_QUERY_K_REGEXP) {
+               || query->kind == KDM_QUERY_FUZZY || query->kind == KDM_QUERY_K_REGEXP) {
         add_tested(run, set);
     } else if (query->kind == KDM_QUERY_PREFIX) {
         add_prefixed(run, set, query->text);
@@ -616,6 +618,14 @@ static struct kdm_plan *above(struct kdm_run *run, enum kdm_plan_kind kind,
     return plan;
 }
 
+static struct kdm_plan *boosting(struct kdm_run *run, const struct kdm_query *query, bool nested)
+{
+    struct kdm_plan *plan = above(run, KDM_PLAN_BOOSTING, query, nested);
+
+    plan->negative = plan_for(run, query->negative, nested);
+    return plan;
+}
+
 /* An object exists when anything below it does. */
 static struct kdm_plan *exists(struct kdm_run *run, const struct kdm_query *query,
                                const struct kdm_field *field, bool nested)
@@ -675,6 +685,8 @@ static struct kdm_plan *plan_for(struct kdm_run *run, const struct kdm_query *qu
         return bool_plan(run, query, nested);
     case KDM_QUERY_CONSTANT:
         return above(run, KDM_PLAN_CONSTANT, query, nested);
+    case KDM_QUERY_BOOSTING:
+        return boosting(run, query, nested);
     case KDM_QUERY_NESTED:
         return above(run, KDM_PLAN_NESTED, query, true);
     case KDM_QUERY_TERMS:
@@ -682,6 +694,7 @@ static struct kdm_plan *plan_for(struct kdm_run *run, const struct kdm_query *qu
     case KDM_QUERY_PREFIX:
     case KDM_QUERY_WILDCARD:
     case KDM_QUERY_REGEXP:
+    case KDM_QUERY_FUZZY:
         return keys(run, query, nested);
     case KDM_QUERY_EXISTS:
         return exists(run, query, query->field, nested);

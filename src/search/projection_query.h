@@ -14,6 +14,7 @@ enum kdm_plan_kind {
     KDM_PLAN_NONE,
     KDM_PLAN_BOOL,
     KDM_PLAN_CONSTANT,
+    KDM_PLAN_BOOSTING,
     KDM_PLAN_NESTED,  /* `child` with the values of all objects together: may match */
     KDM_PLAN_TERMS,   /* any of the terms of sets[0] */
     KDM_PLAN_NUMBERS, /* a number in any of the spans */
@@ -63,7 +64,7 @@ struct kdm_plan {
     size_t minimum;
     struct kdm_plan_list must, should, must_not; /* must: filters too */
     struct kdm_plan_list scoring;                /* the clauses of must that score */
-    struct kdm_plan *child;
+    struct kdm_plan *child, *negative;
 };
 
 struct kdm_bits_pool;
@@ -114,6 +115,10 @@ void kdm_plan_match(struct kdm_run *run, const struct kdm_plan *plan, const stru
 
 void kdm_term_set_match(struct kdm_run *run, struct kdm_term_set *set,
                         const struct kdm_bits *within, struct kdm_bits *out);
+/* How often the phrase stands in a document's terms; `first_only`: whether it does. Uses scratch
+ * when the phrase has a slop; the caller resets it. */
+size_t kdm_plan_phrases(struct kdm_run *run, const struct kdm_plan *plan, const uint32_t *terms,
+                        uint32_t count, bool first_only);
 bool kdm_term_set_has(const struct kdm_term_set *set, uint32_t term);
 
 /* Which of `within` match; looks at texts where it must, and lets go meanwhile. */

@@ -5,6 +5,7 @@
  */
 #include "search/projection_query.h"
 #include <math.h>
+#include <stdlib.h>
 
 #define K1 1.2
 #define B  0.75
@@ -21,9 +22,12 @@ bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score)
     case KDM_PLAN_WORDS:
     case KDM_PLAN_PHRASE:
         return true;
+    case KDM_PLAN_BOOSTING:
+        return true;
     case KDM_PLAN_TERMS:
-        return plan->column->text && plan->query->kind == KDM_QUERY_TERMS
-               && plan->query->key_count == 1;
+        return plan->column->text
+               && (plan->query->kind == KDM_QUERY_FUZZY
+                   || (plan->query->kind == KDM_QUERY_TERMS && plan->query->key_count == 1));
     case KDM_PLAN_BOOL:
         if (plan->query->kind != KDM_QUERY_BOOL) /* "exists" of an object */
             return false;
@@ -82,19 +86,6 @@ static uint32_t count_words(const struct kdm_plan *plan, const uint32_t *terms, 
     return length;
 }
 
-static uint32_t count_phrases(const struct kdm_plan *plan, const uint32_t *terms, uint32_t count)
-{
-    uint32_t found = 0, i;
-
-    for (uint32_t at = 0; at + plan->set_count <= count; at++) {
-        for (i = 0; i < plan->set_count; i++)
-            if (!kdm_term_set_has(&plan->sets[i], terms[at + i]))
-                break;
-        found += i == plan->set_count;
-    }
-    return found;
-}
-
 static void score_words(struct kdm_run *run, const struct kdm_plan *plan,
                         const struct kdm_bits *matched, float weight, float *scores)
 {
@@ -103,7 +94,8 @@ static void score_words(struct kdm_run *run, const struct kdm_plan *plan,
     double *idfs = kdm_arena_alloc(run->arena, (plan->set_count + 1) * sizeof(*idfs));
     uint32_t *frequencies =
         kdm_arena_alloc(run->arena, (plan->set_count + 1) * sizeof(*frequencies));
-    uint32_t row, one, count, length, found;
+    uint32_t row, one, count, length;
+    size_t found;
 
     for (uint32_t i = 0; i < plan->set_count; i++)
         sum += idfs[i] = idf(&plan->sets[i]);
@@ -115,8 +107,10 @@ static void score_words(struct kdm_run *run, const struct kdm_plan *plan,
 
         length = count_words(plan, terms, count, frequencies);
         if (plan->kind == KDM_PLAN_PHRASE) {
-            found = count_phrases(plan, terms, count);
-            score = found == 0 ? 0 : sum * weight_of(found, length, average);
+            found = kdm_plan_phrases(run, plan, terms, count, false);
+            score = found == 0 ? 0 : sum * weight_of((double)found, length, average);
+            if (plan->query->slop > 0)
+                kdm_arena_reset(run->scratch);
         } else {
             for (uint32_t i = 0; i < plan->set_count; i++)
                 if (frequencies[i] > 0)
@@ -203,6 +197,53 @@ static void score_matching(struct kdm_run *run, const struct kdm_plan *plan,
     kdm_run_give(run, high);
 }
 
+/* Scores of their own, for rows of the chunk. */
+static float *new_scores(const struct kdm_run *run)
+{
+    return kdm_zalloc(run->words * 64 * sizeof(float));
+}
+
+/* The best clause counts whole, the others by the query's factor. */
+static void score_best(struct kdm_run *run, const struct kdm_plan *plan,
+                       const struct kdm_bits *matched, float weight, float *scores)
+{
+    float *one = new_scores(run), *best = new_scores(run), *sum = new_scores(run);
+    uint32_t row;
+
+    for (uint32_t i = 0; i < plan->should.count; i++) {
+        score_matching(run, plan->should.items[i], matched, 1, one);
+        KDM_EACH_BIT(matched->words, 0, run->words, row)
+        {
+            sum[row] += one[row];
+            best[row] = fmaxf(best[row], one[row]);
+            one[row] = 0;
+        }
+    }
+    KDM_EACH_BIT(matched->words, 0, run->words, row)
+    scores[row] += weight * (best[row] + (sum[row] - best[row]) * plan->query->factor);
+    free(one);
+    free(best);
+    free(sum);
+}
+
+static void score_boosting(struct kdm_run *run, const struct kdm_plan *plan,
+                           const struct kdm_bits *matched, float weight, float *scores)
+{
+    struct kdm_bits *low = kdm_run_bits(run), *negative = kdm_run_bits(run);
+    float *own = new_scores(run);
+    uint32_t row;
+
+    kdm_plan_score(run, plan->child, matched, weight, own);
+    kdm_plan_match(run, plan->negative, matched, low, negative);
+    KDM_EACH_BIT(negative->words, 0, run->words, row)
+    own[row] *= plan->query->factor;
+    KDM_EACH_BIT(matched->words, 0, run->words, row)
+    scores[row] += own[row];
+    free(own);
+    kdm_run_give(run, low);
+    kdm_run_give(run, negative);
+}
+
 void kdm_plan_score(struct kdm_run *run, const struct kdm_plan *plan,
                     const struct kdm_bits *matched, float weight, float *scores)
 {
@@ -213,12 +254,19 @@ void kdm_plan_score(struct kdm_run *run, const struct kdm_plan *plan,
         return;
     }
     weight *= plan->query->boost;
+    if (plan->kind == KDM_PLAN_BOOSTING) {
+        score_boosting(run, plan, matched, weight, scores);
+        return;
+    }
     if (plan->kind != KDM_PLAN_BOOL) {
         score_words(run, plan, matched, weight, scores);
         return;
     }
     for (uint32_t i = 0; i < plan->scoring.count; i++)
         kdm_plan_score(run, plan->scoring.items[i], matched, weight, scores);
-    for (uint32_t i = 0; i < plan->should.count; i++)
-        score_matching(run, plan->should.items[i], matched, weight, scores);
+    if (plan->query->best_only)
+        score_best(run, plan, matched, weight, scores);
+    else
+        for (uint32_t i = 0; i < plan->should.count; i++)
+            score_matching(run, plan->should.items[i], matched, weight, scores);
 }

@@ -1,5 +1,4 @@
 /* query.c - building the tree: nodes, failures, fields and typed values. */
-#include "search/date_math.h"
 #include "search/parse.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -155,22 +154,117 @@ bool kdm_query_bool_param(struct kdm_query_parser *parser, struct kdm_str clause
     return true;
 }
 
-bool kdm_query_minimum(struct kdm_query_parser *parser, struct kdm_val value, size_t count,
-                       size_t *ret_minimum)
+bool kdm_query_zone(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val params,
+                    const struct kdm_zone **ret_zone)
 {
-    struct kdm_str text = kdm_scalar_text(parser->arena, value);
+    struct kdm_val value = kdm_val_get(params, KDM_STR("time_zone"));
+    struct kdm_str name = kdm_val_str(parser->arena, value);
+
+    *ret_zone = NULL;
+    if (kdm_val_null(value))
+        return true;
+    if (!kdm_str_none(name) && kdm_zone_find(parser->arena, name, ret_zone))
+        return true;
+    return kdm_query_fail(parser, clause, "the \"time_zone\" \"%s\" is not known",
+                          kdm_query_shown(parser, kdm_val_text(value)))
+           != NULL;
+}
+
+bool kdm_query_number_param(struct kdm_query_parser *parser, struct kdm_str clause,
+                            struct kdm_val params, const char *name, double least, double most,
+                            double *number)
+{
+    struct kdm_val given = kdm_val_get(params, kdm_str_of(name));
+    struct kdm_str text = kdm_scalar_text(parser->arena, given);
+    struct kdm_number read;
+
+    if (kdm_val_none(given))
+        return true;
+    if (kdm_str_none(text) || !kdm_number_parse(text, &read) || !(read.d >= least)
+        || !(read.d <= most))
+        return kdm_query_fail(parser, clause, "\"%s\" must be a number from %g to %g", name, least,
+                              most)
+               != NULL;
+    *number = read.d;
+    return true;
+}
+
+/* --- how many
+ * -------------------------------------------------------------------------------------- */
+
+/* "3", "-1", "75%", "-25%" */
+static bool simple_minimum(struct kdm_str text, long long count, long long *ret_minimum)
+{
     bool percent = text.len > 0 && text.ptr[text.len - 1] == '%';
     long long number;
 
     if (percent)
         text.len--;
+    if (text.len > 0 && text.ptr[0] == '+')
+        text = kdm_str_from(text, 1);
     if (!kdm_str_int64(text, &number) || number > 1000000 || number < -1000000)
         return false;
     if (percent)
-        number = (long long)count * number / 100;
+        number = count * number / 100;
     if (number < 0)
-        number += (long long)count;
-    *ret_minimum = number < 0 ? 0 : (size_t)number;
+        number += count;
+    *ret_minimum = number < 0 ? 0 : number;
+    return true;
+}
+
+/* The next word of "2<75% 9<-3"; none at the end. */
+static struct kdm_str next_word(struct kdm_str *rest)
+{
+    struct kdm_str word;
+
+    while (rest->len > 0 && rest->ptr[0] == ' ')
+        *rest = kdm_str_from(*rest, 1);
+    word = (struct kdm_str){ rest->ptr, 0 };
+    while (word.len < rest->len && word.ptr[word.len] != ' ')
+        word.len++;
+    *rest = kdm_str_from(*rest, word.len);
+    return word.len == 0 ? KDM_STR_NONE : word;
+}
+
+/* Each condition whose bound the count exceeds replaces the one before; below the first all are
+ * needed. */
+static bool read_minimum(struct kdm_str text, long long count, long long *ret_minimum)
+{
+    struct kdm_str word;
+    long long bound;
+
+    if (memchr(text.ptr, '<', text.len) == NULL) {
+        word = next_word(&text);
+        return !kdm_str_none(word) && kdm_str_none(next_word(&text))
+               && simple_minimum(word, count, ret_minimum);
+    }
+    *ret_minimum = count;
+    for (word = next_word(&text); !kdm_str_none(word); word = next_word(&text)) {
+        const char *sign = memchr(word.ptr, '<', word.len);
+        size_t at = sign == NULL ? 0 : (size_t)(sign - word.ptr);
+        long long minimum;
+
+        if (!kdm_str_int64((struct kdm_str){ word.ptr, at }, &bound)
+            || !simple_minimum(kdm_str_from(word, at + 1), count, &minimum))
+            return false;
+        if (count > bound)
+            *ret_minimum = minimum;
+    }
+    return true;
+}
+
+bool kdm_query_minimum(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val value,
+                       size_t count, size_t *ret_minimum)
+{
+    struct kdm_str text = kdm_scalar_text(parser->arena, value);
+    long long minimum = 0;
+
+    if (kdm_str_none(text) || text.len == 0 || !read_minimum(text, (long long)count, &minimum))
+        return kdm_query_fail(parser, clause,
+                              "\"minimum_should_match\" must be a number, a percentage or "
+                              "conditions like \"2<75%%\"")
+               != NULL;
+    *ret_minimum = (size_t)minimum;
     return true;
 }
 
@@ -246,8 +340,9 @@ static bool whole_type(const struct kdm_field *field)
 
 bool kdm_query_key(struct kdm_query_parser *parser, struct kdm_str clause,
                    const struct kdm_field *field, struct kdm_val value, bool round_up,
-                   const struct kdm_date_format *format, struct kdm_key *ret_key)
+                   const struct kdm_date_reading *reading, struct kdm_key *ret_key)
 {
+    const struct kdm_date_format *format = reading == NULL ? NULL : reading->format;
     struct kdm_str text = kdm_scalar_text(parser->arena, value);
     bool fits = false;
     int64_t ms;
@@ -270,7 +365,7 @@ bool kdm_query_key(struct kdm_query_parser *parser, struct kdm_str clause,
         return true;
     case KDM_FIELD_DATE:
         fits = kdm_date_math(format == NULL ? field->format : format, text, parser->now_ms,
-                             round_up, &ms);
+                             round_up, reading == NULL ? NULL : reading->zone, &ms);
         if (fits)
             ret_key->number = kdm_number_int(ms);
         break;

@@ -9,6 +9,7 @@
 #define KDM_SEARCH_QUERY_H
 
 #include "search/analysis.h"
+#include "search/fuzzy.h"
 #include "search/pattern.h"
 #include "store/mapping_value.h"
 
@@ -20,6 +21,7 @@ enum kdm_query_kind {
     KDM_QUERY_NONE,
     KDM_QUERY_BOOL,
     KDM_QUERY_CONSTANT, /* child's matches, each scored `boost` */
+    KDM_QUERY_BOOSTING, /* child's matches; those of `negative` score `factor` times as much */
     KDM_QUERY_NESTED,
     KDM_QUERY_TERMS, /* any of `keys`, sorted */
     KDM_QUERY_RANGE,
@@ -27,8 +29,9 @@ enum kdm_query_kind {
     KDM_QUERY_PREFIX,
     KDM_QUERY_WILDCARD,
     KDM_QUERY_REGEXP,
+    KDM_QUERY_FUZZY,
     KDM_QUERY_MATCH,  /* at least `minimum` of `tokens` */
-    KDM_QUERY_PHRASE, /* all tokens, next to each other */
+    KDM_QUERY_PHRASE, /* all tokens, next to each other or within `slop` */
     KDM_QUERY_GEO_DISTANCE,
     KDM_QUERY_GEO_BOX,
     KDM_QUERY_GEO_POLYGON,
@@ -54,8 +57,9 @@ struct kdm_query {
     bool negated;             /* K_ leaves: "not" of them, by Koncorde's rules */
     bool fold;                /* letters match in either case */
     bool open_low, open_high; /* ranges: the bound itself is outside */
-    bool last_is_prefix;      /* PHRASE and MATCH: of the last token */
-    float boost;
+    bool last_is_prefix;      /* PHRASE: of the last token */
+    bool best_only;           /* BOOL: the best clause scores, the others `factor` times as much */
+    float boost, factor;
     const struct kdm_field *field; /* NULL where there is none; &kdm_query_id for _id */
     struct kdm_str path;           /* K_ leaves */
     struct kdm_str text;           /* PREFIX, WILDCARD; K_REGEXP: the pattern */
@@ -64,10 +68,13 @@ struct kdm_query {
     size_t key_count;
     bool has_low, has_high;
     struct kdm_regexp *regexp;
+    const struct kdm_fuzzy *fuzzy;
     struct kdm_tokens tokens;
+    uint32_t slop;                                        /* PHRASE */
     size_t minimum;                                       /* MATCH: tokens; BOOL: should clauses */
     struct kdm_query_list must, filter, should, must_not; /* BOOL */
-    struct kdm_query *child;                              /* CONSTANT, NESTED, K_SELECT */
+    struct kdm_query *child;                              /* CONSTANT, BOOSTING, NESTED, K_SELECT */
+    struct kdm_query *negative;                           /* BOOSTING */
     struct kdm_val value;                                 /* K_EQUALS, K_CONTAINS, K_MATCH */
     int64_t index;                                        /* K_SELECT */
     struct kdm_point *points; /* one, or top left and bottom right, or a polygon */
@@ -100,6 +107,9 @@ struct kdm_query *kdm_query_parse_koncorde(struct kdm_query_parser *parser, stru
  * koncorde_dsl_error whose text begins with the path. At most `max_conditions` leaves. */
 struct kdm_query *kdm_query_parse_filter(struct kdm_query_parser *parser, struct kdm_val filter,
                                          size_t max_conditions);
+
+/* Does a GEO_ node's area hold the point? */
+bool kdm_query_place(const struct kdm_query *query, struct kdm_point point);
 
 /* A document as the evaluator sees it. */
 struct kdm_query_document {

@@ -70,6 +70,7 @@ struct parts {
     int hour, minute, second, ms;
     int half; /* of the day: 0 am, 1 pm */
     int offset_minutes;
+    bool zoned; /* the text names its offset */
 };
 
 struct reader {
@@ -135,6 +136,7 @@ static bool take_zone(struct reader *reader)
 
     if (take_text(reader, "Z") || take_text(reader, "UTC") || take_text(reader, "GMT")) {
         reader->parts.offset_minutes = 0;
+        reader->parts.zoned = true;
         return true;
     }
     if (reader->t >= reader->text.len
@@ -153,6 +155,7 @@ static bool take_zone(struct reader *reader)
     if (hours > 18 || minutes > 59)
         return false;
     reader->parts.offset_minutes = sign * (hours * 60 + minutes);
+    reader->parts.zoned = true;
     return true;
 }
 
@@ -372,15 +375,18 @@ static bool assemble(struct parts *parts, bool round_up, int64_t *ret_ms)
 }
 
 static bool parse_pattern(const struct format *format, struct kdm_str text, bool round_up,
-                          int64_t *ret_ms)
+                          int64_t *ret_ms, bool *ret_local)
 {
     struct reader reader = { .pattern = format->pattern,
                              .text = text,
                              .lenient = format->lenient,
                              .parts = { -1, -1, -1, -1, -1, -1, -1, -1, -1, 0 } };
 
-    return take_pattern(&reader) && reader.t == text.len
-           && assemble(&reader.parts, round_up, ret_ms);
+    if (!take_pattern(&reader) || reader.t != text.len
+        || !assemble(&reader.parts, round_up, ret_ms))
+        return false;
+    *ret_local = !reader.parts.zoned;
+    return true;
 }
 
 static int two_digits(const char *p)
@@ -439,21 +445,30 @@ static bool parse_epoch(struct kdm_str text, int64_t scale, int64_t *ret_ms)
 bool kdm_date_parse(const struct kdm_date_format *format, struct kdm_str text, bool round_up,
                     int64_t *ret_ms)
 {
+    bool ignored;
+
+    return kdm_date_parse_local(format, text, round_up, ret_ms, &ignored);
+}
+
+bool kdm_date_parse_local(const struct kdm_date_format *format, struct kdm_str text, bool round_up,
+                          int64_t *ret_ms, bool *ret_local)
+{
     for (size_t i = 0; i < format->count; i++) {
         const struct format *one = &format->formats[i];
+        bool read, local = false;
         int64_t ms;
-        bool read;
 
         if (one->kind == EPOCH_MS)
             read = parse_epoch(text, 1, &ms);
         else if (one->kind == EPOCH_S)
             read = parse_epoch(text, 1000, &ms);
         else
-            read =
-                (one->iso && parse_full_iso(text, &ms)) || parse_pattern(one, text, round_up, &ms);
+            read = (one->iso && parse_full_iso(text, &ms))
+                   || parse_pattern(one, text, round_up, &ms, &local);
         if (!read)
             continue;
         *ret_ms = ms;
+        *ret_local = local;
         return true;
     }
     return false;

@@ -207,8 +207,8 @@ static enum kdm_key_result real_key(const struct kdm_field *field, struct kdm_nu
         if (!(fabs(value) < TWO_63))
             return KDM_KEY_BAD;
         return number_key(kdm_number_double(value / field->scaling_factor), ret_key);
-    default:
-        return number_key(number, ret_key);
+    default: /* what 53 bits hold of it, like the column */
+        return number_key(kdm_number_double(value), ret_key);
     }
 }
 

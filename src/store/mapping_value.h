@@ -66,6 +66,11 @@ const struct kdm_date_format *kdm_date_format_create(struct kdm_arena *arena, st
 bool kdm_date_parse(const struct kdm_date_format *format, struct kdm_str text, bool round_up,
                     int64_t *ret_ms);
 
+/* The same, and *ret_local tells whether the text names no offset from UTC, so that it may be meant
+ * as local time of somewhere. */
+bool kdm_date_parse_local(const struct kdm_date_format *format, struct kdm_str text, bool round_up,
+                          int64_t *ret_ms, bool *ret_local);
+
 /* Is `text` what dynamic mapping takes for a date: ISO-8601 with at least a day? */
 bool kdm_date_detect(struct kdm_str text);
 

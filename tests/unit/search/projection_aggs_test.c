@@ -182,6 +182,11 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
           "1583017200000,\"doc_count\":1},{\"key_as_string\":\"2021-03-01T00:00:00.000+01:00\","
           "\"key\":"
           "1614553200000,\"doc_count\":1}]}" },
+        { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"year\",\"time_zone\":"
+          "\"Europe/Paris\"}}",
+          "{\"buckets\":[{\"key_as_string\":\"2020-01-01T00:00:00.000+01:00\",\"key\":"
+          "1577833200000,\"doc_count\":3},{\"key_as_string\":\"2021-01-01T00:00:00.000+01:00\","
+          "\"key\":1609455600000,\"doc_count\":1}]}" },
         { "{\"date_histogram\":{\"field\":\"at\",\"fixed_interval\":\"30d\",\"min_doc_count\":2}}",
           "{\"buckets\":[]}" },
         { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"week\",\"min_doc_count\":"
@@ -274,7 +279,7 @@ START_TEST(what_is_not_understood_is_refused_by_name)
         "{\"x\":{\"date_histogram\":{\"field\":\"at\"}}}",
         "{\"x\":{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"2M\"}}}",
         "{\"x\":{\"date_histogram\":{\"field\":\"at\",\"fixed_interval\":\"1d\",\"time_zone\":"
-        "\"Europe/Paris\"}}}",
+        "\"Europe/Pari\"}}}",
         "{\"x\":{\"range\":{\"field\":\"n\"}}}",
         "{\"x\":{\"filters\":{\"filters\":{}}}}",
         "{\"x\":{\"filter\":{\"nope\":{}}}}",

@@ -386,11 +386,96 @@ static void put_place(struct kdm_buf *buf)
     }
 }
 
+static void put_fuzzy(struct kdm_buf *buf)
+{
+    static const char *const words_like[] = { "pmup", "pums", "abcd", "zd", "Abc", "red", "acb" };
+    static const char *const how[] = { "\"AUTO\"", "0", "1", "2", "\"AUTO:1,4\"" };
+
+    kdm_buf_printf(buf, "{\"%s\":{\"%s\":{\"%s\":\"%s\",\"fuzziness\":%s,\"prefix_length\":%u}}}",
+                   "fuzzy",
+                   one_in(2)   ? "t"
+                   : one_in(2) ? "kw"
+                               : paths[below(PATHS)],
+                   "value", words_like[below(7)], how[below(5)], below(3));
+}
+
+static void put_sloppy(struct kdm_buf *buf)
+{
+    kdm_buf_printf(buf, "{\"%s\":{\"%s\":{\"query\":",
+                   one_in(2) ? "match_phrase" : "match_phrase_prefix", one_in(2) ? "t" : "ws");
+    put_words(buf, 3);
+    kdm_buf_printf(buf, ",\"slop\":%u}}}", below(5));
+}
+
+/* Any of the pieces of query strings, in any order: most of them are valid. */
+static void put_string(struct kdm_buf *buf)
+{
+    static const char *const pieces[] = { "pump",
+                                          "abc",
+                                          "AND",
+                                          "OR",
+                                          "NOT",
+                                          "(",
+                                          ")",
+                                          "kw:a",
+                                          "t:pump~1",
+                                          "ab*",
+                                          "i:[1 TO 5}",
+                                          "i:>2",
+                                          "\\\"red car\\\"~2",
+                                          "-zed",
+                                          "+b",
+                                          "_exists_:i",
+                                          "t:(pumps OR red)",
+                                          "kw:/a.*/",
+                                          "*",
+                                          "date:[2020-01-02 TO now]",
+                                          "low:?bc",
+                                          "red^2",
+                                          "|",
+                                          "pumps~1" };
+
+    if (one_in(2)) {
+        kdm_buf_printf(buf, "{\"query_string\":{\"default_operator\":\"%s\",\"query\":\"",
+                       one_in(2) ? "and" : "or");
+    } else {
+        kdm_buf_lit(buf, "{\"simple_query_string\":{\"query\":\"");
+    }
+    for (uint32_t i = 0, count = 1 + below(5); i < count; i++)
+        kdm_buf_printf(buf, "%s ", pieces[below(24)]);
+    kdm_buf_printf(buf, "\",\"minimum_should_match\":\"%s\"%s}}", one_in(2) ? "1" : "2<50%",
+                   one_in(2) ? ",\"fields\":[\"t\",\"ws\",\"kw\"]" : "");
+}
+
+static void put_multi(struct kdm_buf *buf)
+{
+    static const char *const types[] = { "best_fields", "most_fields",   "cross_fields",
+                                         "phrase",      "phrase_prefix", "bool_prefix" };
+
+    kdm_buf_lit(buf, "{\"multi_match\":{\"query\":");
+    put_words(buf, 3);
+    kdm_buf_printf(buf, ",\"type\":\"%s\",\"operator\":\"%s\"%s}}", types[below(6)],
+                   one_in(2) ? "and" : "or", one_in(2) ? ",\"fields\":[\"t\",\"k*\",\"ws\"]" : "");
+}
+
 static void put_leaf(struct kdm_buf *buf)
 {
     const char *path = paths[below(PATHS)], *field = leaf_name(path);
 
-    switch (below(14)) {
+    switch (below(19)) {
+    case 14:
+        put_fuzzy(buf);
+        return;
+    case 15:
+        put_sloppy(buf);
+        return;
+    case 16:
+    case 17:
+        put_string(buf);
+        return;
+    case 18:
+        put_multi(buf);
+        return;
     case 0:
         kdm_buf_printf(buf, "{\"exists\":{\"field\":\"%s\"}}",
                        one_in(4) ? (one_in(2) ? "o" : "n") : path);
@@ -454,6 +539,18 @@ static void put_query(struct kdm_buf *buf, int depth)
     } else if (depth > 0 && one_in(6)) {
         kdm_buf_printf(buf, "{\"nested\":{\"path\":\"%s\",\"ignore_unmapped\":true,\"query\":",
                        one_in(3) ? "nr" : "n");
+        put_query(buf, depth - 1);
+        kdm_buf_lit(buf, "}}");
+    } else if (depth > 0 && one_in(10)) {
+        bool first = true;
+
+        kdm_buf_lit(buf, "{\"dis_max\":{\"tie_breaker\":0.5,");
+        put_list(buf, "queries", depth, &first);
+        kdm_buf_lit(buf, "}}");
+    } else if (depth > 0 && one_in(10)) {
+        kdm_buf_lit(buf, "{\"boosting\":{\"negative_boost\":0.5,\"positive\":");
+        put_query(buf, depth - 1);
+        kdm_buf_lit(buf, ",\"negative\":");
         put_query(buf, depth - 1);
         kdm_buf_lit(buf, "}}");
     } else if (one_in(12)) {
