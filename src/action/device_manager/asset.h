@@ -2,6 +2,7 @@
  *   asset_create.c    create, and upsert of one that is not there
  *   asset_update.c    update, upsert
  *   asset_upsert_many.c  mUpsert
+ *   asset_edit.c      edit, replace: strictly by the model
  *   asset_metadata.c  replaceMetadata
  *   asset_locales.c   updateModelLocales
  *   asset_delete.c    delete
@@ -12,6 +13,7 @@
 #define KDM_ACTION_DEVICE_MANAGER_ASSET_H
 
 #include "action/device_manager/dm.h"
+#include "action/device_manager/identity.h"
 
 #define KDM_DM_ASSET_UPDATE_BEFORE KDM_STR("device-manager:asset:update:before")
 #define KDM_DM_ASSET_UPDATE_AFTER  KDM_STR("device-manager:asset:update:after")
@@ -96,6 +98,24 @@ struct kdm_dm_upserted {
 bool kdm_dm_upsert_many(struct kdm_tx *tx, struct kdm_str engine,
                         const struct kdm_dm_upsert_item *items, size_t count,
                         struct kdm_dm_upserted *ret_results);
+
+/* An asset changed strictly by its model. */
+struct kdm_dm_edit {
+    struct kdm_val metadata; /* null or NONE: not given */
+    /* whole: metadata must hold every attribute of the model, and what is not given is cleared */
+    struct kdm_dm_identity_edit identity;
+};
+enum kdm_dm_edit_part { KDM_DM_EDIT_FITS, KDM_DM_EDIT_METADATA, KDM_DM_EDIT_IDENTITY };
+struct kdm_dm_edited {
+    enum kdm_dm_edit_part refused; /* which part is not as it must be; nothing is written then */
+    struct kdm_dm_mismatch mismatch;
+    struct kdm_str text; /* the asset afterwards */
+    int64_t version;
+};
+/* Verifies and stores it, with its history and its events; an edit that changes nothing writes
+ * nothing. false: wait, or it failed (its model is gone). */
+bool kdm_dm_asset_edit(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_doc *asset,
+                       const struct kdm_dm_edit *edit, struct kdm_dm_edited *ret_edited);
 
 /* create, also of upsert. */
 enum kdm_outcome kdm_dm_asset_create(struct kdm_tx *tx, const struct kdm_args *args);

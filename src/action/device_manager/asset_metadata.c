@@ -97,7 +97,8 @@ static struct replaced *make_replaced(struct kdm_tx *tx, const struct kdm_dm_hom
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct replaced *replaced = kdm_arena_zalloc(arena, sizeof(*replaced));
-    struct kdm_val whole = kdm_json_parse(arena, source);
+    struct kdm_val whole = kdm_json_parse(
+        arena, kdm_dm_next_etag(arena, kdm_doc_source(tx, asset), source));
     struct kdm_failure failure;
 
     if (!kdm_source_check(arena, home->assets, home->assets->mapping, whole, &replaced->additions,

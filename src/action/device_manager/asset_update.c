@@ -34,12 +34,13 @@ static struct kdm_str only_metadata(struct kdm_arena *arena, struct kdm_val meta
 
 static struct kdm_str whole_body(struct kdm_arena *arena, struct kdm_val body)
 {
-    static const struct kdm_str dropped[] = { KDM_STR("_kuzzle_info") };
+    /* The second is the server's too: assets:edit changes what is in it. */
+    static const struct kdm_str dropped[] = { KDM_STR("_kuzzle_info"), KDM_STR("dialect") };
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, arena, kdm_val_text(body).len + 2);
     kdm_buf_char(&buf, '{');
-    kdm_json_put_members_except(&buf, body, dropped, 1);
+    kdm_json_put_members_except(&buf, body, dropped, 2);
     kdm_buf_char(&buf, '}');
     return kdm_buf_str(&buf);
 }
@@ -78,7 +79,8 @@ static struct kdm_dm_asset_change *merge_change(struct kdm_tx *tx,
     struct kdm_dm_asset_change *change = kdm_arena_zalloc(arena, sizeof(*change));
 
     change->shown = kdm_tx_with_info(tx, changes, kdm_dm_info_updated(tx, KDM_DM_USER, date, old));
-    change->text = kdm_json_merge(arena, old, kdm_json_parse(arena, change->shown));
+    change->text = kdm_dm_next_etag(
+        arena, old, kdm_json_merge(arena, old, kdm_json_parse(arena, change->shown)));
     return kdm_source_check_change(arena, assets, assets->mapping, changes, change->text,
                                    &change->additions, ret_failure)
                ? change
