@@ -94,10 +94,10 @@ bool kdm_tx_commit(struct kdm_tx *tx)
     return false;
 }
 
-/* Notes those that can't be done, and tells whether any is left to be sent. */
+/* Notes those that can't be done, and tells whether anything is left to be sent. */
 static bool each_left(struct kdm_tx *tx)
 {
-    bool left = false;
+    bool left = tx->catalogue_count > 0;
 
     for (uint32_t i = 0; i < tx->write_count; i++) {
         struct tx_write *write = &tx->writes[i];
@@ -122,7 +122,6 @@ bool kdm_tx_commit_each(struct kdm_tx *tx)
         clear_staged(tx);
         return true;
     }
-    KDM_ASSERT(tx->catalogue_count == 0 || tx->write_count == 0); /* those go by kdm_tx_commit() */
     if (!each_left(tx)) {
         tx->commits_done++;
         clear_staged(tx);
@@ -266,13 +265,20 @@ static void put_catalogue(struct kdm_tx *tx, struct kdm_commit *commit)
 
 static void on_committed(void *ctx, const struct kdm_commit_result *result);
 
+/* How many documents fit beside what is staged of the catalogue. */
+static uint32_t each_room(const struct kdm_tx *tx)
+{
+    KDM_ASSERT(tx->catalogue_count < KDM_COMMIT_MAX_WRITES);
+    return KDM_COMMIT_MAX_WRITES - tx->catalogue_count;
+}
+
 /* As many of the writes that are left as one commit takes. */
 static void put_each(struct kdm_tx *tx, struct kdm_commit *commit)
 {
     size_t bytes = 0;
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < tx->write_count && count < KDM_COMMIT_MAX_WRITES; i++) {
+    for (uint32_t i = 0; i < tx->write_count && count < each_room(tx); i++) {
         if (find_done(tx, tx->writes[i].collection, tx->writes[i].id) != NULL)
             continue;
         bytes += tx->writes[i].text.len;
@@ -317,8 +323,8 @@ void kdm_tx_commit_send(struct kdm_tx *tx)
     } else {
         for (uint32_t i = 0; i < tx->write_count; i++)
             put_write(tx, commit, i);
-        put_catalogue(tx, commit);
     }
+    put_catalogue(tx, commit);
     tx->committing = true;
     kdm_commit_send(commit, tx->start.deadline_ms, on_committed, kdm_tx_op_begin(tx, NULL));
 }
@@ -491,34 +497,52 @@ static void learn_conflicts(struct kdm_tx *tx, const struct kdm_commit_result *r
     }
 }
 
-static void learn_committed(struct kdm_tx *tx, const struct kdm_commit_result *result)
+static void note_all(struct kdm_tx *tx, const struct kdm_commit_result *result)
 {
     const struct kdm_commit_item **items = items_by_write(tx, result);
-    bool conflicts = false;
-    uint32_t sent = 0;
+
+    for (uint32_t i = 0; i < tx->write_count; i++)
+        note_written(tx, result, &tx->writes[i], items == NULL ? NULL : items[i]);
+    tx->commits_done++;
+}
+
+/* The same walk as put_each(): those of this commit, none of a later one. */
+static void note_each(struct kdm_tx *tx, const struct kdm_commit_result *result)
+{
+    const struct kdm_commit_item **items = items_by_write(tx, result);
+    uint32_t sent = 0, i = 0;
     size_t bytes = 0;
+    bool left = false;
+
+    for (; i < tx->write_count && sent < each_room(tx); i++) {
+        if (find_done(tx, tx->writes[i].collection, tx->writes[i].id) != NULL)
+            continue;
+        bytes += tx->writes[i].text.len;
+        if (sent > 0 && bytes > KDM_COMMIT_MAX_BYTES)
+            break;
+        note_written(tx, result, &tx->writes[i], items == NULL ? NULL : items[i]);
+        left = left || (items != NULL && items[i] != NULL && items[i]->conflict);
+        sent++;
+    }
+    for (; i < tx->write_count && !left; i++)
+        left = find_done(tx, tx->writes[i].collection, tx->writes[i].id) == NULL;
+    if (!left)
+        tx->commits_done++;
+    else if (tx->catalogue_count > 0)
+        kdm_tx_start_over(tx); /* what is left goes on with the collection as this commit has left it */
+}
+
+static void learn_committed(struct kdm_tx *tx, const struct kdm_commit_result *result)
+{
+    bool conflicts = false;
 
     for (size_t i = 0; i < result->item_count; i++)
         conflicts = conflicts || result->items[i].conflict;
-    if (!tx->commit_each) {
-        for (uint32_t i = 0; i < tx->write_count; i++)
-            note_written(tx, result, &tx->writes[i], items == NULL ? NULL : items[i]);
-        kdm_tx_jobs_start(tx);
-        tx->commits_done++;
-    } else {
-        /* The same walk as put_each(): those of this commit, none of a later one. */
-        uint32_t count = tx->write_count;
-
-        for (uint32_t i = 0; i < count && sent < KDM_COMMIT_MAX_WRITES; i++) {
-            if (find_done(tx, tx->writes[i].collection, tx->writes[i].id) != NULL)
-                continue;
-            bytes += tx->writes[i].text.len;
-            if (sent > 0 && bytes > KDM_COMMIT_MAX_BYTES)
-                break;
-            note_written(tx, result, &tx->writes[i], items == NULL ? NULL : items[i]);
-            sent++;
-        }
-    }
+    if (tx->commit_each)
+        note_each(tx, result);
+    else
+        note_all(tx, result);
+    kdm_tx_jobs_start(tx);
     pass_on(tx, result);
     if (conflicts)
         learn_conflicts(tx, result);

@@ -13,12 +13,8 @@ struct tx_read *kdm_tx_memory_find(struct kdm_tx *tx, const struct kdm_collectio
     return number == KDM_DOC_MAP_NONE ? NULL : tx->reads[number];
 }
 
-struct tx_read *kdm_tx_memory_add(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id)
+static void put_read(struct kdm_tx *tx, struct tx_read *read)
 {
-    struct tx_read *read = kdm_arena_zalloc(tx->arena, sizeof(*read));
-
-    read->collection = collection;
-    read->doc.id = id;
     if (tx->read_count == tx->read_cap) {
         uint32_t cap = tx->read_cap == 0 ? 8 : 2 * tx->read_cap;
         struct tx_read **reads = kdm_arena_alloc(tx->arena, cap * sizeof(struct tx_read *));
@@ -28,17 +24,34 @@ struct tx_read *kdm_tx_memory_add(struct kdm_tx *tx, struct kdm_collection *coll
         tx->reads = reads;
         tx->read_cap = cap;
     }
-    kdm_doc_map_add(&tx->read_map, tx->arena, &tx->engine->seed, collection, id, tx->read_count);
+    kdm_doc_map_add(&tx->read_map, tx->arena, &tx->engine->seed, read->collection, read->doc.id, tx->read_count);
     tx->reads[tx->read_count++] = read;
+}
+
+struct tx_read *kdm_tx_memory_add(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id)
+{
+    struct tx_read *read = kdm_arena_zalloc(tx->arena, sizeof(*read));
+
+    read->collection = collection;
+    read->doc.id = id;
+    put_read(tx, read);
     return read;
 }
 
+/* What is written already was decided on what was read then: a replay must not decide it on what it left itself. */
 void kdm_tx_memory_drop(struct kdm_tx *tx)
 {
+    struct tx_read **reads = tx->reads;
+    uint32_t count = tx->read_count;
+
     tx->reads = NULL;
     tx->read_count = tx->read_cap = tx->wanted = 0;
     tx->read_map = (struct kdm_doc_map){ 0 };
     tx->queued_read = NULL;
+    for (uint32_t i = 0; i < count && tx->done_count > 0; i++) {
+        if (reads[i]->state >= READ_ABSENT && kdm_tx_written(tx, reads[i]->collection, reads[i]->doc.id) != NULL)
+            put_read(tx, reads[i]);
+    }
 }
 
 void kdm_tx_memory_ask_again(struct kdm_tx *tx, struct tx_read *read)
@@ -146,8 +159,10 @@ static struct tx_read *want(struct kdm_tx *tx, struct kdm_collection *collection
 {
     struct tx_read *read = kdm_tx_memory_find(tx, collection, id);
 
-    if (read != NULL)
+    if (read != NULL) {
+        read->collection = collection; /* the same life; its mapping may be newer than when the document was read */
         return read;
+    }
     read = kdm_tx_memory_add(tx, collection, id);
     read->state = READ_WANTED;
     tx->wanted++;
@@ -163,8 +178,10 @@ static bool answer(struct kdm_tx *tx, struct tx_read *read, struct kdm_doc **ret
 {
     if (read->state == READ_ABSENT) {
         /* Being looked up, or the look-up found another life of the collection. */
-        if (!kdm_tx_collection_fresh(tx, read->collection))
+        if (!kdm_tx_collection_fresh(tx, read->collection)) {
+            kdm_tx_verify_collection(tx, read->collection);
             return false;
+        }
         *ret_doc = NULL;
         return true;
     }

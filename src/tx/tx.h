@@ -197,7 +197,8 @@ bool kdm_tx_commit(struct kdm_tx *tx);
 bool kdm_tx_commit_made(const struct kdm_tx *tx);
 /* Each write by itself: those in conflict are decided and sent again, those done stay. Returns true when all
  * are done or have failed; only for actions that are atomic per document (m*). Staged items beyond one commit's
- * limits go in several. */
+ * limits go in several; a collection that is set along with them goes with the first, and what is left is then decided
+ * again under it. */
 bool kdm_tx_commit_each(struct kdm_tx *tx);
 
 /* After a commit: what became of a document that it wrote; NULL when it wrote none by this id. */

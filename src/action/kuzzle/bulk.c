@@ -345,14 +345,11 @@ static void stage(struct import *import, const struct target *target)
         kdm_tx_put(tx, import->collection, target->id, target->text, KDM_WRITE_SILENT);
 }
 
-/* The mapping first: a document is found only under one that knows its fields. The step is made
- * also when there is nothing to do: commits are counted. */
+/* What they add to the mapping goes with the first: a document is found only under one that knows its fields. */
 static bool store(struct import *import)
 {
     if (!kdm_str_none(import->grown))
         kdm_source_set_mapping(import->tx, import->collection, import->grown);
-    if (!kdm_tx_commit(import->tx))
-        return false;
     for (size_t i = 0; i < import->target_count; i++)
         stage(import, &import->targets[i]);
     return kdm_tx_commit_each(import->tx);

@@ -182,14 +182,14 @@ static enum kdm_outcome reply_updated(struct kdm_tx *tx, const struct kdm_args *
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
-/* First the mapping, when the changes have new fields, then each document by itself. */
+/* Each document by itself, and with the first what the changes add to the mapping. */
 static bool store(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_collection *collection,
                   const struct updated *items, size_t count, struct kdm_str additions)
 {
     struct kdm_str changed = KDM_STR_NONE;
     bool any = false;
 
-    if (!kdm_source_extend_mapping(tx, collection, additions) || !kdm_tx_commit(tx))
+    if (!kdm_source_extend_mapping(tx, collection, additions))
         return false;
     if (!kdm_args_bool(args, KDM_ARG_SILENT))
         changed = kdm_source_changed(args->arena, kdm_args_val(args, KDM_ARG_BODY_CHANGES));

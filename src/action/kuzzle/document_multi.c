@@ -1,8 +1,7 @@
 /* document_multi.c - writing several documents: mCreate, mCreateOrReplace, mReplace, mUpdate,
  * mUpsert, and bulk:mWrite. Each document is stored or refused by itself. An action first decides
- * on all items, without staging anything, so that what their dynamic mapping takes up can be
- * committed in one step before them; then it stages and commits them, and those that lost a race
- * are decided again. An id that stands several times in one request: the last one wins, and changes
+ * on all items, without staging anything, so that what their dynamic mapping takes up is known before the first is
+ * stored; then it stages and commits them, and those that lost a race are decided again. An id that stands several times in one request: the last one wins, and changes
  * build on the ones before.
  */
 #include "action/kuzzle/document.h"
@@ -348,15 +347,6 @@ static struct decision *decide(struct multi *multi)
 
 /* --- storing -------------------------------------------------------------------------------- */
 
-/* A document is found only under a mapping that knows its fields, so the mapping comes first. The
- * step is made also when there is nothing to do: commits are counted. */
-static bool store_mapping(struct multi *multi, const struct decision *decision)
-{
-    if (!kdm_str_none(decision->mapping))
-        kdm_source_set_mapping(multi->tx, multi->collection, decision->mapping);
-    return kdm_tx_commit(multi->tx);
-}
-
 static void stage_item(struct multi *multi, const struct item *item)
 {
     unsigned flags =
@@ -371,11 +361,14 @@ static void stage_item(struct multi *multi, const struct item *item)
         kdm_tx_create(multi->tx, multi->collection, item->id, item->text, flags);
 }
 
-/* What follows from changes (write_rules.h) commits together with them: then all are one commit. */
+/* A document is found only under a mapping that knows its fields, so what they add to it goes with the first of them. What
+ * follows from changes (write_rules.h) commits together with them: then all are one commit. */
 static bool store_items(struct multi *multi, struct decision *decision)
 {
     bool any = false;
 
+    if (!kdm_str_none(decision->mapping))
+        kdm_source_set_mapping(multi->tx, multi->collection, decision->mapping);
     for (size_t i = 0; i < decision->count; i++) {
         if (!will_be_stored(&decision->items[i]))
             continue;
@@ -494,7 +487,7 @@ static enum kdm_outcome write_many(struct kdm_tx *tx, const struct kdm_args *arg
     size_t error_count;
 
     if (decision == NULL || !kdm_target_collection(tx, args, &multi.collection)
-        || !store_mapping(&multi, decision) || !store_items(&multi, decision))
+        || !store_items(&multi, decision))
         return KDM_WAIT;
     kdm_buf_init(&errors, kdm_tx_arena(tx), 64);
     kdm_buf_init(&successes, kdm_tx_arena(tx), 1024);

@@ -2,7 +2,7 @@
  */
 #include "action/kuzzle/document.h"
 #include "action/kuzzle/private_index.h"
-#include "action/kuzzle/search_scroll.h"
+#include "action/kuzzle/search_reply.h"
 #include "action/kuzzle/search_target.h"
 
 /* Scopes of cursors. */
@@ -19,41 +19,6 @@ static struct kdm_search_request request_of(struct kdm_tx *tx, const struct kdm_
                                         .now_ms = kdm_tx_now(tx) };
 }
 
-/* --- one page ------------------------------------------------------------------------------ */
-
-static void put_hits(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_ranking *ranking)
-{
-    kdm_buf_lit(buf, "{\"hits\":[");
-    for (size_t i = 0; i < ranking->count; i++) {
-        if (i > 0)
-            kdm_buf_char(buf, ',');
-        kdm_plan_put_hit(tx, buf, &ranking->hits[ranking->first + i]);
-    }
-    kdm_buf_char(buf, ']');
-}
-
-/* `scroll_ms` 0: no cursor is wanted. */
-static enum kdm_outcome reply_page(struct kdm_tx *tx, struct kdm_plan *plan, struct kdm_val body,
-                                   struct kdm_str scope, int64_t scroll_ms)
-{
-    struct kdm_ranking ranking;
-    struct kdm_str scroll_id;
-    struct kdm_buf buf;
-
-    if (!kdm_plan_find(tx, plan) || !kdm_plan_rank(tx, plan, &ranking)
-        || (scroll_ms > 0
-            && !kdm_scroll_open(tx, scope, plan, body, &ranking, scroll_ms, &scroll_id)))
-        return KDM_WAIT;
-    kdm_buf_init(&buf, kdm_tx_arena(tx), 1024);
-    put_hits(tx, &buf, &ranking);
-    if (scroll_ms > 0) {
-        kdm_buf_printf(&buf, ",\"remaining\":%zu,\"scrollId\":", ranking.total - ranking.count);
-        kdm_json_put_str(&buf, scroll_id);
-    }
-    kdm_buf_printf(&buf, ",\"total\":%zu}", ranking.total);
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
-}
-
 enum kdm_outcome kdm_document_search(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_val body =
@@ -67,7 +32,7 @@ enum kdm_outcome kdm_document_search(struct kdm_tx *tx, const struct kdm_args *a
         || !kdm_scroll_duration(tx, args, 0, &scroll_ms) || !kdm_search_targets(tx, args, &targets))
         return KDM_WAIT;
     plan = kdm_plan_make(tx, targets.items, targets.count, &request);
-    return plan != NULL ? reply_page(tx, plan, body, DOCUMENTS, scroll_ms) : KDM_WAIT;
+    return plan != NULL ? kdm_search_reply(tx, plan, body, DOCUMENTS, scroll_ms) : KDM_WAIT;
 }
 
 enum kdm_outcome kdm_document_scroll(struct kdm_tx *tx, const struct kdm_args *args)
@@ -93,7 +58,8 @@ enum kdm_outcome kdm_collection_search_specifications(struct kdm_tx *tx,
     if (specifications == NULL)
         return kdm_tx_reply(tx, KDM_STR("{\"hits\":[],\"total\":0}"));
     plan = kdm_plan_make(tx, &specifications, 1, &request);
-    return plan != NULL ? reply_page(tx, plan, args->body, SPECIFICATIONS, scroll_ms) : KDM_WAIT;
+    return plan != NULL ? kdm_search_reply(tx, plan, args->body, SPECIFICATIONS, scroll_ms)
+                        : KDM_WAIT;
 }
 
 enum kdm_outcome kdm_collection_scroll_specifications(struct kdm_tx *tx,

@@ -19,39 +19,14 @@ bool kdm_source_check(struct kdm_arena *arena, const struct kdm_collection *coll
     return kdm_mapping_check(mapping, arena, source, &place, ret_additions, ret_failure);
 }
 
-/* Does the change put an object where a geo field has one? Only then can a part and its whole
- * differ in whether they may be stored: half a point is none, and two halves may make a point or
- * something else. */
-static bool merges_geo(struct kdm_arena *arena, const struct kdm_field *field,
-                       struct kdm_val changes)
-{
-    struct kdm_val_iter it;
-    struct kdm_val name, value;
-
-    for (kdm_members(&it, changes); kdm_member_next(&it, &name, &value);) {
-        const struct kdm_field *child;
-
-        if (kdm_val_type(value) != KDM_JSON_OBJECT)
-            continue;
-        child = kdm_field_child(field, kdm_val_str(arena, name));
-        if (child != NULL
-            && (child->type == KDM_FIELD_GEO_POINT || child->type == KDM_FIELD_GEO_SHAPE
-                || merges_geo(arena, child, value)))
-            return true;
-    }
-    return false;
-}
-
 bool kdm_source_check_change(struct kdm_arena *arena, const struct kdm_collection *collection,
                              const struct kdm_mapping *mapping, struct kdm_val changes,
                              struct kdm_str merged, struct kdm_str *ret_additions,
                              struct kdm_failure *ret_failure)
 {
-    struct kdm_val judged = merges_geo(arena, kdm_mapping_root(mapping), changes)
-                                ? kdm_json_parse(arena, merged)
-                                : changes;
-
-    return kdm_source_check(arena, collection, mapping, judged, ret_additions, ret_failure);
+    return kdm_source_check(arena, collection, mapping, changes, ret_additions, ret_failure)
+           || kdm_source_check(arena, collection, mapping, kdm_json_parse(arena, merged),
+                               ret_additions, ret_failure);
 }
 
 void kdm_source_set_mapping(struct kdm_tx *tx, struct kdm_collection *collection,

@@ -222,6 +222,87 @@ START_TEST(a_debug_build_finds_an_action_that_is_not_pure)
 END_TEST
 #endif
 
+/* --- a collection set along with documents that go each by itself ------------------------------- */
+
+#define MANY 1200 /* three commits */
+
+static enum kdm_outcome grow_and_fill(struct kdm_tx *tx, void *ctx)
+{
+    static const struct kdm_str grown = KDM_STR("{\"mappings\":{\"dynamic\":\"strict\"}}");
+    struct kdm_collection *assets;
+    const struct kdm_written *first;
+
+    (void)ctx;
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    if (!kdm_str_eq(assets->definition, grown))
+        kdm_tx_set_collection(tx, INDEX, COLL, assets, grown);
+    for (int i = 0; i < MANY; i++)
+        kdm_tx_create(tx, assets, kdm_arena_printf(kdm_tx_arena(tx), "g%d", i), KDM_STR("{}"), 0);
+    if (!kdm_tx_commit_each(tx))
+        return KDM_WAIT;
+    first = kdm_tx_written(tx, assets, KDM_STR("g0"));
+    return kdm_tx_reply(tx, first->existed ? KDM_STR("existed") : first->created ? KDM_STR("created") : KDM_STR("?"));
+}
+
+static enum kdm_outcome read_definition(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+
+    (void)ctx;
+    if (!kdm_tx_refresh_collection(tx, INDEX, COLL) || !kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, assets->definition);
+}
+
+/* Each is one entry of a feed. */
+static long long commits(void)
+{
+    static const char script[] = "local n = 0 for _, key in ipairs(redis.call('KEYS', '*')) do"
+                                 " if redis.call('TYPE', key).ok == 'stream' then n = n + redis.call('XLEN', key) end"
+                                 " end return n";
+    redisContext *direct = redisConnectUnix(redis.socket);
+    redisReply *reply = redisCommand(direct, "EVAL %s 0", script);
+    long long count = reply->integer;
+
+    freeReplyObject(reply);
+    redisFree(direct);
+    return count;
+}
+
+static void expect_grown(const char *first)
+{
+    long long before = commits();
+    struct run run;
+
+    run_now(&run, &node, &loop, grow_and_fill, NULL);
+    ck_assert_msg(run.err == KDM_OK, "%s", run.message);
+    ck_assert_str_eq(run.result, first);
+    ck_assert_int_eq(commits() - before, 3); /* none for the collection alone */
+    for (int i = 1; i < MANY; i += 199) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "g%d", i);
+        expect_doc(&other, id, "1 {}");
+    }
+    run_now(&run, &other, &loop, read_definition, NULL);
+    ck_assert_str_eq(run.result, "{\"mappings\":{\"dynamic\":\"strict\"}}");
+}
+
+START_TEST(a_collection_is_set_with_the_first_of_many_documents)
+{
+    expect_grown("created");
+}
+END_TEST
+
+START_TEST(a_collection_is_set_also_when_documents_beside_it_are_in_conflict)
+{
+    have_doc("g0");
+    expect_grown("existed");
+    expect_doc(&other, "g0", "1 {\"n\":0}");
+}
+END_TEST
+
 /* --- scans ----------------------------------------------------------------------------------------- */
 
 static enum kdm_outcome fill(struct kdm_tx *tx, void *ctx)
@@ -372,6 +453,8 @@ int main(void)
     tcase_add_loop_test(tcase, changes_of_one_document_in_one_commit_are_one_change, 0,
                         sizeof(plans) / sizeof(plans[0]));
     tcase_add_test(tcase, a_blind_delete_of_nothing_is_told_to_be_absent);
+    tcase_add_test(tcase, a_collection_is_set_with_the_first_of_many_documents);
+    tcase_add_test(tcase, a_collection_is_set_also_when_documents_beside_it_are_in_conflict);
     tcase_add_test(tcase, an_action_may_commit_twice_and_each_commit_is_done_once);
     tcase_add_test(tcase, an_index_may_be_staged_after_what_lies_in_it);
     tcase_add_test(tcase, a_replay_gets_the_same_ids_another_transaction_others);
