@@ -172,6 +172,7 @@ void kdm_tx_write(struct kdm_tx *tx, struct kdm_collection *collection, struct k
 void kdm_tx_delete(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
                    struct kdm_doc *doc, unsigned flags);
 
+/* Staged twice it is made once. */
 void kdm_tx_create_index(struct kdm_tx *tx, struct kdm_str index);
 /* With all its collections. */
 void kdm_tx_delete_index(struct kdm_tx *tx, struct kdm_str index);

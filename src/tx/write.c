@@ -118,6 +118,10 @@ void kdm_tx_catalogue_write(struct kdm_tx *tx, const struct tx_catalogue_write *
 
 void kdm_tx_create_index(struct kdm_tx *tx, struct kdm_str index)
 {
+    for (uint32_t i = 0; i < tx->catalogue_count; i++) {
+        if (tx->catalogue_writes[i].kind == CREATE_INDEX && kdm_str_eq(tx->catalogue_writes[i].index, index))
+            return;
+    }
     kdm_tx_catalogue_write(tx, &(struct tx_catalogue_write){ .kind = CREATE_INDEX, .index = index });
 }
 

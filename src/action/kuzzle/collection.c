@@ -1,135 +1,43 @@
-/* collection.c - collections: their life, mappings and settings.
- * A change of a mapping is committed against the mapping it was merged into, so two that come at
- * once are merged one after the other, whichever nodes they reach. Documents that are there are not
- * checked again.
- */
+/* collection.c - collections: their life, mappings and settings. */
 #include "action/kuzzle/collection_definition.h"
-#include "action/kuzzle/index.h"
-#include "action/kuzzle/specified.h"
-#include "store/names.h"
+#include "action/kuzzle/collection_stage.h"
 
 /* --- create and update ----------------------------------------------------------------------- */
 
-/* What the request wants the collection to be. */
-struct wish {
-    struct kdm_val mappings, settings;
-};
-
-/* create takes {mappings?, settings?}, or a bare mapping as older clients send it. */
-static struct wish wish_to_create(const struct kdm_args *args)
-{
-    struct wish wish = { .mappings = kdm_args_val(args, KDM_ARG_BODY_MAPPINGS),
-                         .settings = kdm_args_val(args, KDM_ARG_BODY_SETTINGS) };
-
-    if (kdm_val_none(wish.mappings) && kdm_val_none(wish.settings))
-        wish.mappings = args->body;
-    return wish;
-}
-
-/* Commits the wish, merged into what is there. *ret_definition: what the collection then is. */
-static bool update_collection(struct kdm_tx *tx, struct kdm_collection *collection,
-                              const struct wish *wish, struct kdm_str *ret_definition)
-{
-    struct kdm_failure failure;
-    bool changed;
-
-    if (!kdm_definition_update(kdm_tx_arena(tx), collection->mapping, collection->definition,
-                               wish->mappings, wish->settings, ret_definition, &changed,
-                               &failure)) {
-        kdm_tx_fail_with(tx, &failure);
-        return false;
-    }
-    if (!changed)
-        return true;
-    kdm_tx_set_collection(tx, collection->index->name, collection->name, collection,
-                          *ret_definition);
-    return kdm_tx_commit(tx);
-}
-
-/* Commits a new one, with its index when that is missing. */
-static bool create_collection(struct kdm_tx *tx, struct kdm_str index, struct kdm_str name,
-                              const struct wish *wish)
-{
-    const struct kdm_context *server = kdm_server_of(tx);
-    const struct kdm_common_mapping common = { .dynamic = server->common_dynamic,
-                                               .properties = server->common_properties };
-    struct kdm_failure failure;
-    struct kdm_doc *specifications; /* they may be there before it */
-    struct kdm_str definition;
-    bool index_exists, complete;
-
-    complete = kdm_specified_document(tx, index, name, &specifications);
-    if (!kdm_tx_index(tx, index, &index_exists) || !complete)
-        return false;
-    if (!index_exists && !kdm_index_may_be_made(tx, index))
-        return false;
-    if (!kdm_definition_create(kdm_tx_arena(tx), &common, wish->mappings, wish->settings,
-                               &definition, &failure)) {
-        kdm_tx_fail_with(tx, &failure);
-        return false;
-    }
-    if (!index_exists)
-        kdm_tx_create_index(tx, index);
-    kdm_tx_set_collection(
-        tx, index, name, NULL,
-        kdm_specified_definition(kdm_tx_arena(tx), definition, specifications == NULL));
-    return kdm_tx_commit(tx);
-}
-
-static bool names_valid(struct kdm_tx *tx, struct kdm_str index, struct kdm_str name)
-{
-    enum kdm_err err = kdm_name_check_index(index);
-
-    if (err != KDM_OK) {
-        kdm_tx_fail(tx, err, KDM_PROPS(index));
-        return false;
-    }
-    err = kdm_name_check_collection(name);
-    if (err != KDM_OK)
-        kdm_tx_fail(tx, err, KDM_PROPS(name));
-    return err == KDM_OK;
-}
-
 enum kdm_outcome kdm_collection_create(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_str index = kdm_args_str(args, KDM_ARG_INDEX);
-    struct kdm_str name = kdm_args_str(args, KDM_ARG_COLLECTION), definition;
-    const struct wish wish = wish_to_create(args);
-    struct kdm_collection *collection;
-    bool done;
+    const struct kdm_collection_wish wish = kdm_collection_wish_of(args->body);
 
-    if (!names_valid(tx, index, name) || !kdm_tx_find_collection(tx, index, name, &collection)
-        || !kdm_tx_refresh_collection(tx, index, name))
+    if (!kdm_collection_stage(tx, kdm_args_str(args, KDM_ARG_INDEX),
+                              kdm_args_str(args, KDM_ARG_COLLECTION), &wish)
+        || !kdm_tx_commit(tx))
         return KDM_WAIT;
-    if (collection == NULL)
-        done = create_collection(tx, index, name, &wish);
-    else
-        done = update_collection(tx, collection, &wish, &definition);
-    return done ? kdm_reply_acknowledged(tx) : KDM_WAIT;
+    return kdm_reply_acknowledged(tx);
 }
 
 /* reindexCollection needs no work: documents are always searched under the mapping in force. */
 enum kdm_outcome kdm_collection_update(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    const struct wish wish = { .mappings = kdm_args_val(args, KDM_ARG_BODY_MAPPINGS),
-                               .settings = kdm_args_val(args, KDM_ARG_BODY_SETTINGS) };
+    const struct kdm_collection_wish wish = { .mappings = kdm_args_val(args, KDM_ARG_BODY_MAPPINGS),
+                                              .settings =
+                                                  kdm_args_val(args, KDM_ARG_BODY_SETTINGS) };
     struct kdm_collection *collection;
     struct kdm_str definition;
 
     if (!kdm_target_fresh(tx, args, &collection)
-        || !update_collection(tx, collection, &wish, &definition))
+        || !kdm_collection_stage_update(tx, collection, &wish, &definition) || !kdm_tx_commit(tx))
         return KDM_WAIT;
     return kdm_tx_reply(tx, KDM_STR("null"));
 }
 
 enum kdm_outcome kdm_collection_update_mapping(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    const struct wish wish = { .mappings = args->body, .settings = KDM_VAL_NONE };
+    const struct kdm_collection_wish wish = { .mappings = args->body, .settings = KDM_VAL_NONE };
     struct kdm_collection *collection;
     struct kdm_str definition;
 
     if (!kdm_target_fresh(tx, args, &collection)
-        || !update_collection(tx, collection, &wish, &definition))
+        || !kdm_collection_stage_update(tx, collection, &wish, &definition) || !kdm_tx_commit(tx))
         return KDM_WAIT;
     return kdm_tx_reply(tx, kdm_val_text(kdm_val_get(kdm_json_parse(args->arena, definition),
                                                      KDM_STR("mappings"))));
