@@ -123,6 +123,21 @@ struct kdm_val kdm_val_get(struct kdm_val object, struct kdm_str name);
 /* A member by dotted path, "a.b.c"; a member whose own name has dots is not found. */
 struct kdm_val kdm_val_path(struct kdm_val object, struct kdm_str path);
 
+/* The seeded hash of a member's name, made by the scan, and that of any text: equal names have equal
+ * ones. */
+static inline uint32_t kdm_val_name_hash(struct kdm_val name)
+{
+    return kdm_val_node(name)->count;
+}
+uint32_t kdm_json_hash(struct kdm_str name);
+
+/* Does an object in it, or `val` itself, have a member name twice? */
+static inline bool kdm_val_repeats(struct kdm_val val)
+{
+    return val.doc != NULL
+           && (kdm_val_node(val)->flags & (KDM_JSON_DUPLICATE | KDM_JSON_DIRTY)) != 0;
+}
+
 /* Walks members: for (kdm_members(&it, object); kdm_member_next(&it, &name, &value);) and
  * elements the same. `name` is the member's name as a value (a STRING). */
 struct kdm_val_iter {

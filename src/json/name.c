@@ -13,6 +13,11 @@ void kdm_json_seed(uint64_t k0, uint64_t k1)
     kdm_json_name_seed = (struct kdm_hash_seed){ .k0 = k0, .k1 = k1 };
 }
 
+uint32_t kdm_json_hash(struct kdm_str name)
+{
+    return kdm_json_name_hash(name);
+}
+
 /* --- escapes ---------------------------------------------------------------------------- */
 
 static unsigned hex_value(char c)

@@ -3,6 +3,7 @@
  */
 #include "realtime/filter_internal.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* --- values ------------------------------------------------------------------------------ */
@@ -159,12 +160,11 @@ static void put_point(struct kdm_buf *buf, struct kdm_point point)
     kdm_buf_char(buf, ']');
 }
 
-/* Koncorde reads no exponents in distances, so they are written to the micrometre and cut at what
- * is beyond any place on Earth. */
+/* Koncorde reads no exponents in distances, so they are written to the micrometre. */
 static void put_metres(struct kdm_buf *buf, double metres)
 {
     char text[32];
-    int len = snprintf(text, sizeof(text), "\"%.6f", fmin(metres, 1e9));
+    int len = snprintf(text, sizeof(text), "\"%.6f", metres);
 
     while (text[len - 1] == '0')
         len--;
@@ -174,17 +174,21 @@ static void put_metres(struct kdm_buf *buf, double metres)
     kdm_buf_lit(buf, "m\"");
 }
 
+/* What is beyond any place on Earth is cut; "to" stays greater than "from". */
 static void put_circle(struct kdm_buf *buf, const struct kdm_query *leaf)
 {
+    double near = fmin(leaf->near, 1e9), far = fmin(leaf->far, 2e9);
+
     put_point(buf, leaf->points[0]);
     if (leaf->near > 0) {
         kdm_buf_lit(buf, ",\"from\":");
-        put_metres(buf, leaf->near);
+        put_metres(buf, near);
         kdm_buf_lit(buf, ",\"to\":");
+        put_metres(buf, fmax(far, near + 2e-6));
     } else {
         kdm_buf_lit(buf, ",\"distance\":");
+        put_metres(buf, far);
     }
-    put_metres(buf, leaf->far);
 }
 
 static void put_box(struct kdm_buf *buf, const struct kdm_query *leaf)

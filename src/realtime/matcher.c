@@ -1,35 +1,15 @@
-/* matcher.c - see matcher.h. For now every filter of the collection is asked in turn; the index over conditions is to come. */
-#include "realtime/matcher.h"
-#include "base/buf.h"
+/* matcher.c - see matcher.h; matcher_internal.h says how it is made. */
+#include "realtime/matcher_internal.h"
 #include <stdlib.h>
 
-struct entry {
-    struct kdm_matcher_entry base;
-    struct kdm_arena arena; /* base's texts and the query */
-    const struct kdm_query *query;
-    struct space *space;
-    size_t place; /* in the space's list */
-    size_t refs;
-};
-
-/* A collection that somebody listens to. */
-struct space {
-    struct kdm_str key;
-    struct entry **entries;
-    size_t count, room;
-};
-
-struct kdm_matcher {
-    struct kdm_table *entries; /* by id */
-    struct kdm_table *spaces;  /* by space_key() */
-};
-
-static struct entry *entry_of(struct kdm_matcher_entry *base)
+static struct kdm_entry *entry_of(struct kdm_matcher_entry *base)
 {
-    return (struct entry *)((char *)base - offsetof(struct entry, base));
+    return (struct kdm_entry *)((char *)base - offsetof(struct kdm_entry, base));
 }
 
-/* No name holds a NUL. */
+/* --- spaces ----------------------------------------------------------------------------------- */
+
+/* JSON-free and unambiguous: no name of an index holds a NUL. */
 static struct kdm_str space_key(struct kdm_arena *arena, struct kdm_str index,
                                 struct kdm_str collection)
 {
@@ -42,89 +22,131 @@ static struct kdm_str space_key(struct kdm_arena *arena, struct kdm_str index,
     return kdm_buf_str(&buf);
 }
 
+static struct kdm_space *find_space(const struct kdm_matcher *matcher, struct kdm_str key)
+{
+    uint64_t hash = kdm_hash(&matcher->seed, key);
+    uint32_t at = kdm_slots_home(&matcher->spaces, hash);
+    struct kdm_space *space;
+
+    while ((space = kdm_slots_next(&matcher->spaces, hash, &at)) != NULL)
+        if (kdm_str_eq(space->key, key))
+            return space;
+    return NULL;
+}
+
+static struct kdm_space *make_space(struct kdm_matcher *matcher, struct kdm_str key,
+                                    size_t index_len)
+{
+    struct kdm_space *space = kdm_zalloc(sizeof(*space) + key.len);
+    char *text = (char *)(space + 1);
+
+    memcpy(text, key.ptr, key.len);
+    space->key = (struct kdm_str){ text, key.len };
+    space->index = (struct kdm_str){ text, index_len };
+    space->collection = kdm_str_from(space->key, index_len + 1);
+    space->root = kdm_path_create_root();
+    kdm_slots_add(&matcher->spaces, kdm_hash(&matcher->seed, key), space);
+    return space;
+}
+
+/* Nothing is listened to any more, so all of its tables are empty. */
+static void free_space(struct kdm_matcher *matcher, struct kdm_space *space)
+{
+    KDM_ASSERT(space->conditions.count == 0);
+    kdm_slots_remove(&matcher->spaces, kdm_hash(&matcher->seed, space->key), space);
+    kdm_path_unref(space->root);
+    free(space->always.items);
+    free(space->implied.items);
+    free(space->absent);
+    free(space);
+}
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+static struct kdm_str id_of(const struct kdm_matcher_entry *entry)
+{
+    return (struct kdm_str){ entry->id, KDM_ROOM_ID_LEN };
+}
+
 struct kdm_matcher *kdm_matcher_create(const struct kdm_hash_seed *seed)
 {
     struct kdm_matcher *matcher = kdm_zalloc(sizeof(*matcher));
 
-    matcher->entries = kdm_table_create(seed);
-    matcher->spaces = kdm_table_create(seed);
+    matcher->seed = *seed;
+    matcher->second = (struct kdm_hash_seed){ .k0 = kdm_hash(seed, KDM_STR("second digest, k0")),
+                                              .k1 = kdm_hash(seed, KDM_STR("second digest, k1")) };
     return matcher;
 }
 
-static void free_entry(void *value)
+static void remove_entry(struct kdm_matcher *matcher, struct kdm_entry *entry)
 {
-    struct entry *entry = value;
+    struct kdm_space *space = entry->space;
 
-    kdm_arena_fini(&entry->arena);
-    free(entry);
-}
-
-static void free_space(void *value)
-{
-    struct space *space = value;
-
-    free(space->entries);
-    free(space);
+    kdm_slots_remove(&matcher->entries, kdm_hash(&matcher->seed, id_of(&entry->base)), entry);
+    kdm_entry_destroy(entry);
+    if (--space->entries == 0)
+        free_space(matcher, space);
 }
 
 void kdm_matcher_destroy(struct kdm_matcher *matcher)
 {
     if (matcher == NULL)
         return;
-    kdm_table_destroy(matcher->entries, free_entry);
-    kdm_table_destroy(matcher->spaces, free_space);
+    while (matcher->entries.count > 0)
+        for (uint32_t i = 0; matcher->entries.count > 0 && i <= matcher->entries.mask; i++)
+            if (matcher->entries.slots[i].item != NULL)
+                remove_entry(matcher, matcher->entries.slots[i].item);
     free(matcher);
 }
 
-static struct space *space_for(struct kdm_matcher *matcher, struct kdm_arena *arena,
-                               struct kdm_str index, struct kdm_str collection)
+static struct kdm_entry *find_entry(const struct kdm_matcher *matcher, struct kdm_str id)
 {
-    struct kdm_str key = space_key(arena, index, collection);
-    struct space *space = kdm_table_get(matcher->spaces, key);
+    uint64_t hash = kdm_hash(&matcher->seed, id);
+    uint32_t at = kdm_slots_home(&matcher->entries, hash);
+    struct kdm_entry *entry;
 
-    if (space == NULL) {
-        space = kdm_zalloc(sizeof(*space));
-        kdm_table_put(matcher->spaces, key, space);
-    }
-    return space;
+    while ((entry = kdm_slots_next(&matcher->entries, hash, &at)) != NULL)
+        if (kdm_str_eq(id_of(&entry->base), id))
+            return entry;
+    return NULL;
+}
+
+static struct kdm_entry *make_entry(struct kdm_matcher *matcher, const struct kdm_filter *filter)
+{
+    struct kdm_str id = { filter->id, KDM_ROOM_ID_LEN };
+    struct kdm_entry *entry;
+    struct kdm_space *space;
+    struct kdm_arena arena;
+    struct kdm_str key;
+
+    kdm_arena_init(&arena, 512);
+    key = space_key(&arena, filter->index, filter->collection);
+    space = find_space(matcher, key);
+    if (space == NULL)
+        space = make_space(matcher, key, filter->index.len);
+    kdm_arena_fini(&arena);
+    entry = kdm_entry_create(matcher, space, filter);
+    space->entries++;
+    kdm_slots_add(&matcher->entries, kdm_hash(&matcher->seed, id), entry);
+    return entry;
 }
 
 struct kdm_matcher_entry *kdm_matcher_add(struct kdm_matcher *matcher,
                                           const struct kdm_filter *filter)
 {
-    struct kdm_str id = { filter->id, KDM_ROOM_ID_LEN };
-    struct entry *entry = kdm_table_get(matcher->entries, id);
-    struct kdm_query_parser parser = { 0 };
+    struct kdm_entry *entry = find_entry(matcher, (struct kdm_str){ filter->id, KDM_ROOM_ID_LEN });
 
-    if (entry != NULL) {
-        entry->refs++;
-        return &entry->base;
-    }
-    entry = kdm_zalloc(sizeof(*entry));
-    kdm_arena_init(&entry->arena, 4096);
-    memcpy(entry->base.id, filter->id, sizeof(entry->base.id));
-    entry->base.index = kdm_arena_copy(&entry->arena, filter->index);
-    entry->base.collection = kdm_arena_copy(&entry->arena, filter->collection);
-    entry->base.text = kdm_arena_copy(&entry->arena, filter->text);
-    parser.arena = &entry->arena;
-    entry->query =
-        kdm_query_parse_filter(&parser, kdm_json_parse(&entry->arena, entry->base.text), SIZE_MAX);
-    entry->refs = 1;
-    entry->space = space_for(matcher, &entry->arena, filter->index, filter->collection);
-    if (entry->space->count == entry->space->room) {
-        entry->space->room = 2 * entry->space->room + 8;
-        entry->space->entries =
-            kdm_realloc(entry->space->entries, entry->space->room * sizeof(*entry->space->entries));
-    }
-    entry->place = entry->space->count;
-    entry->space->entries[entry->space->count++] = entry;
-    kdm_table_put(matcher->entries, id, entry);
+    if (entry == NULL)
+        entry = make_entry(matcher, filter);
+    entry->refs++;
     return &entry->base;
 }
 
 struct kdm_matcher_entry *kdm_matcher_find(const struct kdm_matcher *matcher, struct kdm_str id)
 {
-    return kdm_table_get(matcher->entries, id);
+    struct kdm_entry *entry = find_entry(matcher, id);
+
+    return entry == NULL ? NULL : &entry->base;
 }
 
 void kdm_matcher_ref(struct kdm_matcher_entry *entry)
@@ -134,42 +156,71 @@ void kdm_matcher_ref(struct kdm_matcher_entry *entry)
 
 void kdm_matcher_unref(struct kdm_matcher *matcher, struct kdm_matcher_entry *base)
 {
-    struct entry *entry = entry_of(base);
-    struct space *space = entry->space;
+    struct kdm_entry *entry = entry_of(base);
 
-    if (--entry->refs > 0)
-        return;
-    space->entries[entry->place] = space->entries[--space->count];
-    space->entries[entry->place]->place = entry->place;
-    if (space->count == 0)
-        free_space(kdm_table_remove(matcher->spaces,
-                                    space_key(&entry->arena, base->index, base->collection)));
-    kdm_table_remove(matcher->entries, (struct kdm_str){ base->id, KDM_ROOM_ID_LEN });
-    free_entry(entry);
+    if (--entry->refs == 0)
+        remove_entry(matcher, entry);
 }
 
 size_t kdm_matcher_count(const struct kdm_matcher *matcher)
 {
-    return kdm_table_count(matcher->entries);
+    return matcher->entries.count;
+}
+
+/* --- matching --------------------------------------------------------------------------------- */
+
+void kdm_run_found(struct kdm_run *run, struct kdm_entry *entry)
+{
+    if (run->count == run->room) {
+        struct kdm_matcher_entry **found;
+
+        run->room = run->room == 0 ? 16 : 2 * run->room;
+        found = kdm_arena_alloc(run->arena, run->room * sizeof(*found));
+        if (run->count > 0)
+            memcpy(found, run->found, run->count * sizeof(*found));
+        run->found = found;
+    }
+    run->found[run->count++] = &entry->base;
+}
+
+/* What repeats names is read as everybody reads it: the last one counts. */
+static struct kdm_val without_repeats(struct kdm_arena *arena, struct kdm_val source)
+{
+    return kdm_val_repeats(source) ? kdm_json_parse(arena, kdm_json_canonical(arena, source))
+                                   : source;
+}
+
+static void wake_all(struct kdm_run *run, const struct kdm_space *space)
+{
+    for (struct kdm_path *path = run->touched; path != NULL; path = path->next_touched)
+        if (kdm_path_here(run, path))
+            kdm_path_wake(run, path);
+    for (uint32_t i = 0; i < space->absent_count; i++)
+        if (!kdm_path_here(run, space->absent[i]))
+            kdm_path_wake_absent(run, space->absent[i]);
+    for (uint32_t i = 0; i < space->always.count; i++)
+        kdm_run_found(run, space->always.items[i]);
+    if (run->collided)
+        for (uint32_t i = 0; i < space->implied.count; i++)
+            kdm_entry_wake(run, space->implied.items[i]);
+}
+
+bool kdm_matcher_listens(const struct kdm_matcher *matcher, struct kdm_arena *arena,
+                         struct kdm_str index, struct kdm_str collection)
+{
+    return find_space(matcher, space_key(arena, index, collection)) != NULL;
 }
 
 struct kdm_matches kdm_matcher_match(struct kdm_matcher *matcher, struct kdm_arena *arena,
                                      struct kdm_str index, struct kdm_str collection,
                                      struct kdm_str id, struct kdm_val source)
 {
-    struct kdm_query_document document = { .id = id, .source = source };
-    struct space *space = kdm_table_get(matcher->spaces, space_key(arena, index, collection));
-    struct kdm_matches matches = { NULL, 0 };
+    struct kdm_run run = { .matcher = matcher, .arena = arena, .turn = ++matcher->turn };
+    const struct kdm_space *space = find_space(matcher, space_key(arena, index, collection));
 
-    if (space == NULL)
-        return matches;
-    matches.items = kdm_arena_alloc(arena, space->count * sizeof(struct kdm_matcher_entry *));
-    for (size_t i = 0; i < space->count; i++) {
-        const struct kdm_query *too_costly = NULL;
-
-        if (kdm_query_match(space->entries[i]->query, arena, &document, NULL, &too_costly)
-            && too_costly == NULL)
-            matches.items[matches.count++] = &space->entries[i]->base;
+    if (space != NULL) {
+        kdm_path_collect(&run, space->root, id, without_repeats(arena, source));
+        wake_all(&run, space);
     }
-    return matches;
+    return (struct kdm_matches){ run.found, run.count };
 }

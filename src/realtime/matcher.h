@@ -40,6 +40,11 @@ void kdm_matcher_unref(struct kdm_matcher *matcher, struct kdm_matcher_entry *en
 /* How many entries there are. */
 size_t kdm_matcher_count(const struct kdm_matcher *matcher);
 
+/* Is there a filter on that collection at all? While not, a document need not even be scanned. The
+ * arena is only scratch. */
+bool kdm_matcher_listens(const struct kdm_matcher *matcher, struct kdm_arena *arena,
+                         struct kdm_str index, struct kdm_str collection);
+
 struct kdm_matches {
     struct kdm_matcher_entry **items; /* each once, in no particular order */
     size_t count;

@@ -228,29 +228,31 @@ static bool falsy(struct kdm_val value)
            || kdm_val_str_eq(value, KDM_STR("")) || (kdm_val_double(value, &number) && number == 0);
 }
 
+bool kdm_koncorde_inside(const struct kdm_query *query, struct kdm_point point)
+{
+    double metres;
+
+    switch (query->kind) {
+    case KDM_QUERY_K_GEO_DISTANCE:
+        metres = kdm_geo_ellipsoid(point, query->points[0]);
+        return metres >= query->near && metres <= query->far;
+    case KDM_QUERY_K_GEO_BOX:
+        return kdm_geo_in_box(point, query->points[0], query->points[1]);
+    default:
+        return kdm_geo_in_polygon(point, query->points, query->point_count);
+    }
+}
+
+/* A bad point is in no place and outside of none. */
 static bool matches_place(const struct kdm_query *query, struct kdm_arena *scratch,
                           struct kdm_val value)
 {
     struct kdm_point point;
-    double metres;
-    bool inside;
 
     if (falsy(value))
         return query->negated;
-    if (!kdm_koncorde_point(scratch, value, &point))
-        return false; /* "not" of it too */
-    switch (query->kind) {
-    case KDM_QUERY_K_GEO_DISTANCE:
-        metres = kdm_geo_ellipsoid(point, query->points[0]);
-        inside = metres >= query->near && metres <= query->far;
-        break;
-    case KDM_QUERY_K_GEO_BOX:
-        inside = kdm_geo_in_box(point, query->points[0], query->points[1]);
-        break;
-    default:
-        inside = kdm_geo_in_polygon(point, query->points, query->point_count);
-    }
-    return inside != query->negated;
+    return kdm_koncorde_point(scratch, value, &point)
+           && kdm_koncorde_inside(query, point) != query->negated;
 }
 
 static struct kdm_val element_at(struct kdm_val array, int64_t index)

@@ -12,6 +12,9 @@ bool kdm_koncorde_point(struct kdm_arena *arena, struct kdm_val value, struct kd
 /* "1 km", "3 258,55 Ft": a number with a unit, metric prefixes on any of them. */
 bool kdm_koncorde_distance(struct kdm_str text, double *ret_metres);
 
+/* Is the point in the area of a K_GEO_ leaf? Its negation is not looked at. */
+bool kdm_koncorde_inside(const struct kdm_query *query, struct kdm_point point);
+
 /* The value at a dotted path through plain objects; arrays are never entered. A member that is
  * itself called "a.b" counts too; of several the last in the text. */
 struct kdm_val kdm_koncorde_value(struct kdm_arena *scratch, struct kdm_val object,

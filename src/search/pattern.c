@@ -21,7 +21,6 @@ struct kdm_regexp {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *context;
-    int *workspace;
 };
 
 /* --- wildcards ------------------------------------------------------------------------ */
@@ -340,7 +339,6 @@ static struct kdm_regexp *compile(struct kdm_arena *arena, struct kdm_str patter
     regexp->data = pcre2_match_data_create(1, general);
     regexp->context = pcre2_match_context_create(general);
     pcre2_set_match_limit(regexp->context, NEST_LIMIT);
-    regexp->workspace = kdm_arena_alloc(arena, WORKSPACE * sizeof(int));
     return regexp;
 }
 
@@ -449,9 +447,10 @@ struct kdm_regexp *kdm_regexp_re2(struct kdm_arena *arena, struct kdm_str patter
 
 enum kdm_regexp_result kdm_regexp_match(struct kdm_regexp *regexp, struct kdm_str text)
 {
+    int workspace[WORKSPACE]; /* on the stack: 24 KB are too much for each of many expressions */
     int result = pcre2_dfa_match(regexp->code, (PCRE2_SPTR)(text.len == 0 ? "" : text.ptr),
                                  text.len, 0, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, regexp->data,
-                                 regexp->context, regexp->workspace, WORKSPACE);
+                                 regexp->context, workspace, WORKSPACE);
 
     if (result >= 0)
         return KDM_REGEXP_YES;
