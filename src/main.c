@@ -4,6 +4,7 @@
  */
 #include "action/start.h"
 #include "api/api.h"
+#include "api/subscriber.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -33,6 +34,7 @@ struct server {
     struct kdm_context context;
     struct kdm_own_redis *own_redis;
     struct kdm_store *store;
+    struct kdm_hub *hub;
     struct kdm_bus *bus;
     struct kdm_tx_engine *engine;
     struct kdm_api *api;
@@ -115,6 +117,25 @@ static void fill_context(struct server *server)
 
 /* --- starting ------------------------------------------------------------------------------------ */
 
+static bool start_hub(struct server *server, const char *redis_url, char **ret_error)
+{
+    const struct kdm_config *config = server->config;
+    struct kdm_hub_options options = {
+        .loop = &server->loop,
+        .store = server->store,
+        .redis_url = redis_url,
+        .node = server->context.node,
+        .limits = { .conditions = (size_t)config->subscription_conditions,
+                    .minterms = (size_t)config->subscription_minterms },
+        .max_rooms = (size_t)config->subscription_rooms,
+        .send = kdm_subscriber_send,
+        .queued = kdm_subscriber_queued,
+    };
+
+    server->hub = kdm_hub_create(&options, ret_error);
+    return server->hub != NULL;
+}
+
 static bool start_store(struct server *server, char **ret_error)
 {
     const struct kdm_config *config = server->config;
@@ -131,7 +152,7 @@ static bool start_store(struct server *server, char **ret_error)
         options.redis_url = kdm_own_redis_url(server->own_redis);
     }
     server->store = kdm_store_open(&server->loop, &options, &server->random, ret_error);
-    return server->store != NULL;
+    return server->store != NULL && start_hub(server, options.redis_url, ret_error);
 }
 
 static bool store_ready(void *ctx)
@@ -177,6 +198,7 @@ static void start_api(struct server *server)
     server->engine = kdm_tx_engine_create(&server->loop, server->store, server->bus, &server->context);
     server->context.store = server->store;
     server->context.engine = server->engine;
+    server->context.hub = server->hub;
     server->api = kdm_api_create(&server->loop, server->engine, server->bus, &options);
 }
 
@@ -292,6 +314,7 @@ static void take_apart(struct server *server)
     kdm_dialects_destroy(server->dialects);
     kdm_plugin_requests_destroy(server->plugin_requests);
     kdm_tx_engine_destroy(server->engine);
+    kdm_hub_destroy(server->hub);
     kdm_store_close(server->store);
     kdm_bus_destroy(server->bus);
     kdm_native_destroy(server->plugins); /* the bus knew its listeners until now */

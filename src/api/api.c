@@ -1,5 +1,6 @@
 /* api.c - what all requests share, and the doors they come in by. */
 #include "api/api.h"
+#include "api/subscriber.h"
 #include "api/envelope.h"
 #include "api/request.h"
 #include <stdlib.h>
@@ -189,6 +190,7 @@ void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer)
     (void)api;
     while (peer->requests != NULL)
         kdm_request_cancel(peer->requests);
+    kdm_subscriber_gone(peer);
 }
 
 /* --- running and ending ------------------------------------------------------------------- */

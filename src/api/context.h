@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct kdm_api;
+struct kdm_hub;
 struct kdm_protocol;
 struct kdm_store;
 struct kdm_tx_engine;
@@ -55,6 +56,7 @@ struct kdm_context {
     const struct kdm_protocol *protocol; /* the tables: controllers, actions, routes */
     struct kdm_store *store;
     struct kdm_tx_engine *engine;
+    struct kdm_hub *hub;
     struct kdm_api *api;     /* set by kdm_api_create() */
     struct kdm_stats *stats; /* set by kdm_api_create() */
 

@@ -11,6 +11,7 @@
 
 struct kdm_api;
 struct kdm_peer;
+struct kdm_member; /* realtime/hub.h */
 struct kdm_request;
 
 struct kdm_http_header {
@@ -33,6 +34,8 @@ struct kdm_peer_ops {
     /* HTTP: the one reply of this peer (copied), also to HEAD, whose body net/ keeps back. net/ adds Content-Length, Connection, Content-Encoding,
      * X-Kuzzle-Node and the Access-Control headers. After it the peer is still net's to end. */
     void (*respond)(struct kdm_peer *peer, const struct kdm_http_response *response);
+    /* WebSocket: bytes that wait for the client to read. */
+    size_t (*queued)(struct kdm_peer *peer);
 };
 
 struct kdm_peer {
@@ -42,6 +45,7 @@ struct kdm_peer {
     struct kdm_str cookie;        /* Cookie header, likewise */
     char id[KDM_UUID_LEN];        /* connection id */
     struct kdm_request *requests; /* the API's: those in flight */
+    struct kdm_member *member;    /* the API's: its subscriptions; NULL: it never had any */
 };
 
 /* One HTTP request, read completely, decompressed, within limits. All lent for the call. */

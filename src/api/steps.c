@@ -361,6 +361,7 @@ static enum kdm_step_result act(struct kdm_request *request)
             .action = ask->action,
             .volatile_json = kdm_val_text(ask->volatile_data),
             .protocol = request->peer->protocol,
+            .peer = request->peer,
             .timestamp = request->timestamp,
         },
         .deadline_ms = request->deadline_ms,
@@ -398,6 +399,8 @@ static enum kdm_step_result conclude(struct kdm_request *request)
 static enum kdm_step_result reply(struct kdm_request *request)
 {
     kdm_request_reply(request);
+    if (request->acted && request->failure.err == KDM_OK && request->peer != NULL)
+        kdm_tx_replied(request->tx);
     return KDM_STEP_NEXT;
 }
 

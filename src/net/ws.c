@@ -29,8 +29,9 @@ enum {
 };
 
 static void send_text(struct kdm_peer *peer, struct kdm_str text);
+static size_t queued(struct kdm_peer *peer);
 
-static const struct kdm_peer_ops websocket_ops = { .send = send_text, .respond = NULL };
+static const struct kdm_peer_ops websocket_ops = { .send = send_text, .queued = queued };
 
 static struct kdm_conn *conn_of(struct kdm_peer *peer)
 {
@@ -229,6 +230,11 @@ static void send_text(struct kdm_peer *peer, struct kdm_str text)
     kdm_frame_put(&conn->out, text);
     conn->net->queued += conn->out.len - before;
     kdm_conn_mark(conn);
+}
+
+static size_t queued(struct kdm_peer *peer)
+{
+    return kdm_conn_queued(conn_of(peer));
 }
 
 /* Notes what lws got rid of since. */

@@ -49,7 +49,8 @@ static void skip_to(struct kdm_followed *followed, struct kdm_feed_place place)
 
 static void on_entry(struct kdm_followed *followed, const struct kdm_feed_entry *entry)
 {
-    struct kdm_feed_place place = { entry->sequence, kdm_feed_entry_digest(entry) };
+    struct kdm_feed_place place = { .sequence = entry->sequence,
+                                    .digest = kdm_feed_entry_digest(entry) };
 
     if (entry->sequence <= followed->place.sequence)
         return;
@@ -143,7 +144,8 @@ static void on_last_entry(void *ctx, enum kdm_redis_outcome outcome, const redis
         || reply->elements == 0)
         return;
     last = kdm_feed_entry(followed->index->name, reply, 0);
-    followed->place = (struct kdm_feed_place){ last.sequence, kdm_feed_entry_digest(&last) };
+    followed->place = (struct kdm_feed_place){ .sequence = last.sequence,
+                                               .digest = kdm_feed_entry_digest(&last) };
 }
 
 /* The first look. */

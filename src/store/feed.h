@@ -50,10 +50,11 @@ void kdm_feed_follow(struct kdm_store *store, struct kdm_str index);
 /* Takes one kdm_feed_follow() back. May be called by a listener. */
 void kdm_feed_unfollow(struct kdm_store *store, struct kdm_str index);
 
-/* A place between two entries of an index's feed. A Redis that lost its last commits gives their
- * sequences to others, so the entry before the place is also known by a digest of what it says. */
+/* A place in an index's feed. A Redis that lost its last commits gives their sequences to others, so
+ * the entry before the place is also known by a digest of what it says. */
 struct kdm_feed_place {
     uint64_t sequence; /* of the last entry before it; 0: the beginning */
+    uint32_t part;     /* 0: all of that entry lies before the place; else only so many of its changes */
     uint32_t digest;   /* that entry's, 0: not known */
 };
 
@@ -64,7 +65,8 @@ bool kdm_feed_place(struct kdm_store *store, struct kdm_str index,
 
 /* Reads what the feed still holds behind `place`, one page of about 256 KiB. fn is called for each
  * change, then done, exactly once: err, whether the feed no longer holds that place (then no change
- * was told), and the place where the next page begins; `more`: there is one. */
+ * was told), and the place where the next page begins; `more`: there is one. Without fn only the
+ * place is looked for. */
 struct kdm_feed_page {
     enum kdm_err err;
     bool gap, more;

@@ -104,7 +104,7 @@ static void tell_section(struct kdm_followed *followed, const struct kdm_commit 
     struct kdm_feed_change change;
     uint32_t number = 0, digest = kdm_feed_digest(commit->envelope, KDM_STR(""));
 
-    followed->place = (struct kdm_feed_place){ sequence, digest };
+    followed->place = (struct kdm_feed_place){ .sequence = sequence, .digest = digest };
     for (size_t at = 0; at < section->ops.count; at += kdm_commit_op_size(section->ops.items[at])) {
         change = (struct kdm_feed_change){ .index = followed->index->name,
                                            .sequence = sequence,

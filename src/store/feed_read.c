@@ -37,26 +37,43 @@ static bool begins_at(const struct feed_read *read, const redisReply *entries)
            && (read->place.digest == 0 || kdm_feed_entry_digest(&first) == read->place.digest);
 }
 
+/* Those of the place's own entry that lie behind it. */
+static void tell_rest(void *ctx, const struct kdm_feed_change *change)
+{
+    const struct feed_read *read = ctx;
+
+    if (change->number >= read->place.part)
+        read->fn(read->ctx, change);
+}
+
+static struct kdm_feed_place tell_page(struct feed_read *read, const redisReply *entries)
+{
+    struct kdm_feed_place place = read->place;
+
+    for (size_t i = 0; i < entries->elements; i++) {
+        struct kdm_feed_entry entry = kdm_feed_entry(read->index->name, entries, i);
+
+        if (entry.sequence > read->place.sequence)
+            kdm_feed_entry_tell(&entry, read->fn, read->ctx);
+        else if (entry.sequence == read->place.sequence && read->place.part > 0)
+            kdm_feed_entry_tell(&entry, tell_rest, read);
+        place = (struct kdm_feed_place){ .sequence = entry.sequence,
+                                         .digest = kdm_feed_entry_digest(&entry) };
+    }
+    return place;
+}
+
 static void on_page(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
 {
     struct feed_read *read = ctx;
     struct kdm_feed_page page = { .err = kdm_store_error_of(outcome, reply), .next = read->place };
 
-    if (page.err == KDM_OK && !begins_at(read, reply))
-        page.gap = true;
-    if (page.err != KDM_OK || page.gap) {
-        finish(read, &page);
-        return;
+    if (page.err == KDM_OK)
+        page.gap = !begins_at(read, reply);
+    if (page.err == KDM_OK && !page.gap && read->fn != NULL) {
+        page.next = tell_page(read, reply);
+        page.more = reply->elements == read->entries;
     }
-    for (size_t i = 0; i < reply->elements; i++) {
-        struct kdm_feed_entry entry = kdm_feed_entry(read->index->name, reply, i);
-
-        if (entry.sequence <= read->place.sequence)
-            continue;
-        kdm_feed_entry_tell(&entry, read->fn, read->ctx);
-        page.next = (struct kdm_feed_place){ entry.sequence, kdm_feed_entry_digest(&entry) };
-    }
-    page.more = reply->elements == read->entries;
     finish(read, &page);
 }
 
@@ -75,6 +92,6 @@ void kdm_feed_read(struct kdm_store *store, struct kdm_str index,
                                 .ctx = ctx };
     if (read->index->entry_bytes > 1024)
         entries = 2 + FEED_READ_BYTES / read->index->entry_bytes;
-    read->entries = entries;
-    kdm_feed_ask(store, read->index, place->sequence, entries, deadline_ms, on_page, read);
+    read->entries = fn == NULL ? 1 : entries;
+    kdm_feed_ask(store, read->index, place->sequence, read->entries, deadline_ms, on_page, read);
 }

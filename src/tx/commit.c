@@ -241,6 +241,9 @@ static void put_catalogue_write(struct kdm_tx *tx, struct kdm_commit *commit,
     case TRUNCATE:
         kdm_commit_truncate(commit, write->collection);
         break;
+    case MESSAGE:
+        kdm_commit_message(commit, write->message, write->index, write->name, write->id, write->text);
+        break;
     case JOB:
         /* In no index of a client's. A chunk's own record must be there: who lost its lease comes too late. */
         kdm_commit_job(commit, KDM_STR("%kdm"), write->name,

@@ -46,6 +46,9 @@ size_t kdm_tx_headers(const struct kdm_tx *tx, const struct kdm_tx_header **ret_
 struct kdm_str kdm_tx_target_index(const struct kdm_tx *tx);      /* none: not overridden */
 struct kdm_str kdm_tx_target_collection(const struct kdm_tx *tx);
 
+/* Its reply has been sent: see kdm_tx_on_replied(). */
+void kdm_tx_replied(struct kdm_tx *tx);
+
 /* The transaction that a handler's call came from (kdm_call_origin), for nested requests; NULL when it has
  * ended. */
 struct kdm_tx *kdm_tx_of_call(struct kdm_tx_engine *engine, const struct kdm_event_call *call);

@@ -169,6 +169,7 @@ static void begin_run(struct kdm_tx *tx)
     tx->header_count = 0;
     tx->status = 200;
     tx->target_index = tx->target_collection = KDM_STR_NONE;
+    tx->on_replied = NULL;
     tx->job_state = KDM_STR_NONE;
     tx->job_result = KDM_STR_NONE;
     tx->job_finished = false;

@@ -19,6 +19,7 @@
 #include "store/scroll.h"
 
 struct kdm_tx;
+struct kdm_peer; /* api/peer.h */
 
 enum kdm_outcome { KDM_DONE, KDM_WAIT };
 
@@ -30,6 +31,7 @@ struct kdm_tx_origin {
     struct kdm_str controller, action; /* of the request */
     struct kdm_str volatile_json; /* JSON text, or none */
     const char *protocol;         /* "websocket", "http", "funnel" */
+    struct kdm_peer *peer;        /* by which it came; lent, gone no sooner than the transaction; NULL: none */
     int64_t timestamp;            /* ms; of notifications; a client may give its own */
 };
 
@@ -181,6 +183,9 @@ void kdm_tx_set_collection(struct kdm_tx *tx, struct kdm_str index, struct kdm_s
                            struct kdm_collection *old, struct kdm_str definition);
 void kdm_tx_delete_collection(struct kdm_tx *tx, struct kdm_collection *collection);
 void kdm_tx_truncate(struct kdm_tx *tx, struct kdm_collection *collection);
+/* A message that follows the index's feed and is stored nowhere (store/commit.h); id none: it has none. */
+void kdm_tx_message(struct kdm_tx *tx, enum kdm_message what, struct kdm_str index, struct kdm_str collection,
+                    struct kdm_str id, struct kdm_str text);
 
 /* Stages a job: work larger than one commit, that starts when this commit is done and that any node resumes
  * after a crash (tx/job.h). Returns its id. */
@@ -217,6 +222,22 @@ const struct kdm_written *kdm_tx_written(struct kdm_tx *tx, const struct kdm_col
  * run again). NULL when nothing is kept under `name` (a static string, compared as pointer). */
 void *kdm_tx_kept(struct kdm_tx *tx, const char *name);
 void kdm_tx_keep(struct kdm_tx *tx, const char *name, void *value);
+
+/* Something outside of the store that is to happen once, not again in a replay, and may take its time (joining a room).
+ * begin is called at the first ask for `name`, with `ctx` of the tx's arena, and has the wait settled exactly once, at
+ * once or later. */
+struct kdm_tx_wait;
+typedef void kdm_tx_begin_fn(struct kdm_tx_wait *wait, void *ctx);
+bool kdm_tx_once(struct kdm_tx *tx, struct kdm_str name, kdm_tx_begin_fn *begin, void *ctx,
+                 struct kdm_str *ret_answer);
+/* Ends the wait; the answer is copied. With an error the transaction fails by it. Also when the transaction has ended
+ * meanwhile: then nobody hears it. */
+void kdm_tx_wait_settle(struct kdm_tx_wait *wait, enum kdm_err err, struct kdm_str answer);
+
+/* fn is called right after the reply has been handed to the peer; not when it is never sent. One a transaction; `ctx` is
+ * of its arena. */
+typedef void kdm_tx_replied_fn(void *ctx);
+void kdm_tx_on_replied(struct kdm_tx *tx, kdm_tx_replied_fn *fn, void *ctx);
 
 /* --- events -------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
  *   job.c     work larger than one commit
  *   info.c    _kuzzle_info
  *   scroll.c  cursors
+ *   once.c    what happens outside, once
  */
 #ifndef KDM_TX_TX_PRIVATE_H
 #define KDM_TX_TX_PRIVATE_H
@@ -86,6 +87,7 @@ enum fact_kind {
     FACT_PIPE,
     FACT_JOB,
     FACT_SCROLL,
+    FACT_ONCE,
     FACT_LOGGED,
 };
 
@@ -132,11 +134,13 @@ struct tx_write {
     struct kdm_doc doc; /* what later reads of this run see */
 };
 
-enum catalogue_write_kind { CREATE_INDEX, DELETE_INDEX, SET_COLLECTION, DELETE_COLLECTION, TRUNCATE, JOB };
+enum catalogue_write_kind { CREATE_INDEX, DELETE_INDEX, SET_COLLECTION, DELETE_COLLECTION, TRUNCATE, JOB, MESSAGE };
 
 struct tx_catalogue_write {
     enum catalogue_write_kind kind;
     struct kdm_str index, name, text;
+    struct kdm_str id;        /* MESSAGE */
+    enum kdm_message message;
     struct kdm_collection *collection;
 };
 
@@ -204,6 +208,8 @@ struct kdm_tx {
     unsigned header_count;
     int status;
     struct kdm_str target_index, target_collection;
+    kdm_tx_replied_fn *on_replied; /* NULL: none */
+    void *replied_ctx;
 };
 
 /* memory.c */

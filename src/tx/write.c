@@ -153,3 +153,14 @@ void kdm_tx_truncate(struct kdm_tx *tx, struct kdm_collection *collection)
                                                              .index = collection->index->name,
                                                              .collection = collection });
 }
+
+void kdm_tx_message(struct kdm_tx *tx, enum kdm_message what, struct kdm_str index, struct kdm_str collection,
+                    struct kdm_str id, struct kdm_str text)
+{
+    kdm_tx_catalogue_write(tx, &(struct tx_catalogue_write){ .kind = MESSAGE,
+                                                             .index = index,
+                                                             .name = collection,
+                                                             .id = kdm_str_none(id) ? KDM_STR("") : id,
+                                                             .text = text,
+                                                             .message = what });
+}

@@ -69,8 +69,8 @@ bool kdm_specified_rules(struct kdm_tx *tx, struct kdm_str index, struct kdm_str
     return false;
 }
 
-bool kdm_specified_source(struct kdm_tx *tx, const struct kdm_collection *collection,
-                          struct kdm_str id, struct kdm_val source, struct kdm_val *ret_source)
+bool kdm_specified_check(struct kdm_tx *tx, struct kdm_str index, struct kdm_str collection,
+                         struct kdm_str id, struct kdm_val source, struct kdm_val *ret_source)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     const struct kdm_spec *spec;
@@ -78,9 +78,7 @@ bool kdm_specified_source(struct kdm_tx *tx, const struct kdm_collection *collec
     struct kdm_failure failure;
 
     *ret_source = source;
-    if (collection->unspecified)
-        return true;
-    if (!kdm_specified_rules(tx, collection->index->name, collection->name, &spec))
+    if (!kdm_specified_rules(tx, index, collection, &spec))
         return false;
     if (spec == NULL)
         return true;
@@ -90,4 +88,13 @@ bool kdm_specified_source(struct kdm_tx *tx, const struct kdm_collection *collec
     kdm_spec_failure(arena, &report, &failure);
     kdm_tx_fail_with(tx, &failure);
     return false;
+}
+
+bool kdm_specified_source(struct kdm_tx *tx, const struct kdm_collection *collection,
+                          struct kdm_str id, struct kdm_val source, struct kdm_val *ret_source)
+{
+    *ret_source = source;
+    return collection->unspecified
+           || kdm_specified_check(tx, collection->index->name, collection->name, id, source,
+                                  ret_source);
 }

@@ -38,4 +38,8 @@ struct kdm_str kdm_specified_definition(struct kdm_arena *arena, struct kdm_str 
 bool kdm_specified_source(struct kdm_tx *tx, const struct kdm_collection *collection,
                           struct kdm_str id, struct kdm_val source, struct kdm_val *ret_source);
 
+/* The same by the names of a collection, of which there need be none. */
+bool kdm_specified_check(struct kdm_tx *tx, struct kdm_str index, struct kdm_str collection,
+                         struct kdm_str id, struct kdm_val source, struct kdm_val *ret_source);
+
 #endif

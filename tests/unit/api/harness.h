@@ -11,6 +11,7 @@
 /* --- transactions ------------------------------------------------------------------------- */
 
 struct kdm_tx {
+    int replied; /* how often it heard that its reply was sent */
     struct kdm_tx_start start;
     struct kdm_failure failure;
     struct kdm_str result, index, collection;
@@ -98,6 +99,11 @@ size_t kdm_tx_headers(const struct kdm_tx *tx, const struct kdm_tx_header **ret_
 {
     *ret_headers = tx->headers;
     return tx->header_count;
+}
+
+void kdm_tx_replied(struct kdm_tx *tx)
+{
+    tx->replied++;
 }
 
 int kdm_tx_status(const struct kdm_tx *tx)
