@@ -29,7 +29,7 @@ struct kdm_door_call {
     struct kdm_str verb;
     size_t param_count;
     struct kdm_str names[KDM_ROUTE_PARAMS_MAX], values[KDM_ROUTE_PARAMS_MAX];
-    struct kdm_query query; /* decoded; may hold bytes that are no UTF-8 */
+    struct kdm_query_args query; /* decoded; may hold bytes that are no UTF-8 */
     struct kdm_str content_type;
     struct kdm_str body;       /* empty: none */
     struct kdm_str request_id; /* of this request, unique on the node */

@@ -11,7 +11,7 @@
 struct decoder {
     struct kdm_arena *arena;
     const struct kdm_http_request *request;
-    struct kdm_query query;
+    struct kdm_query_args query;
     struct kdm_http_ask *ask;
     struct kdm_failure *failure;
 };
@@ -113,7 +113,7 @@ static bool take_volatile(struct decoder *decoder)
 }
 
 /* The values of one name: a string, or an array of strings when it came more than once. */
-static void put_values(struct kdm_buf *buf, struct kdm_query *query, size_t first)
+static void put_values(struct kdm_buf *buf, struct kdm_query_args *query, size_t first)
 {
     struct kdm_query_pair *pairs = query->pairs;
     size_t start = buf->len;
@@ -137,7 +137,7 @@ static void put_values(struct kdm_buf *buf, struct kdm_query *query, size_t firs
         kdm_buf_char(buf, ']');
 }
 
-static void put_pairs(struct kdm_buf *buf, struct kdm_query *query)
+static void put_pairs(struct kdm_buf *buf, struct kdm_query_args *query)
 {
     for (size_t i = 0; i < query->count; i++) {
         if (query->pairs[i].used)
@@ -217,7 +217,7 @@ static bool take_search_body(struct decoder *decoder)
 static bool write_payload(struct decoder *decoder, const struct kdm_action *action,
                           const struct kdm_route_match *match)
 {
-    struct kdm_query *query = &decoder->query;
+    struct kdm_query_args *query = &decoder->query;
     struct kdm_json_error error;
     struct kdm_json *doc;
     struct kdm_buf buf;

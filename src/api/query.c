@@ -58,7 +58,7 @@ static bool next_pair(struct kdm_str *text, struct kdm_str *ret_pair)
     return false;
 }
 
-bool kdm_query_parse(struct kdm_arena *arena, struct kdm_str text, struct kdm_query *ret_query)
+bool kdm_query_parse(struct kdm_arena *arena, struct kdm_str text, struct kdm_query_args *ret_query)
 {
     struct kdm_str rest = text, pair;
     size_t count = 0;
@@ -74,7 +74,7 @@ bool kdm_query_parse(struct kdm_arena *arena, struct kdm_str text, struct kdm_qu
     return true;
 }
 
-struct kdm_str kdm_query_get(const struct kdm_query *query, struct kdm_str name)
+struct kdm_str kdm_query_get(const struct kdm_query_args *query, struct kdm_str name)
 {
     for (size_t i = 0; i < query->count; i++) {
         if (kdm_str_eq(query->pairs[i].name, name))

@@ -12,16 +12,16 @@ struct kdm_query_pair {
     bool used;                  /* for whoever walks the list */
 };
 
-struct kdm_query {
+struct kdm_query_args {
     struct kdm_query_pair *pairs; /* in order, repeated names and all */
     size_t count;
 };
 
 /* "a=1&b" with %XX and '+' decoded; a '%' that starts no escape stands for itself. The texts are
  * bytes: whether they are UTF-8 is not looked at. false: more than KDM_QUERY_MAX pairs. */
-bool kdm_query_parse(struct kdm_arena *arena, struct kdm_str text, struct kdm_query *ret_query);
+bool kdm_query_parse(struct kdm_arena *arena, struct kdm_str text, struct kdm_query_args *ret_query);
 
 /* The first value of that name; none when absent. */
-struct kdm_str kdm_query_get(const struct kdm_query *query, struct kdm_str name);
+struct kdm_str kdm_query_get(const struct kdm_query_args *query, struct kdm_str name);
 
 #endif

@@ -2,7 +2,7 @@
 #include "api/query.h"
 #include "texts.h"
 
-static struct kdm_query query;
+static struct kdm_query_args query;
 
 static void assert_pairs(const char *text, const char *expected)
 {
