@@ -46,14 +46,23 @@ static void on_step(struct kdm_tx *tx, void *ctx)
         next_step(start);
 }
 
+static kdm_tx_fn *const own_steps[] = { kdm_private_make };
+static const size_t own_step_count = sizeof(own_steps) / sizeof(own_steps[0]);
+
+kdm_tx_fn *kdm_start_step(size_t number)
+{
+    if (number < own_step_count)
+        return own_steps[number];
+    number -= own_step_count;
+    return number < kdm_dm_start_step_count ? kdm_dm_start_steps[number] : NULL;
+}
+
 static enum kdm_outcome run_step(struct kdm_tx *tx, void *ctx)
 {
     struct kdm_start *start = ctx;
 
     start->tx = tx;
-    if (start->step == 0)
-        return kdm_private_make(tx, NULL);
-    return kdm_dm_start_steps[start->step - 1](tx, NULL);
+    return kdm_start_step(start->step)(tx, NULL);
 }
 
 static void next_step(struct kdm_start *start)
@@ -64,12 +73,13 @@ static void next_step(struct kdm_start *start)
                                 .done = on_step,
                                 .ctx = start };
 
-    if (start->step == kdm_dm_start_step_count + 1) {
+    if (kdm_start_step(start->step) == NULL) {
         end(start, NULL);
         return;
     }
     run.origin.controller = KDM_STR("start");
-    run.origin.action = start->step == 0 ? KDM_STR("kuzzle") : KDM_STR("device-manager");
+    run.origin.action =
+        start->step < own_step_count ? KDM_STR("kuzzle") : KDM_STR("device-manager");
     run.origin.protocol = "funnel";
     run.origin.timestamp = kdm_clock_ms();
     kdm_tx_run(start->engine, &run);

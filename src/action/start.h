@@ -16,6 +16,11 @@ struct kdm_start;
 struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, const struct kdm_context *context,
                                     kdm_actions_started_fn *done, void *ctx);
 
+/* Step `number` of the start: a transaction of its own, which commits, and which finds nothing to
+ * do where all is there. NULL behind the last. For what empties the database while the server runs.
+ */
+kdm_tx_fn *kdm_start_step(size_t number);
+
 /* Ends a start that is not done: `done` is not called any more. Before the engine is destroyed.
  * NULL is fine. */
 void kdm_actions_stop(struct kdm_start *start);
