@@ -121,6 +121,14 @@ static struct kdm_condition *make(struct kdm_matcher *matcher, const struct kdm_
     }
 }
 
+static void count_value(struct kdm_condition *condition, int change)
+{
+    if (condition->kind == KDM_QUERY_K_EQUALS)
+        condition->path->values += (uint32_t)change;
+    else if (condition->kind == KDM_QUERY_K_CONTAINS)
+        condition->path->array_values += (uint32_t)change;
+}
+
 static struct kdm_condition *find(const struct kdm_space *space, const uint64_t digest[2])
 {
     uint32_t at = kdm_slots_home(&space->conditions, digest[0]);
@@ -144,6 +152,7 @@ struct kdm_condition *kdm_condition_get(struct kdm_matcher *matcher, struct kdm_
         condition->kind = leaf->kind;
         condition->negated = leaf->negated;
         condition->path = kdm_path_get(space->root, leaf->path);
+        count_value(condition, 1);
         kdm_slots_add(&space->conditions, digest[0], condition);
     }
     condition->refs++;
@@ -156,6 +165,7 @@ void kdm_condition_unref(struct kdm_space *space, struct kdm_condition *conditio
         return;
     KDM_ASSERT(condition->watcher_count == 0);
     kdm_slots_remove(&space->conditions, condition->digest[0], condition);
+    count_value(condition, -1);
     kdm_path_unref(condition->path);
     free(condition->watchers);
     if (condition->kind >= KDM_QUERY_K_REGEXP)
@@ -332,11 +342,9 @@ void kdm_condition_list_remove(struct kdm_condition_list *list, struct kdm_condi
 /* --- likelihood ------------------------------------------------------------------------------- */
 
 /* Guesses: what is compared with many values at that path is more likely to be another one. */
-static double of_values(const struct kdm_slots *values, double most)
+static double among(uint32_t values)
 {
-    double among = 1 / (1.0 + values->count);
-
-    return among < most ? among : most;
+    return values < 10 ? 0.1 : 1.0 / values;
 }
 
 double kdm_condition_likelihood(const struct kdm_condition *condition)
@@ -347,9 +355,9 @@ double kdm_condition_likelihood(const struct kdm_condition *condition)
         return condition->kind == KDM_QUERY_K_EXISTS ? 0.3 : 0.95;
     switch ((enum kdm_query_kind)condition->kind) {
     case KDM_QUERY_K_EQUALS:
-        return of_values(&condition->path->equals, 0.1);
+        return among(condition->path->values);
     case KDM_QUERY_K_CONTAINS:
-        return of_values(&condition->path->elements, 0.1);
+        return among(condition->path->array_values);
     case KDM_QUERY_K_RANGE:
         return range->has_low && range->has_high ? 0.2 : 0.5;
     case KDM_QUERY_K_EXISTS:

@@ -127,7 +127,8 @@ struct kdm_leaf_condition {
     struct kdm_condition base;
     struct kdm_arena arena;
     const struct kdm_query *leaf;
-    uint32_t gram; /* K_REGEXP: under what it is filed; 0: it is asked of every text */
+    uint32_t gram;          /* K_REGEXP: under what it is filed; 0: it is asked of every text */
+    struct kdm_str literal; /* .. and more that must stand in the text; none: nothing is known */
 };
 
 struct kdm_condition_list {
@@ -190,9 +191,10 @@ enum kdm_path_point { KDM_PATH_POINT_UNREAD, KDM_PATH_POINT_BAD, KDM_PATH_POINT_
 /* A name in the tree of paths that filters name; the root has none. */
 struct kdm_path {
     struct kdm_path *parent;
-    struct kdm_slots children; /* by kdm_json_hash() of the name */
-    uint32_t refs;             /* conditions and children */
-    uint32_t place;            /* in space->absent, when it is there */
+    struct kdm_slots children;     /* by kdm_json_hash() of the name */
+    uint32_t refs;                 /* conditions and children */
+    uint32_t place;                /* in space->absent, when it is there */
+    uint32_t values, array_values; /* how many K_EQUALS and K_CONTAINS there are, watched or not */
 
     /* What the document of `turn` has there. */
     uint64_t turn;

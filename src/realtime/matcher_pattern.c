@@ -1,9 +1,9 @@
 /* matcher_pattern.c - regular expressions at one path.
  * To run thousands of them over every text would cost more than all the rest. Most of them can only
  * be found in a text that holds certain characters in a row: so each is filed under three such
- * characters, a gram, and only those whose gram stands in the text are run. Letters are compared in
- * lower case, so that the gram serves expressions that ignore case too. Those without a gram are
- * run always.
+ * characters, a gram, and only those whose gram (and whatever more is known to be there) stands in
+ * the text are run. Letters are compared in lower case, so that the gram serves expressions that
+ * ignore case too. Those without a gram are run always.
  */
 #include "realtime/matcher_internal.h"
 #include <stdlib.h>
@@ -19,6 +19,13 @@ struct kdm_patterns {
     struct kdm_slots grams; /* struct bucket by gram */
     struct kdm_condition_list always;
 };
+
+static struct bucket *find(const struct kdm_slots *grams, uint32_t gram)
+{
+    uint32_t at = kdm_slots_home(grams, gram);
+
+    return kdm_slots_next(grams, gram, &at); /* the hash is the gram */
+}
 
 /* --- grams ------------------------------------------------------------------------------------ */
 
@@ -39,38 +46,29 @@ static uint32_t gram_of(const char *at)
 struct reader {
     struct kdm_str pattern;
     bool ignores_case;
-    char run[GRAM];
-    size_t length; /* of the run, at most GRAM: its last characters */
-    uint32_t gram; /* of the longest run so far; the last one found */
+    struct kdm_buf run;
+    struct kdm_str longest; /* of the runs so far; the last of equals */
 };
 
 static void end_run(struct reader *reader)
 {
-    reader->length = 0;
+    if (reader->run.len >= reader->longest.len && reader->run.len >= GRAM)
+        reader->longest = kdm_arena_copy(reader->run.arena, kdm_buf_str(&reader->run));
+    reader->run.len = 0;
 }
 
-static void add_to_run(struct reader *reader, char c)
+/* `next`: where the pattern goes on. */
+static void add_to_run(struct reader *reader, char c, size_t next)
 {
+    char behind = next < reader->pattern.len ? reader->pattern.ptr[next] : '\0';
+
     /* A character of several bytes may be optional as a whole; and with case ignored some letters
      * have a third form outside of ASCII (the Kelvin sign, the long s). */
-    if ((unsigned char)c >= 0x80 || (reader->ignores_case && memchr("kKsS", c, 4) != NULL)) {
+    if (behind == '*' || behind == '?' || behind == '{' || (unsigned char)c >= 0x80
+        || (reader->ignores_case && memchr("kKsS", c, 4) != NULL))
         end_run(reader);
-        return;
-    }
-    if (reader->length == GRAM) {
-        memmove(reader->run, reader->run + 1, GRAM - 1);
-        reader->length--;
-    }
-    reader->run[reader->length++] = c;
-}
-
-/* Takes the gram of the run when its last character is not optional. */
-static void take_gram(struct reader *reader, size_t next)
-{
-    char c = next < reader->pattern.len ? reader->pattern.ptr[next] : '\0';
-
-    if (reader->length == GRAM && c != '*' && c != '?' && c != '{')
-        reader->gram = gram_of(reader->run);
+    else
+        kdm_buf_char(&reader->run, c);
 }
 
 /* Behind the bracket that closes the class at `at`. */
@@ -138,8 +136,7 @@ static size_t read_element(struct reader *reader, size_t at)
         if (at + 1 >= pattern.len || pattern.ptr[at + 1] == 'Q')
             return SIZE_MAX;
         if (is_punctuation(pattern.ptr[at + 1])) {
-            add_to_run(reader, pattern.ptr[at + 1]);
-            take_gram(reader, at + 2);
+            add_to_run(reader, pattern.ptr[at + 1], at + 2);
             return at + 2;
         }
         if (memchr("dDwWsSbB", pattern.ptr[at + 1], 8) == NULL)
@@ -166,34 +163,66 @@ static size_t read_element(struct reader *reader, size_t at)
         end_run(reader);
         return at + 1;
     default:
-        add_to_run(reader, c);
-        take_gram(reader, at + 1);
+        add_to_run(reader, c, at + 1);
         return at + 1;
     }
 }
 
-/* A gram that stands in every text in which the expression is found, or 0. */
-static uint32_t gram_for(const struct kdm_query *leaf)
+static bool ignores_case(const struct kdm_query *leaf)
 {
-    struct reader reader = { .pattern = leaf->text };
+    return leaf->flags.len > 0 && memchr(leaf->flags.ptr, 'i', leaf->flags.len) != NULL;
+}
 
-    reader.ignores_case = leaf->flags.len > 0 && memchr(leaf->flags.ptr, 'i', leaf->flags.len);
+/* The longest run that stands in every text in which the expression is found; none: there is none,
+ * or it is shorter than a gram. */
+static struct kdm_str literal_of(struct kdm_arena *arena, const struct kdm_query *leaf)
+{
+    struct reader reader = { .pattern = leaf->text, .ignores_case = ignores_case(leaf) };
+
+    kdm_buf_init(&reader.run, arena, 32);
     for (size_t at = 0; at < reader.pattern.len;) {
         at = read_element(&reader, at);
         if (at == SIZE_MAX)
-            return 0;
+            return KDM_STR_NONE;
     }
-    return reader.gram;
+    end_run(&reader);
+    return reader.longest;
+}
+
+/* The gram that the fewest others are filed under. */
+static uint32_t rarest_gram(const struct kdm_patterns *patterns, struct kdm_str literal)
+{
+    uint32_t rarest = 0, least = UINT32_MAX;
+
+    for (size_t i = literal.len; i >= GRAM; i--) {
+        uint32_t gram = gram_of(literal.ptr + i - GRAM);
+        const struct bucket *bucket = find(&patterns->grams, gram);
+        uint32_t count = bucket == NULL ? 0 : bucket->list.count;
+
+        if (count < least) {
+            least = count;
+            rarest = gram;
+        }
+    }
+    return rarest;
+}
+
+static void read_pattern(const struct kdm_patterns *patterns, struct kdm_leaf_condition *condition)
+{
+    const struct kdm_query *leaf = condition->leaf;
+    struct kdm_arena arena;
+    struct kdm_str literal;
+
+    kdm_arena_init(&arena, 1024);
+    literal = literal_of(&arena, leaf);
+    condition->gram = kdm_str_none(literal) ? 0 : rarest_gram(patterns, literal);
+    condition->literal = KDM_STR_NONE;
+    if (literal.len > GRAM && !ignores_case(leaf))
+        condition->literal = kdm_arena_copy(&condition->arena, literal);
+    kdm_arena_fini(&arena);
 }
 
 /* --- filing ----------------------------------------------------------------------------------- */
-
-static struct bucket *find(const struct kdm_slots *grams, uint32_t gram)
-{
-    uint32_t at = kdm_slots_home(grams, gram);
-
-    return kdm_slots_next(grams, gram, &at); /* the hash is the gram */
-}
 
 void kdm_patterns_add(struct kdm_patterns **patterns, struct kdm_leaf_condition *condition)
 {
@@ -201,7 +230,7 @@ void kdm_patterns_add(struct kdm_patterns **patterns, struct kdm_leaf_condition 
 
     if (*patterns == NULL)
         *patterns = kdm_zalloc(sizeof(**patterns));
-    condition->gram = gram_for(condition->leaf);
+    read_pattern(*patterns, condition);
     if (condition->gram == 0) {
         kdm_condition_list_add(&(*patterns)->always, &condition->base);
         return;
@@ -235,22 +264,33 @@ void kdm_patterns_remove(struct kdm_patterns **patterns, struct kdm_leaf_conditi
     }
 }
 
-static void wake_asked(struct kdm_run *run, const struct kdm_condition_list *list)
+static void wake_found(struct kdm_run *run, struct kdm_condition *condition)
 {
-    for (uint32_t i = 0; i < list->count; i++)
-        if (kdm_condition_holds(run, list->items[i]))
-            kdm_condition_wake(run, list->items[i]);
+    if (kdm_condition_holds(run, condition))
+        kdm_condition_wake(run, condition);
+}
+
+static void wake_bucket(struct kdm_run *run, const struct bucket *bucket, struct kdm_str text)
+{
+    for (uint32_t i = 0; i < bucket->list.count; i++) {
+        struct kdm_condition *condition = bucket->list.items[i];
+        struct kdm_str literal = ((const struct kdm_leaf_condition *)condition)->literal;
+
+        if (kdm_str_none(literal) || memmem(text.ptr, text.len, literal.ptr, literal.len) != NULL)
+            wake_found(run, condition);
+    }
 }
 
 void kdm_patterns_wake(struct kdm_run *run, struct kdm_patterns *patterns, struct kdm_str text)
 {
-    wake_asked(run, &patterns->always);
+    for (uint32_t i = 0; i < patterns->always.count; i++)
+        wake_found(run, patterns->always.items[i]);
     if (patterns->grams.count == 0)
         return;
     for (size_t i = 0; i + GRAM <= text.len; i++) {
         const struct bucket *bucket = find(&patterns->grams, gram_of(text.ptr + i));
 
         if (bucket != NULL)
-            wake_asked(run, &bucket->list);
+            wake_bucket(run, bucket, text);
     }
 }
