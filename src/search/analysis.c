@@ -1,6 +1,7 @@
 /* analysis.c - see analysis.h. One pass; a token is lowered into the arena only when it has to be.
  */
 #include "search/analysis.h"
+#include "search/stem.h"
 #include "store/unicode.h"
 
 #define MAX_TOKEN 255 /* characters; what is longer is cut into several, as Lucene does */
@@ -142,25 +143,75 @@ static void split_runs(struct tokenizer *tokenizer, struct kdm_str text, bool le
         add_token(tokenizer, (struct kdm_str){ start, (size_t)(text.ptr - start) });
 }
 
+/* Words as they stand in the text; whether they are to be lowered. */
+static bool split(struct tokenizer *tokenizer, enum kdm_analyzer analyzer, struct kdm_str text)
+{
+    switch (analyzer) {
+    case KDM_ANALYZER_KEYWORD:
+        add_token(tokenizer, text);
+        return false;
+    case KDM_ANALYZER_WHITESPACE:
+        split_runs(tokenizer, text, false);
+        return false;
+    case KDM_ANALYZER_SIMPLE:
+        split_runs(tokenizer, text, true);
+        return true;
+    default:
+        split_standard(tokenizer, text);
+        return true;
+    }
+}
+
+/* Lowers and stems; what is left out leaves `spans` (may be NULL) too. */
+static void refine(struct kdm_arena *arena, enum kdm_analyzer analyzer, struct kdm_tokens *tokens,
+                   struct kdm_str *spans)
+{
+    struct kdm_stemmer stemmer;
+    size_t kept = 0;
+
+    kdm_stemmer_init(&stemmer, arena, analyzer);
+    for (size_t i = 0; i < tokens->count; i++) {
+        struct kdm_str token = kdm_stemmer_apply(&stemmer, kdm_lower_case(arena, tokens->items[i]));
+
+        if (kdm_str_none(token))
+            continue;
+        if (spans != NULL)
+            spans[kept] = spans[i];
+        tokens->items[kept++] = token;
+    }
+    tokens->count = kept;
+    kdm_stemmer_fini(&stemmer);
+}
+
+static struct kdm_tokens analyze(struct kdm_arena *arena, enum kdm_analyzer analyzer,
+                                 struct kdm_str text, struct kdm_str **ret_spans)
+{
+    struct tokenizer tokenizer = { .arena = arena };
+    bool lower = split(&tokenizer, analyzer, text);
+    struct kdm_tokens *tokens = &tokenizer.tokens;
+    struct kdm_str *spans = NULL;
+
+    if (ret_spans != NULL) {
+        spans = *ret_spans = kdm_arena_alloc(arena, (tokens->count + 1) * sizeof(*spans));
+        if (tokens->count > 0)
+            memcpy(spans, tokens->items, tokens->count * sizeof(*spans));
+    }
+    if (analyzer == KDM_ANALYZER_ENGLISH || analyzer == KDM_ANALYZER_FRENCH)
+        refine(arena, analyzer, tokens, spans);
+    else
+        for (size_t i = 0; lower && i < tokens->count; i++)
+            tokens->items[i] = kdm_lower_case(arena, tokens->items[i]);
+    return *tokens;
+}
+
 struct kdm_tokens kdm_analyze(struct kdm_arena *arena, enum kdm_analyzer analyzer,
                               struct kdm_str text)
 {
-    struct tokenizer tokenizer = { .arena = arena };
+    return analyze(arena, analyzer, text, NULL);
+}
 
-    switch (analyzer) {
-    case KDM_ANALYZER_KEYWORD:
-        add_token(&tokenizer, text);
-        return tokenizer.tokens;
-    case KDM_ANALYZER_WHITESPACE:
-        split_runs(&tokenizer, text, false);
-        return tokenizer.tokens;
-    case KDM_ANALYZER_SIMPLE:
-        split_runs(&tokenizer, text, true);
-        break;
-    default:
-        split_standard(&tokenizer, text);
-    }
-    for (size_t i = 0; i < tokenizer.tokens.count; i++)
-        tokenizer.tokens.items[i] = kdm_lower_case(arena, tokenizer.tokens.items[i]);
-    return tokenizer.tokens;
+struct kdm_tokens kdm_analyze_spans(struct kdm_arena *arena, enum kdm_analyzer analyzer,
+                                    struct kdm_str text, struct kdm_str **ret_spans)
+{
+    return analyze(arena, analyzer, text, ret_spans);
 }

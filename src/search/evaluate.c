@@ -31,23 +31,10 @@ static int compare_keys(const void *a, const void *b)
     return kdm_key_cmp(a, b);
 }
 
-static struct kdm_str folded(const struct key_test *test, struct kdm_str text)
+static bool is_one_of(const struct kdm_query *query, const struct kdm_key *key)
 {
-    return test->query->fold ? kdm_lower_case(test->evaluation->scratch, text) : text;
-}
-
-static bool is_one_of(void *ctx, const struct kdm_key *key)
-{
-    const struct key_test *test = ctx;
-    struct kdm_key folded_key = *key;
-
-    if (test->query->key_count == 0)
-        return false;
-    if (key->is_text)
-        folded_key.text = folded(test, key->text);
-    return bsearch(&folded_key, test->query->keys, test->query->key_count, sizeof(folded_key),
-                   compare_keys)
-           != NULL;
+    return query->key_count > 0
+           && bsearch(key, query->keys, query->key_count, sizeof(*key), compare_keys) != NULL;
 }
 
 static bool in_range(const struct kdm_query *query, const struct kdm_key *key)
@@ -58,46 +45,60 @@ static bool in_range(const struct kdm_query *query, const struct kdm_key *key)
     return (query->open_low ? low > 0 : low >= 0) && (query->open_high ? high < 0 : high <= 0);
 }
 
-static bool is_in_range(void *ctx, const struct kdm_key *key)
+enum kdm_regexp_result kdm_query_key_fits(const struct kdm_query *query, struct kdm_arena *scratch,
+                                          const struct kdm_key *given)
 {
-    return in_range(((const struct key_test *)ctx)->query, key);
+    struct kdm_key key = *given;
+    bool found;
+
+    if (query->fold && key.is_text && query->kind != KDM_QUERY_REGEXP)
+        key.text = kdm_lower_case(scratch, key.text);
+    switch ((enum kdm_query_kind)query->kind) {
+    case KDM_QUERY_TERMS:
+        found = is_one_of(query, &key);
+        break;
+    case KDM_QUERY_RANGE:
+        found = in_range(query, &key);
+        break;
+    case KDM_QUERY_PREFIX:
+        found = kdm_str_starts(key.text, query->text);
+        break;
+    case KDM_QUERY_WILDCARD:
+        found = kdm_wildcard_match(query->text, key.text);
+        break;
+    case KDM_QUERY_FUZZY:
+        found = kdm_fuzzy_match(query->fuzzy, key.text);
+        break;
+    default:
+        return kdm_regexp_match(query->regexp, key.text);
+    }
+    return found ? KDM_REGEXP_YES : KDM_REGEXP_NO;
 }
 
-static bool has_prefix(void *ctx, const struct kdm_key *key)
+enum kdm_regexp_result kdm_query_text_fits(const struct kdm_query *query, struct kdm_arena *scratch,
+                                           struct kdm_str text)
 {
-    const struct key_test *test = ctx;
+    const struct kdm_key key = { .is_text = true, .text = text };
 
-    return kdm_str_starts(folded(test, key->text), test->query->text);
+    return kdm_query_key_fits(query, scratch, &key);
 }
 
-static bool is_like(void *ctx, const struct kdm_key *key)
+static bool fits(void *ctx, const struct kdm_key *key)
 {
     const struct key_test *test = ctx;
-
-    return kdm_wildcard_match(test->query->text, folded(test, key->text));
-}
-
-static bool fits_regexp(void *ctx, const struct kdm_key *key)
-{
-    const struct key_test *test = ctx;
-    enum kdm_regexp_result result = kdm_regexp_match(test->query->regexp, key->text);
+    enum kdm_regexp_result result = kdm_query_key_fits(test->query, test->evaluation->scratch, key);
 
     if (result == KDM_REGEXP_TOO_COSTLY)
         *test->evaluation->too_costly = test->query;
     return result == KDM_REGEXP_YES;
 }
 
-static bool is_near(void *ctx, const struct kdm_key *key)
-{
-    return kdm_fuzzy_match(((const struct key_test *)ctx)->query->fuzzy, key->text);
-}
-
-static bool any_key(struct evaluation *evaluation, const struct kdm_query *query, kdm_key_fn *fn)
+static bool any_key(struct evaluation *evaluation, const struct kdm_query *query)
 {
     struct key_test test = { evaluation, query };
 
     return kdm_field_keys(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
-                          evaluation->document->id, fn, &test);
+                          evaluation->document->id, fits, &test);
 }
 
 /* --- exists
@@ -367,19 +368,14 @@ static bool matches(struct evaluation *evaluation, const struct kdm_query *query
     case KDM_QUERY_NESTED:
         return matches_nested(evaluation, query, score);
     case KDM_QUERY_TERMS:
-        return scored(any_key(evaluation, query, is_one_of), query, score);
     case KDM_QUERY_RANGE:
-        return scored(any_key(evaluation, query, is_in_range), query, score);
+    case KDM_QUERY_PREFIX:
+    case KDM_QUERY_WILDCARD:
+    case KDM_QUERY_REGEXP:
+    case KDM_QUERY_FUZZY:
+        return scored(any_key(evaluation, query), query, score);
     case KDM_QUERY_EXISTS:
         return scored(exists(evaluation, query->field), query, score);
-    case KDM_QUERY_PREFIX:
-        return scored(any_key(evaluation, query, has_prefix), query, score);
-    case KDM_QUERY_WILDCARD:
-        return scored(any_key(evaluation, query, is_like), query, score);
-    case KDM_QUERY_REGEXP:
-        return scored(any_key(evaluation, query, fits_regexp), query, score);
-    case KDM_QUERY_FUZZY:
-        return scored(any_key(evaluation, query, is_near), query, score);
     case KDM_QUERY_MATCH:
         return matches_words(evaluation, query, score);
     case KDM_QUERY_PHRASE:

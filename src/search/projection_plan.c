@@ -62,52 +62,14 @@ void kdm_run_pause(struct kdm_run *run)
 /* --- tests on texts -----------------------------------------------------------------------------
  */
 
-static int compare_keys(const void *a, const void *b)
+/* What the evaluator asks of a key. */
+static bool text_fits(struct kdm_run *run, const struct kdm_query *query, struct kdm_str text)
 {
-    return kdm_key_cmp(a, b);
-}
-
-static bool in_text_range(const struct kdm_query *query, struct kdm_str text)
-{
-    struct kdm_key key = { .is_text = true, .text = text };
-    int low = query->has_low ? kdm_key_cmp(&key, &query->keys[0]) : 1;
-    int high = query->has_high ? kdm_key_cmp(&key, &query->keys[1]) : -1;
-
-    return (query->open_low ? low > 0 : low >= 0) && (query->open_high ? high < 0 : high <= 0);
-}
-
-static bool fits_regexp(struct kdm_run *run, const struct kdm_query *query, struct kdm_str text)
-{
-    enum kdm_regexp_result result = kdm_regexp_match(query->regexp, text);
+    enum kdm_regexp_result result = kdm_query_text_fits(query, run->scratch, text);
 
     if (result == KDM_REGEXP_TOO_COSTLY)
         run->result = KDM_PROJECTION_TOO_COSTLY;
     return result == KDM_REGEXP_YES;
-}
-
-/* What the evaluator asks of a key. */
-static bool text_fits(struct kdm_run *run, const struct kdm_query *query, struct kdm_str text)
-{
-    struct kdm_key key = { .is_text = true };
-
-    if (query->fold && query->kind != KDM_QUERY_REGEXP)
-        text = kdm_lower_case(run->scratch, text);
-    switch ((enum kdm_query_kind)query->kind) {
-    case KDM_QUERY_TERMS:
-        key.text = text;
-        return query->key_count > 0
-               && bsearch(&key, query->keys, query->key_count, sizeof(key), compare_keys) != NULL;
-    case KDM_QUERY_RANGE:
-        return in_text_range(query, text);
-    case KDM_QUERY_PREFIX:
-        return kdm_str_starts(text, query->text);
-    case KDM_QUERY_WILDCARD:
-        return kdm_wildcard_match(query->text, text);
-    case KDM_QUERY_FUZZY:
-        return kdm_fuzzy_match(query->fuzzy, text);
-    default:
-        return fits_regexp(run, query, text);
-    }
 }
 
 static bool set_wants(struct kdm_run *run, const struct kdm_term_set *set, struct kdm_str text)

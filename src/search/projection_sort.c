@@ -21,7 +21,7 @@ struct sort_key {
     uint8_t half;  /* numbers: a little more than `word` (a bound that the column can't hold) */
 };
 
-enum key_kind { KEY_NONE, KEY_INT, KEY_REAL, KEY_TERM, KEY_ID, KEY_SCORE };
+enum key_kind { KEY_NONE, KEY_INT, KEY_REAL, KEY_TERM, KEY_ID, KEY_SCORE, KEY_DISTANCE };
 
 struct order {
     const struct kdm_sort *sort;
@@ -41,7 +41,8 @@ struct kdm_sorter {
     struct kdm_run *run;
     const struct kdm_search *search;
     struct order *orders;
-    size_t order_count, stride, limit, count, room;
+    size_t order_count; /* behind them in `orders` and in entries is that of `collapse` */
+    size_t stride, limit, count, room;
     char *entries;
     struct entry *worst; /* of the kept ones; NULL: fewer than the limit so far */
     struct entry *after; /* NULL: no search_after */
@@ -145,6 +146,22 @@ static uint64_t number_word(const struct order *order, const union kdm_value *va
     return real_word(order->sort->mode == KDM_MODE_AVG ? sum / count : sum);
 }
 
+static uint64_t distance_word(const struct order *order, const union kdm_value *values,
+                              uint32_t count)
+{
+    struct kdm_point few[8], *points = few;
+    double distance;
+
+    if (count > sizeof(few) / sizeof(few[0]))
+        points = kdm_malloc(count * sizeof(*points));
+    for (uint32_t i = 0; i < count; i++)
+        points[i] = values[i].point;
+    distance = kdm_sort_distance(order->sort, points, count);
+    if (points != few)
+        free(points);
+    return real_word(distance);
+}
+
 /* Terms of a list stand in the order of their numbers, which is not that of their texts. */
 static uint32_t chosen_term(const struct order *order, const uint32_t *terms, uint32_t count)
 {
@@ -195,7 +212,8 @@ static struct sort_key key_of(const struct kdm_sorter *sorter, const struct orde
 
         if (count == 0)
             return order->missing;
-        key.word = number_word(order, values, count);
+        key.word = order->kind == KEY_DISTANCE ? distance_word(order, values, count)
+                                               : number_word(order, values, count);
         return key;
     }
     }
@@ -272,9 +290,44 @@ static struct entry *entry_at(const struct kdm_sorter *sorter, size_t at)
     return (struct entry *)(sorter->entries + at * sorter->stride);
 }
 
+static bool same_group(const struct kdm_sorter *sorter, size_t a, size_t b)
+{
+    const struct sort_key *x = &entry_at(sorter, a)->keys[sorter->order_count];
+    const struct sort_key *y = &entry_at(sorter, b)->keys[sorter->order_count];
+
+    return x->rank == y->rank && x->word == y->word && x->term == y->term;
+}
+
+/* Leaves the first entry of each group; they are sorted. */
+static void collapse(struct kdm_sorter *sorter)
+{
+    size_t slots = 16, kept = 0;
+    uint32_t *table;
+
+    while (slots < 2 * sorter->count)
+        slots *= 2;
+    table = kdm_zalloc(slots * sizeof(*table)); /* entries + 1 */
+    for (size_t i = 0; i < sorter->count; i++) {
+        const struct sort_key *key = &entry_at(sorter, i)->keys[sorter->order_count];
+        size_t slot = ((key->word + key->term) * 0x9e3779b97f4a7c15u >> 20) & (slots - 1);
+
+        while (table[slot] != 0 && !same_group(sorter, table[slot] - 1, i))
+            slot = (slot + 1) & (slots - 1);
+        if (table[slot] != 0)
+            continue;
+        if (kept != i)
+            memcpy(entry_at(sorter, kept), entry_at(sorter, i), sorter->stride);
+        table[slot] = (uint32_t)++kept;
+    }
+    free(table);
+    sorter->count = kept;
+}
+
 static void keep_best(struct kdm_sorter *sorter)
 {
     qsort_r(sorter->entries, sorter->count, sorter->stride, compare_entries, sorter);
+    if (sorter->search->collapse != NULL)
+        collapse(sorter);
     if (sorter->count > sorter->limit)
         sorter->count = sorter->limit;
     if (sorter->count == sorter->limit) {
@@ -326,6 +379,9 @@ static void add_row(struct kdm_sorter *sorter, uint32_t row, float score)
         if (i == 0 && sorter->worst != NULL && first_is_worse(sorter, &entry->keys[0]))
             return;
     }
+    if (sorter->search->collapse != NULL)
+        entry->keys[sorter->order_count] =
+            key_of(sorter, &sorter->orders[sorter->order_count], row, score);
     push(sorter);
 }
 
@@ -418,12 +474,18 @@ static void add_by_blocks(struct kdm_sorter *sorter, const struct kdm_bits *matc
 /* Without an order and with equal scores the first that come are the page. */
 static bool has_all(const struct kdm_sorter *sorter, const float *scores)
 {
-    return sorter->order_count == 0 && scores == NULL && sorter->count >= sorter->limit;
+    return sorter->order_count == 0 && scores == NULL && sorter->search->collapse == NULL
+           && sorter->count >= sorter->limit;
+}
+
+static size_t key_count(const struct kdm_search *search)
+{
+    return search->sort_count + (search->collapse != NULL);
 }
 
 static void read_chunks(struct kdm_sorter *sorter)
 {
-    for (size_t i = 0; i < sorter->order_count; i++)
+    for (size_t i = 0; i < key_count(sorter->search); i++)
         if (sorter->orders[i].column != NULL)
             sorter->orders[i].chunk =
                 kdm_column_chunk(sorter->orders[i].column, sorter->run->chunk);
@@ -471,19 +533,21 @@ static void make_order(struct kdm_run *run, const struct kdm_sort *sort, struct 
         order->kind = KEY_SCORE;
     } else if (sort->kind == KDM_SORT_ID) {
         order->kind = KEY_ID;
-    } else if (sort->kind == KDM_SORT_FIELD && sort->field != NULL) {
+    } else if (sort->kind != KDM_SORT_DOC && sort->field != NULL) {
         order->column = kdm_plan_column(run->projection, sort->field, &maybe);
-        if (order->column != NULL && !order->column->root)
+        if (order->column != NULL && !order->column->root && sort->nested == NULL)
             order->column = NULL;
         if (order->column == NULL)
             order->kind = KEY_NONE;
+        else if (sort->kind == KDM_SORT_DISTANCE)
+            order->kind = KEY_DISTANCE;
         else if (order->column->cell == KDM_CELL_TERM)
             order->kind = KEY_TERM;
         else
             order->kind =
                 kdm_column_real(order->column) || sort->mode > KDM_MODE_MAX ? KEY_REAL : KEY_INT;
     }
-    if (sort->kind == KDM_SORT_FIELD)
+    if (sort->kind == KDM_SORT_FIELD || sort->kind == KDM_SORT_DISTANCE)
         order->missing = missing_key(order);
 }
 
@@ -511,13 +575,15 @@ struct kdm_sorter *kdm_sorter_create(struct kdm_run *run, const struct kdm_searc
     sorter->search = search;
     sorter->limit = limit;
     sorter->order_count = search->sort_count;
-    sorter->stride = sizeof(struct entry) + search->sort_count * sizeof(struct sort_key);
+    sorter->stride = sizeof(struct entry) + key_count(search) * sizeof(struct sort_key);
     sorter->room = limit < 32 ? 2 * limit + 2 : 64;
     sorter->entries = kdm_malloc((sorter->room + 1) * sorter->stride);
     sorter->orders =
         kdm_arena_alloc(run->arena, (search->sort_count + 1) * sizeof(*sorter->orders));
     for (size_t i = 0; i < search->sort_count; i++)
         make_order(run, &search->sorts[i], &sorter->orders[i]);
+    if (search->collapse != NULL)
+        make_order(run, search->collapse, &sorter->orders[search->sort_count]);
     make_after(sorter);
     return sorter;
 }
@@ -591,7 +657,7 @@ struct kdm_hit *kdm_sorter_hits(struct kdm_sorter *sorter, size_t from, size_t *
         struct kdm_sort_value *values =
             kdm_arena_alloc(arena, (sorter->order_count + 1) * sizeof(*values));
 
-        for (size_t j = 0; j < sorter->order_count; j++)
+        for (size_t j = 0; j < key_count(sorter->search); j++)
             values[j] = value_of(sorter, j, entry);
         hits[i].id =
             kdm_arena_copy(arena, kdm_projection_id(sorter->run->projection, entry->ordinal));

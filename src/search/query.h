@@ -108,6 +108,14 @@ struct kdm_query *kdm_query_parse_koncorde(struct kdm_query_parser *parser, stru
 struct kdm_query *kdm_query_parse_filter(struct kdm_query_parser *parser, struct kdm_val filter,
                                          size_t max_conditions);
 
+/* Does a node that asks something of single values (TERMS, RANGE, PREFIX, WILDCARD, REGEXP, FUZZY,
+ * K_REGEXP) want this text? `scratch` for letters' cases. */
+enum kdm_regexp_result kdm_query_text_fits(const struct kdm_query *query, struct kdm_arena *scratch,
+                                           struct kdm_str text);
+/* The same of any key, where TERMS and RANGE can be of numbers too. */
+enum kdm_regexp_result kdm_query_key_fits(const struct kdm_query *query, struct kdm_arena *scratch,
+                                          const struct kdm_key *key);
+
 /* Does a GEO_ node's area hold the point? */
 bool kdm_query_place(const struct kdm_query *query, struct kdm_point point);
 

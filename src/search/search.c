@@ -43,9 +43,11 @@ static bool check_members(struct kdm_query_parser *parser, struct kdm_val body)
                                          "post_filter",
                                          "_name",
                                          "search_timeout",
+                                         "collapse",
+                                         "highlight",
                                          NULL };
-    static const char *const later[] = { "aggregations", "aggs",      "collapse", "explain",
-                                         "fields",       "highlight", "suggest",  NULL };
+    static const char *const later[] = { "aggregations", "aggs",    "explain",
+                                         "fields",       "suggest", NULL };
     struct kdm_val_iter it;
     struct kdm_val name, value;
 
@@ -57,7 +59,7 @@ static bool check_members(struct kdm_query_parser *parser, struct kdm_val body)
         if (!is_one_of(name, later))
             return fail_prop(parser, KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY, text);
         if (!asks_nothing(value)) {
-            kdm_query_fail(parser, text, "is not supported yet");
+            kdm_query_fail(parser, text, "is not supported");
             return false;
         }
     }
@@ -214,9 +216,10 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
         || !read_window(&parser, request, search))
         return NULL;
     search->query = parse_query(&parser, kdm_val_get(body, KDM_STR("query")), request->lang);
-    if (search->query == NULL || !add_post_filter(&parser, body, search)
-        || !kdm_sort_parse(&parser, body, search)
-        || !kdm_source_parse(&parser, body, &search->source))
+    if (search->query == NULL || !kdm_highlight_parse(&parser, body, search)
+        || !add_post_filter(&parser, body, search) || !kdm_sort_parse(&parser, body, search)
+        || !kdm_source_parse(&parser, body, &search->source)
+        || !kdm_collapse_parse(&parser, body, search))
         return NULL;
     return search;
 }

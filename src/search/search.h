@@ -14,17 +14,27 @@
 
 enum kdm_search_lang { KDM_LANG_ELASTICSEARCH, KDM_LANG_KONCORDE };
 
-enum kdm_sort_kind { KDM_SORT_FIELD, KDM_SORT_ID, KDM_SORT_SCORE, KDM_SORT_DOC };
+enum kdm_sort_kind {
+    KDM_SORT_FIELD,
+    KDM_SORT_ID,
+    KDM_SORT_SCORE,
+    KDM_SORT_DOC,
+    KDM_SORT_DISTANCE, /* of a geo_point field from `points` */
+};
 
 enum kdm_sort_mode { KDM_MODE_MIN, KDM_MODE_MAX, KDM_MODE_SUM, KDM_MODE_AVG, KDM_MODE_MEDIAN };
 
 struct kdm_sort {
     enum kdm_sort_kind kind;
-    const struct kdm_field *field; /* FIELD; NULL: unmapped but allowed, always missing */
+    const struct kdm_field *field; /* FIELD, DISTANCE; NULL: unmapped but allowed, always missing */
+    const struct kdm_field *nested; /* the objects whose field it is; NULL: the document's own */
     bool descending;
     bool missing_first;
     const struct kdm_key *missing; /* counts instead of a missing value; NULL: none does */
     enum kdm_sort_mode mode;       /* which value of several */
+    struct kdm_point *points;      /* DISTANCE */
+    size_t point_count;
+    double unit; /* metres of what distances are told in */
 };
 
 /* A hit's value for one sort key. */
@@ -47,6 +57,8 @@ struct kdm_search {
     int64_t from, size;
     const struct kdm_sort_value *after; /* search_after, sort_count of them; NULL: none */
     struct kdm_source_filter source;
+    const struct kdm_sort *collapse; /* hits with the same value of it are one; NULL: none are */
+    const struct kdm_highlight *highlight; /* NULL: none was asked for */
 };
 
 struct kdm_search_request {
@@ -82,7 +94,8 @@ struct kdm_hit {
     struct kdm_str source; /* its text, the caller's */
     void *owner;           /* the caller's */
     float score;
-    const struct kdm_sort_value *values; /* of kdm_search_values() */
+    /* Of kdm_search_values(): one for each sort key, then that of `collapse` if there is one. */
+    const struct kdm_sort_value *values;
 };
 
 /* Reads what `hit` is sorted by from its document, into `arena`, where they stay; `scratch` as
@@ -90,13 +103,22 @@ struct kdm_hit {
 void kdm_search_values(const struct kdm_search *search, struct kdm_arena *arena,
                        struct kdm_arena *scratch, struct kdm_val source, struct kdm_hit *hit);
 
-/* Puts the hits in order (equal ones keep theirs) and tells which of them are the page: *ret_first
- * and how many. Sorts in place. */
+/* Puts the hits in order (equal ones keep theirs), leaves the first of each value to collapse on,
+ * and tells which of them are the page: *ret_first and how many. Works in place. */
 size_t kdm_search_page(const struct kdm_search *search, struct kdm_hit *hits, size_t count,
                        size_t *ret_first);
 
 /* A hit's _source as the request wants it; writes nothing and returns false when it wants none. */
 bool kdm_search_source(const struct kdm_search *search, struct kdm_arena *scratch,
                        struct kdm_val source, struct kdm_buf *buf);
+
+/* {"field":["..<em>word</em>..",..],..}: the parts of a hit's texts that its query is about. Writes
+ * nothing and returns false when none was asked for or nothing is to be shown. For the hits of a
+ * page only: each text is read again. */
+bool kdm_search_highlight(const struct kdm_search *search, struct kdm_arena *scratch,
+                          struct kdm_val source, struct kdm_buf *buf);
+
+/* The distance by which a document with these points is sorted; `count` > 0. */
+double kdm_sort_distance(const struct kdm_sort *sort, const struct kdm_point *points, size_t count);
 
 #endif

@@ -9,6 +9,23 @@
 bool kdm_sort_parse(struct kdm_query_parser *parser, struct kdm_val body,
                     struct kdm_search *search);
 
+/* "_geo_distance" of a sort; `body` is its value. */
+bool kdm_sort_distance_parse(struct kdm_query_parser *parser, struct kdm_val body,
+                             struct kdm_sort *sort);
+/* "asc" or "desc"; "min" to "median". */
+bool kdm_sort_order_parse(struct kdm_query_parser *parser, struct kdm_val value,
+                          struct kdm_sort *sort);
+bool kdm_sort_mode_parse(struct kdm_query_parser *parser, struct kdm_val value,
+                         struct kdm_sort *sort);
+
+/* body.collapse into `search`. */
+bool kdm_collapse_parse(struct kdm_query_parser *parser, struct kdm_val body,
+                        struct kdm_search *search);
+
+/* body.highlight into `search`, whose query is there already. */
+bool kdm_highlight_parse(struct kdm_query_parser *parser, struct kdm_val body,
+                         struct kdm_search *search);
+
 /* body._source, _source_includes, _source_excludes. */
 bool kdm_source_parse(struct kdm_query_parser *parser, struct kdm_val body,
                       struct kdm_source_filter *filter);

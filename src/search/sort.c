@@ -1,10 +1,5 @@
-/* sort.c - the order of hits.
- * What a document is sorted by is read once, when it matched, so sorting needs no document. Equal
- * hits keep the order they came in.
- */
+/* sort.c - "sort", "search_after" and "collapse" of a request. */
 #include "search/search_internal.h"
-#include "search/values.h"
-#include <stdlib.h>
 
 /* --- parsing
  * -------------------------------------------------------------------------------------- */
@@ -15,8 +10,8 @@ static bool fail(struct kdm_query_parser *parser, const char *text, struct kdm_s
     return false;
 }
 
-static bool parse_order(struct kdm_query_parser *parser, struct kdm_val value,
-                        struct kdm_sort *sort)
+bool kdm_sort_order_parse(struct kdm_query_parser *parser, struct kdm_val value,
+                          struct kdm_sort *sort)
 {
     struct kdm_str order = kdm_val_str(parser->arena, value);
 
@@ -29,7 +24,8 @@ static bool parse_order(struct kdm_query_parser *parser, struct kdm_val value,
     return true;
 }
 
-static bool parse_mode(struct kdm_query_parser *parser, struct kdm_val value, struct kdm_sort *sort)
+bool kdm_sort_mode_parse(struct kdm_query_parser *parser, struct kdm_val value,
+                         struct kdm_sort *sort)
 {
     static const char *const names[] = { "min", "max", "sum", "avg", "median" };
 
@@ -79,8 +75,8 @@ static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool u
         sort->kind = KDM_SORT_DOC;
         return true;
     }
-    if (kdm_str_eq(name, KDM_STR("_geo_distance")) || kdm_str_eq(name, KDM_STR("_script")))
-        return fail(parser, "this order is not supported yet", name);
+    if (kdm_str_eq(name, KDM_STR("_script")))
+        return fail(parser, "this order is not supported", name);
     sort->kind = kdm_str_eq(name, KDM_STR("_id")) ? KDM_SORT_ID : KDM_SORT_FIELD;
     if (sort->kind == KDM_SORT_ID) {
         sort->field = &kdm_query_id;
@@ -91,6 +87,41 @@ static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool u
         return unmapped
                || fail(parser, "the field is not mapped, so nothing can be sorted by it", name);
     return is_sortable(sort->field) || fail(parser, "this type of field can't be sorted by", name);
+}
+
+/* {path}: the field is of those objects, and the values of all of them are the document's. */
+static bool parse_nested(struct kdm_query_parser *parser, struct kdm_val value,
+                         struct kdm_sort *sort)
+{
+    static const char *const known[] = { "path", NULL };
+    struct kdm_str path = kdm_val_str(parser->arena, kdm_val_get(value, KDM_STR("path")));
+    float boost;
+
+    if (kdm_val_null(value))
+        return true;
+    if (kdm_val_type(value) != KDM_JSON_OBJECT
+        || !kdm_query_params(parser, KDM_STR("sort.nested"), value, known, &boost))
+        return kdm_val_type(value) == KDM_JSON_OBJECT
+                   ? false
+                   : fail(parser, "\"nested\" must be an object, not", kdm_val_text(value));
+    if (kdm_str_none(path))
+        return fail(parser, "\"nested\" needs a path", KDM_STR(""));
+    if (sort->field == NULL)
+        return true;
+    sort->nested = sort->field->nested;
+    if (sort->nested == NULL || sort->nested->nested != NULL
+        || !kdm_str_eq(sort->nested->path, path))
+        return fail(parser, "the field is not of nested objects of the document's own at", path);
+    return true;
+}
+
+/* Only numbers have a sum or a middle. */
+static bool mode_suits(struct kdm_query_parser *parser, const struct kdm_sort *sort)
+{
+    if (sort->mode <= KDM_MODE_MAX || sort->field == NULL
+        || (sort->field->type >= KDM_FIELD_LONG && sort->field->type <= KDM_FIELD_BOOLEAN))
+        return true;
+    return fail(parser, "this mode is only for numbers, not for", sort->field->path);
 }
 
 /* {order, missing, mode, unmapped_type, ..}, or the order alone. */
@@ -104,15 +135,17 @@ static bool parse_options(struct kdm_query_parser *parser, struct kdm_str name,
     struct kdm_val mode = kdm_val_get(value, KDM_STR("mode"));
     float boost;
 
+    if (kdm_str_eq(name, KDM_STR("_geo_distance")))
+        return kdm_sort_distance_parse(parser, value, sort);
     if (object && !kdm_query_params(parser, KDM_STR("sort"), value, known, &boost))
         return false;
-    if (!kdm_val_null(kdm_val_get(value, KDM_STR("nested"))))
-        return fail(parser, "sorting by nested objects is not supported yet", name);
     if (!resolve(parser, name, !kdm_val_null(kdm_val_get(value, KDM_STR("unmapped_type"))), sort)
-        || (!kdm_val_none(order) && !parse_order(parser, order, sort)))
+        || (!kdm_val_none(order) && !kdm_sort_order_parse(parser, order, sort)))
         return false;
     sort->mode = sort->descending ? KDM_MODE_MAX : KDM_MODE_MIN;
-    return (kdm_val_null(mode) || parse_mode(parser, mode, sort))
+    return (kdm_val_null(mode) || kdm_sort_mode_parse(parser, mode, sort))
+           && mode_suits(parser, sort)
+           && parse_nested(parser, kdm_val_get(value, KDM_STR("nested")), sort)
            && parse_missing(parser, kdm_val_get(value, KDM_STR("missing")), sort);
 }
 
@@ -159,7 +192,7 @@ static bool parse_after_value(struct kdm_query_parser *parser, const struct kdm_
         after->missing = true;
         return true;
     }
-    if (sort->field != NULL)
+    if (sort->field != NULL && sort->kind != KDM_SORT_DISTANCE)
         return kdm_query_key(parser, KDM_STR("search_after"), sort->field, value, false, NULL,
                              &after->key);
     if (!kdm_number_parse(kdm_val_text(value), &number))
@@ -212,175 +245,36 @@ bool kdm_sort_parse(struct kdm_query_parser *parser, struct kdm_val body, struct
     return parse_after(parser, body, search);
 }
 
-/* --- values of a hit
- * ------------------------------------------------------------------------------------ */
+/* --- collapse
+ * -------------------------------------------------------------------------------------- */
 
-struct collection {
-    struct kdm_arena *scratch;
-    struct kdm_key *keys;
-    size_t count, room;
-};
-
-static bool collect(void *ctx, const struct kdm_key *key)
+bool kdm_collapse_parse(struct kdm_query_parser *parser, struct kdm_val body,
+                        struct kdm_search *search)
 {
-    struct collection *all = ctx;
+    static const char *const known[] = { "field", "max_concurrent_group_searches", NULL };
+    struct kdm_val value = kdm_val_get(body, KDM_STR("collapse"));
+    struct kdm_str name = kdm_val_str(parser->arena, kdm_val_get(value, KDM_STR("field")));
+    struct kdm_sort *collapse;
+    float boost;
 
-    if (all->count == all->room) {
-        size_t room = all->room == 0 ? 8 : 2 * all->room;
-        struct kdm_key *keys = kdm_arena_alloc(all->scratch, room * sizeof(*keys));
-
-        if (all->count > 0)
-            memcpy(keys, all->keys, all->count * sizeof(*keys));
-        all->keys = keys;
-        all->room = room;
-    }
-    all->keys[all->count++] = *key;
-    return false;
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    return kdm_key_cmp(a, b);
-}
-
-/* Which of the sorted keys, or what of all of them, stands for the document. */
-static struct kdm_key chosen(const struct kdm_sort *sort, const struct collection *all)
-{
-    struct kdm_key key = all->keys[0];
-    double sum = 0;
-
-    if (sort->mode == KDM_MODE_MAX)
-        return all->keys[all->count - 1];
-    if (sort->mode == KDM_MODE_MIN || key.is_text)
-        return key;
-    if (sort->mode == KDM_MODE_MEDIAN) {
-        double a = all->keys[(all->count - 1) / 2].number.d, b = all->keys[all->count / 2].number.d;
-
-        key.number = kdm_number_double((a + b) / 2);
-        return key;
-    }
-    for (size_t i = 0; i < all->count; i++)
-        sum += all->keys[i].number.d;
-    key.number = kdm_number_double(sort->mode == KDM_MODE_AVG ? sum / (double)all->count : sum);
-    return key;
-}
-
-static void read_value(const struct kdm_sort *sort, struct kdm_arena *arena,
-                       struct kdm_arena *scratch, struct kdm_val source, const struct kdm_hit *hit,
-                       struct kdm_sort_value *value)
-{
-    struct collection all = { .scratch = scratch };
-
-    *value = (struct kdm_sort_value){ .missing = true };
-    switch (sort->kind) {
-    case KDM_SORT_SCORE:
-        *value = (struct kdm_sort_value){ .key = { .number = kdm_number_double(hit->score) } };
-        return;
-    case KDM_SORT_ID:
-        *value = (struct kdm_sort_value){ .key = { .is_text = true, .text = hit->id } };
-        return;
-    case KDM_SORT_DOC:
-        value->missing = false;
-        return;
-    case KDM_SORT_FIELD:
-        break;
-    }
-    if (sort->field != NULL)
-        kdm_field_keys(scratch, sort->field, NULL, source, hit->id, collect, &all);
-    if (all.count == 0) {
-        if (sort->missing != NULL)
-            *value = (struct kdm_sort_value){ .key = *sort->missing };
-        return;
-    }
-    qsort(all.keys, all.count, sizeof(*all.keys), compare_keys);
-    *value = (struct kdm_sort_value){ .key = chosen(sort, &all) };
-    if (value->key.is_text)
-        value->key.text = kdm_arena_copy(arena, value->key.text);
-}
-
-void kdm_search_values(const struct kdm_search *search, struct kdm_arena *arena,
-                       struct kdm_arena *scratch, struct kdm_val source, struct kdm_hit *hit)
-{
-    struct kdm_sort_value *values = NULL;
-
-    if (search->sort_count > 0)
-        values = kdm_arena_alloc(arena, search->sort_count * sizeof(*values));
-    for (size_t i = 0; i < search->sort_count; i++)
-        read_value(&search->sorts[i], arena, scratch, source, hit, &values[i]);
-    hit->values = values;
-}
-
-/* --- order
- * ------------------------------------------------------------------------------------------------
- */
-
-static int compare_values(const struct kdm_sort *sort, const struct kdm_sort_value *a,
-                          const struct kdm_sort_value *b)
-{
-    int order;
-
-    if (a->missing || b->missing) {
-        order = (int)a->missing - (int)b->missing; /* missing ones last */
-        return sort->missing_first ? -order : order;
-    }
-    order = kdm_key_cmp(&a->key, &b->key);
-    return sort->descending ? -order : order;
-}
-
-static int compare_all(const struct kdm_search *search, const struct kdm_sort_value *a,
-                       const struct kdm_sort_value *b)
-{
-    for (size_t i = 0; i < search->sort_count; i++) {
-        int order = compare_values(&search->sorts[i], &a[i], &b[i]);
-
-        if (order != 0)
-            return order;
-    }
-    return 0;
-}
-
-static int compare_hits(const struct kdm_search *search, const struct kdm_hit *a,
-                        const struct kdm_hit *b)
-{
-    if (search->sort_count > 0)
-        return compare_all(search, a->values, b->values);
-    return (a->score < b->score) - (a->score > b->score);
-}
-
-/* Merges two sorted halves; equal hits keep their order, which qsort() does not promise. */
-static void merge_sort(const struct kdm_search *search, struct kdm_hit *hits, struct kdm_hit *spare,
-                       size_t count)
-{
-    size_t half = count / 2, left = 0, right = half, out = 0;
-
-    if (count < 2)
-        return;
-    merge_sort(search, hits, spare, half);
-    merge_sort(search, hits + half, spare, count - half);
-    if (compare_hits(search, &hits[half - 1], &hits[half]) <= 0)
-        return;
-    memcpy(spare, hits, half * sizeof(*hits));
-    while (left < half && right < count)
-        hits[out++] =
-            compare_hits(search, &spare[left], &hits[right]) <= 0 ? spare[left++] : hits[right++];
-    while (left < half)
-        hits[out++] = spare[left++];
-}
-
-size_t kdm_search_page(const struct kdm_search *search, struct kdm_hit *hits, size_t count,
-                       size_t *ret_first)
-{
-    struct kdm_hit *spare = kdm_malloc((count / 2 + 1) * sizeof(*spare));
-    size_t first = (size_t)search->from;
-
-    merge_sort(search, hits, spare, count);
-    free(spare);
-    if (search->after != NULL)
-        for (first = 0; first < count; first++)
-            if (compare_all(search, hits[first].values, search->after) > 0)
-                break;
-    if (first > count)
-        first = count;
-    *ret_first = first;
-    return count - first < (size_t)search->size ? count - first : (size_t)search->size;
+    if (kdm_val_null(value))
+        return true;
+    if (kdm_val_type(value) != KDM_JSON_OBJECT || kdm_str_none(name))
+        return kdm_query_fail(parser, KDM_STR("collapse"), "needs a \"field\"") != NULL;
+    if (!kdm_query_params(parser, KDM_STR("collapse"), value, known, &boost))
+        return false;
+    collapse = kdm_arena_zalloc(parser->arena, sizeof(*collapse));
+    collapse->field = parser->mapping == NULL ? NULL : kdm_mapping_find(parser->mapping, name);
+    if (collapse->field == NULL || !is_sortable(collapse->field))
+        return kdm_query_fail(parser, KDM_STR("collapse"),
+                              "\"%s\" is no field that hits can be collapsed on",
+                              kdm_query_shown(parser, name))
+               != NULL;
+    if (search->after != NULL
+        && (search->sort_count != 1 || search->sorts[0].field != collapse->field))
+        return kdm_query_fail(parser, KDM_STR("collapse"),
+                              "can't be used with \"search_after\" unless it is the only sort key")
+               != NULL;
+    search->collapse = collapse;
+    return true;
 }

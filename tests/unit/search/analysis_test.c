@@ -1,6 +1,7 @@
 /* analysis_test.c - words, wildcards, regular expressions, date math, distances. */
 #include "search/analysis.h"
 #include "search/date_math.h"
+#include "search/fuzzy.h"
 #include "search/geometry.h"
 #include "search/koncorde.h"
 #include "search/pattern.h"
@@ -53,6 +54,158 @@ START_TEST(text_is_split_into_words)
 }
 END_TEST
 
+START_TEST(languages_have_stems_and_stop_words)
+{
+    assert_words(KDM_ANALYZER_ENGLISH, "The dog's running ponies are not in a hurry",
+                 "dog|run|poni|hurri");
+    assert_words(KDM_ANALYZER_ENGLISH, "dogs’ dog’s generalizations", "dog|dog|gener");
+    assert_words(KDM_ANALYZER_ENGLISH, "THE", "");
+    assert_words(KDM_ANALYZER_FRENCH, "L'avion des capteurs n'était pas là-bas",
+                 "avion|capteur|là|bas");
+    assert_words(KDM_ANALYZER_FRENCH, "Jusqu'au continuellement O'Neil", "continuel|o'neil");
+}
+END_TEST
+
+START_TEST(words_know_where_they_stood)
+{
+    struct kdm_str text = KDM_STR("The Dogs, RUNNING"), *spans;
+    struct kdm_tokens tokens = kdm_analyze_spans(&arena, KDM_ANALYZER_ENGLISH, text, &spans);
+
+    ck_assert_uint_eq(tokens.count, 2);
+    ck_assert(kdm_str_eq(tokens.items[0], KDM_STR("dog")));
+    ck_assert(spans[0].ptr == text.ptr + 4 && spans[0].len == 4);
+    ck_assert(kdm_str_eq(tokens.items[1], KDM_STR("run")));
+    ck_assert(spans[1].ptr == text.ptr + 10 && spans[1].len == 7);
+}
+END_TEST
+
+static int64_t moment(const char *text)
+{
+    int64_t ms = 0;
+
+    ck_assert(kdm_date_parse(kdm_date_format_default(), kdm_str_of(text), false, &ms));
+    return ms;
+}
+
+START_TEST(zones_change_with_the_season)
+{
+    const struct kdm_zone *paris, *fixed, *utc;
+
+    ck_assert(kdm_zone_find(&arena, KDM_STR("Europe/Paris"), &paris));
+    ck_assert(kdm_zone_find(&arena, KDM_STR("-03:30"), &fixed));
+    ck_assert(kdm_zone_find(&arena, KDM_STR("UTC"), &utc));
+    ck_assert(utc == NULL && kdm_zone_changes(paris) && !kdm_zone_changes(fixed));
+    ck_assert_int_eq(kdm_zone_offset(paris, moment("2020-01-15")), 3600000);
+    ck_assert_int_eq(kdm_zone_offset(paris, moment("2020-07-15")), 7200000);
+    ck_assert_int_eq(kdm_zone_offset(paris, moment("2020-03-29T00:59:59Z")), 3600000);
+    ck_assert_int_eq(kdm_zone_offset(paris, moment("2020-03-29T01:00:00Z")), 7200000);
+    ck_assert_int_eq(kdm_zone_offset(paris, moment("2050-07-15")), 7200000);
+    ck_assert_int_eq(kdm_zone_offset(fixed, 0), -12600000);
+    /* shown twice: the earlier; leapt over: as if it had not leapt yet */
+    ck_assert_int_eq(kdm_zone_to_utc(paris, moment("2020-10-25T02:30:00Z")),
+                     moment("2020-10-25T00:30:00Z"));
+    ck_assert_int_eq(kdm_zone_to_utc(paris, moment("2020-03-29T02:30:00Z")),
+                     moment("2020-03-29T01:30:00Z"));
+    ck_assert_int_eq(kdm_zone_to_utc(paris, moment("2020-03-29T03:30:00Z")),
+                     moment("2020-03-29T01:30:00Z"));
+    ck_assert_int_eq(kdm_zone_to_utc(paris, moment("2020-10-25T03:30:00Z")),
+                     moment("2020-10-25T02:30:00Z"));
+}
+END_TEST
+
+START_TEST(what_is_no_zone_is_refused)
+{
+    static const char *const bad[] = {
+        "",      "Nowhere", "Europe/",       "../../etc/passwd", "/etc/passwd",
+        "+1",    "+19:00",  "+01:",          "+01:60",           "paris",
+        "+01:0", "+010",    "Europe/Paris\t"
+    };
+    const struct kdm_zone *zone;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_msg(!kdm_zone_find(&arena, kdm_str_of(bad[i]), &zone), "%s", bad[i]);
+}
+END_TEST
+
+static void assert_math_in(const char *zone_name, const char *text, bool up, const char *expected)
+{
+    const struct kdm_zone *zone;
+    int64_t ms;
+
+    ck_assert(kdm_zone_find(&arena, kdm_str_of(zone_name), &zone));
+    ck_assert_msg(kdm_date_math(kdm_date_format_default(), kdm_str_of(text),
+                                moment("2020-03-29T10:00:00Z"), up, zone, &ms),
+                  "%s", text);
+    ck_assert_msg(ms == moment(expected), "%s in %s: %lld", text, zone_name, (long long)ms);
+}
+
+START_TEST(days_are_those_of_the_zone)
+{
+    assert_math_in("Europe/Paris", "now/d", false, "2020-03-28T23:00:00Z");
+    assert_math_in("Europe/Paris", "now/d", true, "2020-03-29T21:59:59.999Z");
+    assert_math_in("Europe/Paris", "now-1d", false, "2020-03-28T11:00:00Z");
+    assert_math_in("Europe/Paris", "now-24h", false, "2020-03-28T10:00:00Z");
+    assert_math_in("Europe/Paris", "2020-07-01", false, "2020-06-30T22:00:00Z");
+    assert_math_in("Europe/Paris", "2020-07-01", true, "2020-07-01T21:59:59.999Z");
+    assert_math_in("Europe/Paris", "2020-07-01T00:00:00Z", false, "2020-07-01T00:00:00Z");
+    assert_math_in("Asia/Tokyo", "2020-07-01||/M", false, "2020-06-30T15:00:00Z");
+    assert_math_in("+05:30", "now/h", false, "2020-03-29T09:30:00Z");
+}
+END_TEST
+
+/* All words at most `edits` away, told by trying: the plain recursion. */
+static int slow_distance(const char *a, const char *b, bool swaps, int budget)
+{
+    int best, other;
+
+    if (budget < 0)
+        return 99;
+    if (*a == '\0' || *b == '\0')
+        return (int)(strlen(a) + strlen(b));
+    if (*a == *b)
+        best = slow_distance(a + 1, b + 1, swaps, budget);
+    else
+        best = 1 + slow_distance(a + 1, b + 1, swaps, budget - 1);
+    other = 1 + slow_distance(a + 1, b, swaps, budget - 1);
+    best = other < best ? other : best;
+    other = 1 + slow_distance(a, b + 1, swaps, budget - 1);
+    best = other < best ? other : best;
+    if (swaps && a[1] != '\0' && b[1] != '\0' && a[0] == b[1] && a[1] == b[0]) {
+        other = 1 + slow_distance(a + 2, b + 2, swaps, budget - 1);
+        best = other < best ? other : best;
+    }
+    return best;
+}
+
+START_TEST(words_are_a_few_letters_apart)
+{
+    unsigned seed = 7, near = 0;
+
+    for (int round = 0; round < 20000; round++) {
+        unsigned edits = (unsigned)rand_r(&seed) % 3, prefix = (unsigned)rand_r(&seed) % 3;
+        bool swaps = rand_r(&seed) % 2 == 0, wanted;
+        char a[8] = "", b[8] = "";
+        struct kdm_fuzzy *fuzzy;
+
+        for (unsigned i = 0, count = (unsigned)rand_r(&seed) % 7; i < count; i++)
+            a[i] = (char)('a' + rand_r(&seed) % 3);
+        for (unsigned i = 0, count = (unsigned)rand_r(&seed) % 7; i < count; i++)
+            b[i] = (char)('a' + rand_r(&seed) % 3);
+        if (prefix > strlen(a))
+            prefix = (unsigned)strlen(a);
+        fuzzy = kdm_fuzzy_create(&arena, kdm_str_of(a), edits, prefix, swaps);
+        wanted = strncmp(a, b, prefix) == 0
+                 && slow_distance(a + prefix, b + prefix, swaps, (int)edits) <= (int)edits;
+        ck_assert_msg(kdm_fuzzy_match(fuzzy, kdm_str_of(b)) == wanted, "%s %s %u %u %d", a, b,
+                      edits, prefix, swaps);
+        near += wanted;
+    }
+    ck_assert_uint_gt(near, 1000);
+    ck_assert(
+        kdm_fuzzy_match(kdm_fuzzy_create(&arena, KDM_STR("été"), 1, 1, true), KDM_STR("éte")));
+}
+END_TEST
+
 START_TEST(wildcards_match_whole_texts)
 {
     static const struct {
@@ -98,7 +251,8 @@ static void assert_date(const char *text, bool up, const char *expected)
 
     ck_assert(kdm_date_parse(format, kdm_str_of(expected), false, &wanted));
     /* 2020-02-05T10:20:30.400Z, a Wednesday */
-    ck_assert_msg(kdm_date_math(format, kdm_str_of(text), 1580898030400, up, NULL, &ms), "%s", text);
+    ck_assert_msg(kdm_date_math(format, kdm_str_of(text), 1580898030400, up, NULL, &ms), "%s",
+                  text);
     ck_assert_msg(ms == wanted, "%s: %lld, not %lld", text, (long long)ms, (long long)wanted);
 }
 
@@ -155,6 +309,12 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, text_is_split_into_words);
+    tcase_add_test(tcase, languages_have_stems_and_stop_words);
+    tcase_add_test(tcase, words_know_where_they_stood);
+    tcase_add_test(tcase, zones_change_with_the_season);
+    tcase_add_test(tcase, what_is_no_zone_is_refused);
+    tcase_add_test(tcase, days_are_those_of_the_zone);
+    tcase_add_test(tcase, words_are_a_few_letters_apart);
     tcase_add_test(tcase, wildcards_match_whole_texts);
     tcase_add_test(tcase, re2_takes_no_more_than_re2_does);
     tcase_add_test(tcase, dates_are_calculated);

@@ -395,7 +395,8 @@ START_TEST(looser_ways_to_ask)
           "\"age\":30}},\"negative_boost\":0.2}}",
           "ab" },
         { "{\"multi_match\":{\"query\":\"brown "
-          "Bob\",\"type\":\"cross_fields\",\"fields\":[\"about\",\"name.text\"],\"operator\":\"and\"}}",
+          "Bob\",\"type\":\"cross_fields\",\"fields\":[\"about\",\"name.text\"],\"operator\":"
+          "\"and\"}}",
           "b" },
         { "{\"multi_match\":{\"query\":\"brown "
           "Bob\",\"fields\":[\"about\",\"name.text\"],\"operator\":\"and\"}}",

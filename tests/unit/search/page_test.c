@@ -10,10 +10,12 @@ static struct kdm_mapping *mapping;
 static const struct {
     const char *id, *source;
 } documents[] = {
-    { "a", "{\"n\":3,\"k\":\"x\",\"l\":[5,1],\"t\":\"w\",\"_kuzzle_info\":{\"createdAt\":30}}" },
-    { "b", "{\"n\":1,\"k\":\"y\",\"l\":[2,4],\"_kuzzle_info\":{\"createdAt\":10}}" },
+    { "a", "{\"n\":3,\"k\":\"x\",\"g\":[0,10],\"o\":[{\"v\":7},{\"v\":2}],\"l\":[5,1],\"t\":\"w\","
+           "\"_kuzzle_info\":{\"createdAt\":30}}" },
+    { "b", "{\"n\":1,\"k\":\"y\",\"g\":[\"0,1\",\"50,0\"],\"o\":{\"v\":5},\"l\":[2,4],\"_kuzzle_"
+           "info\":{\"createdAt\":10}}" },
     { "c", "{\"k\":\"x\",\"_kuzzle_info\":{\"createdAt\":20}}" },
-    { "d", "{\"n\":2,\"l\":3}" },
+    { "d", "{\"n\":2,\"l\":3,\"g\":{\"lat\":20,\"lon\":0},\"o\":[{\"v\":1},{\"v\":9}]}" },
     { "e", "{\"n\":3,\"k\":null}" },
 };
 #define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
@@ -26,8 +28,11 @@ static void setup(void)
     mapping = kdm_mapping_create(
         &arena,
         kdm_json_parse(
-            &arena, KDM_STR("{\"properties\":{\"n\":{\"type\":\"integer\"},\"k\":{\"type\":"
-                            "\"keyword\"},\"l\":{\"type\":\"long\"},\"t\":{\"type\":\"text\"}}}")),
+            &arena,
+            KDM_STR("{\"properties\":{\"n\":{\"type\":\"integer\"},\"k\":{\"type\":"
+                    "\"keyword\"},\"l\":{\"type\":\"long\"},\"t\":{\"type\":\"text\"},\"g\":{"
+                    "\"type\":\"geo_point\"},\"o\":{\"type\":\"nested\",\"properties\":{\"v\":{"
+                    "\"type\":\"integer\"},\"w\":{\"type\":\"keyword\"}}}}}")),
         &failure);
     ck_assert(mapping != NULL);
 }
@@ -110,7 +115,36 @@ START_TEST(hits_come_in_order)
         { "{\"sort\":[\"n\",\"_id\"],\"search_after\":[null,\"b\"]}", "c" },
         { "{\"sort\":[{\"n\":\"desc\"},{\"_id\":\"desc\"}],\"search_after\":[3,\"a\"]}", "dbc" },
         { "{\"post_filter\":{\"term\":{\"k\":\"x\"}}}", "ac" },
-        { "{\"aggs\":{},\"highlight\":{},\"explain\":false}", "abcde" },
+        { "{\"sort\":[{\"_geo_distance\":{\"g\":[0,0]}},{\"_id\":\"asc\"}]}", "badce" },
+        { "{\"sort\":[{\"_geo_distance\":{\"g\":[0,0],\"order\":\"desc\"}},{\"_id\":\"asc\"}]}",
+          "cebda" },
+        { "{\"sort\":[{\"_geo_distance\":{\"g\":[0,0],\"mode\":\"max\"}},{\"_id\":\"asc\"}]}",
+          "adbce" },
+        { "{\"sort\":[{\"_geo_distance\":{\"g\":[0,0],\"mode\":\"avg\",\"unit\":\"km\"}},{\"_id\":"
+          "\"asc\"}]}",
+          "adbce" },
+        { "{\"sort\":[{\"_geo_distance\":{\"g\":[[0,0],[0,50]],\"mode\":\"min\"}},\"_id\"]}",
+          "badce" },
+        { "{\"sort\":[{\"_geo_distance\":{\"g\":\"50,0\"}},\"_id\"]}", "bdace" },
+        { "{\"sort\":[{\"_geo_distance\":{\"nope\":[0,0],\"ignore_unmapped\":true}},{\"_id\":"
+          "\"desc\"}]}",
+          "edcba" },
+        { "{\"sort\":[{\"_geo_distance\":{\"g\":[0,0]}},{\"_id\":\"asc\"}],\"search_after\":["
+          "1111960,\"z\"]}",
+          "dce" },
+        { "{\"sort\":[{\"o.v\":{\"order\":\"asc\",\"nested\":{\"path\":\"o\"}}},\"_id\"]}",
+          "dabce" },
+        { "{\"sort\":[{\"o.v\":{\"order\":\"desc\",\"nested\":{\"path\":\"o\"}}},\"_id\"]}",
+          "dabce" },
+        { "{\"sort\":[{\"o.v\":{\"mode\":\"sum\",\"nested\":{\"path\":\"o\"}}},\"_id\"]}",
+          "badce" },
+        { "{\"sort\":[\"o.v\",\"_id\"]}", "abcde" },
+        { "{\"collapse\":{\"field\":\"k\"},\"sort\":[\"_id\"]}", "abd" },
+        { "{\"collapse\":{\"field\":\"k\"},\"sort\":[{\"_id\":\"desc\"}]}", "ecb" },
+        { "{\"collapse\":{\"field\":\"n\"},\"sort\":[\"_id\"]}", "abcd" },
+        { "{\"collapse\":{\"field\":\"n\"},\"sort\":[\"_id\"],\"from\":1,\"size\":2}", "bc" },
+        { "{\"collapse\":{\"field\":\"k\"},\"sort\":[\"k\"],\"search_after\":[\"x\"]}", "bd" },
+        { "{\"aggs\":{},\"highlight\":{},\"explain\":false,\"collapse\":null}", "abcde" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -141,8 +175,72 @@ START_TEST(a_bad_body_is_refused)
         { "{\"track_total_hits\":true}", KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY,
           "track_total_hits" },
         { "{\"aggs\":{\"a\":{}}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "aggs" },
-        { "{\"collapse\":{\"field\":\"k\"}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+        { "{\"collapse\":{\"field\":\"k\",\"inner_hits\":{\"name\":\"x\"}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "inner_hits" },
+        { "{\"collapse\":{}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "collapse" },
+        { "{\"collapse\":\"k\"}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "collapse" },
+        { "{\"collapse\":{\"field\":\"t\"}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
           "collapse" },
+        { "{\"collapse\":{\"field\":\"zz\"}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+          "zz" },
+        { "{\"collapse\":{\"field\":\"k\"},\"sort\":[\"_id\"],\"search_after\":[\"a\"]}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "search_after" },
+        { "{\"sort\":{\"_geo_distance\":3}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+          "_geo_distance" },
+        { "{\"sort\":{\"_geo_distance\":{\"k\":[0,0]}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "k" },
+        { "{\"sort\":{\"_geo_distance\":{\"zz\":[0,0]}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "zz" },
+        { "{\"sort\":{\"_geo_distance\":{\"g\":\"far\"}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "points" },
+        { "{\"sort\":{\"_geo_distance\":{\"g\":[]}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "point" },
+        { "{\"sort\":{\"_geo_distance\":{\"g\":[0,0],\"unit\":\"ells\"}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "unit" },
+        { "{\"sort\":{\"_geo_distance\":{\"g\":[0,0],\"mode\":\"sum\"}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "sum" },
+        { "{\"sort\":{\"_geo_distance\":{\"g\":[0,0],\"order\":\"up\"}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "up" },
+        { "{\"sort\":{\"_geo_distance\":{\"g\":[0,0],\"nested\":{\"path\":\"o\"}}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "nested" },
+        { "{\"sort\":{\"_geo_distance\":{\"g\":[0,0],\"distance_type\":\"bird\"}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "distance_type" },
+        { "{\"sort\":{\"k\":{\"mode\":\"sum\"}}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+          "mode" },
+        { "{\"sort\":{\"n\":{\"nested\":{\"path\":\"o\"}}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "nested" },
+        { "{\"sort\":{\"o.v\":{\"nested\":{\"path\":\"o\",\"filter\":{}}}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "filter" },
+        { "{\"sort\":{\"o.v\":{\"nested\":\"o\"}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "nested" },
+        { "{\"sort\":{\"_script\":{\"type\":\"number\"}}}",
+          KDM_ERR_SERVICES_STORAGE_INVALID_QUERY_KEYWORD, "_script" },
+        { "{\"fields\":[\"k\"]}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "fields" },
+        { "{\"min_score\":1}", KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY, "min_score" },
+        { "{\"track_scores\":true}", KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY,
+          "track_scores" },
+        { "{\"docvalue_fields\":[\"k\"]}", KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY,
+          "docvalue_fields" },
+        { "{\"rescore\":{}}", KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY, "rescore" },
+        { "{\"runtime_mappings\":{}}", KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY,
+          "runtime_mappings" },
+        { "{\"highlight\":3}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "highlight" },
+        { "{\"highlight\":{\"fields\":3}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+          "highlight" },
+        { "{\"highlight\":{\"fields\":[\"t\"]}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+          "highlight" },
+        { "{\"highlight\":{\"fields\":{\"t\":3}}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+          "highlight" },
+        { "{\"highlight\":{\"fields\":{\"t\":{\"type\":\"semantic\"}}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "type" },
+        { "{\"highlight\":{\"fields\":{\"t\":{}},\"pre_tags\":[]}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "pre_tags" },
+        { "{\"highlight\":{\"fields\":{\"t\":{\"fragment_size\":-1}}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "fragment_size" },
+        { "{\"highlight\":{\"fields\":{\"t\":{\"highlight_query\":{\"match_all\":{}}}}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "highlight_query" },
+        { "{\"highlight\":{\"fields\":{\"t\":{}},\"order\":\"worst\"}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "order" },
         { "{\"explain\":true}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "explain" },
         { "{\"suggest\":{\"text\":\"x\"}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
           "suggest" },
@@ -224,6 +322,92 @@ START_TEST(a_source_is_filtered_by_patterns)
 }
 END_TEST
 
+START_TEST(what_was_found_is_highlighted)
+{
+    static const struct {
+        const char *body, *source, *shown;
+    } cases[] = {
+        { "{\"query\":{\"match\":{\"t\":\"quick fox\"}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":\"The quick brown fox\"}",
+          "{\"t\":[\"The <em>quick</em> brown <em>fox</em>\"]}" },
+        { "{\"query\":{\"match\":{\"t\":\"quick\"}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":\"nothing here\"}", NULL },
+        { "{\"query\":{\"match\":{\"t\":\"quick\"}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"k\":\"quick\"}", NULL },
+        { "{\"query\":{\"match_phrase\":{\"t\":\"brown "
+          "fox\"}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":\"brown dog, brown fox\"}",
+          "{\"t\":[\"brown dog, <em>brown</em> <em>fox</em>\"]}" },
+        { "{\"query\":{\"match_phrase\":{\"t\":{\"query\":\"quick "
+          "fox\",\"slop\":1}}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":\"a quick brown fox\"}", "{\"t\":[\"a <em>quick</em> brown <em>fox</em>\"]}" },
+        { "{\"query\":{\"bool\":{\"must_not\":[{\"match\":{\"t\":\"fox\"}}],\"filter\":[{\"match\":"
+          "{\"t\":\"quick\"}}]}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":\"quick fox\"}", "{\"t\":[\"<em>quick</em> fox\"]}" },
+        { "{\"query\":{\"prefix\":{\"t\":\"qu\"}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":[\"Quick\",\"slow\",\"quiet\"]}",
+          "{\"t\":[\"<em>Quick</em>\",\"<em>quiet</em>\"]}" },
+        { "{\"query\":{\"wildcard\":{\"t\":\"*ow*\"}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":\"brown slow fox\"}", "{\"t\":[\"<em>brown</em> <em>slow</em> fox\"]}" },
+        { "{\"query\":{\"fuzzy\":{\"t\":\"quikc\"}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":\"quick\"}", "{\"t\":[\"<em>quick</em>\"]}" },
+        { "{\"query\":{\"query_string\":{\"query\":\"t:fox AND "
+          "k:x\"}},\"highlight\":{\"fields\":{\"t\":{}}}}",
+          "{\"t\":\"x fox\",\"k\":\"x\"}", "{\"t\":[\"x <em>fox</em>\"]}" },
+        { "{\"query\":{\"query_string\":{\"query\":\"t:fox AND "
+          "k:x\"}},\"highlight\":{\"fields\":{\"t\":{}},\"require_field_match\":false}}",
+          "{\"t\":\"x fox\",\"k\":\"x\"}", "{\"t\":[\"<em>x</em> <em>fox</em>\"]}" },
+        { "{\"query\":{\"term\":{\"k\":\"x "
+          "y\"}},\"highlight\":{\"fields\":{\"*\":{}},\"pre_tags\":[\"<b>\"],\"post_tags\":[\"</"
+          "b>\"]}}",
+          "{\"k\":\"x y\",\"t\":\"x y\"}", "{\"k\":[\"<b>x y</b>\"]}" },
+        { "{\"query\":{\"match\":{\"t\":\"one "
+          "five\"}},\"highlight\":{\"fields\":{\"t\":{\"fragment_size\":10}}}}",
+          "{\"t\":\"One two. Three four. Five six.\"}",
+          "{\"t\":[\"<em>One</em> two.\",\"<em>Five</em> six.\"]}" },
+        { "{\"query\":{\"match\":{\"t\":\"one "
+          "five\"}},\"highlight\":{\"fields\":{\"t\":{\"fragment_size\":10,\"number_of_fragments\":"
+          "1}}}}",
+          "{\"t\":\"One two. Three four. Five six.\"}", "{\"t\":[\"<em>One</em> two.\"]}" },
+        { "{\"query\":{\"match\":{\"t\":\"one "
+          "five\"}},\"highlight\":{\"fields\":{\"t\":{\"fragment_size\":10,\"number_of_fragments\":"
+          "1}},\"order\":\"score\"}}",
+          "{\"t\":\"One two. Five five.\"}", "{\"t\":[\"<em>Five</em> <em>five</em>.\"]}" },
+        { "{\"query\":{\"match\":{\"t\":\"one\"}},\"highlight\":{\"fields\":{\"t\":{}},\"number_of_"
+          "fragments\":0}}",
+          "{\"t\":\"One two. Three four.\"}", "{\"t\":[\"<em>One</em> two. Three four.\"]}" },
+        { "{\"query\":{\"match\":{\"t\":\"seven\"}},\"highlight\":{\"fields\":{\"t\":{}},"
+          "\"fragment_size\":20}}",
+          "{\"t\":\"one two three four five six seven eight nine ten eleven\"}",
+          "{\"t\":[\"<em>seven</em> eight nine ten\"]}" },
+        { "{\"query\":{\"match\":{\"t\":\"a\"}},\"highlight\":{\"fields\":{\"t\":{}},\"encoder\":"
+          "\"html\"}}",
+          "{\"t\":\"a < b & \\\"c\\\"\"}", "{\"t\":[\"<em>a</em> &lt; b &amp; &quot;c&quot;\"]}" },
+        { "{\"query\":{\"match\":{\"t\":\"zz\"}},\"highlight\":{\"fields\":{\"t\":{}},\"no_match_"
+          "size\":8}}",
+          "{\"t\":\"one two three\"}", "{\"t\":[\"one two\"]}" },
+        { "{\"query\":{\"nested\":{\"path\":\"o\",\"query\":{\"term\":{\"o.w\":\"fox\"}}}},"
+          "\"highlight\":{\"fields\":{\"o.*\":{}}}}",
+          "{\"o\":[{\"w\":\"fox\"},{\"w\":\"dog\"}]}", "{\"o.w\":[\"<em>fox</em>\"]}" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct kdm_search *search = made(cases[i].body, -1, -1);
+        struct kdm_val source = kdm_json_parse(&arena, kdm_str_of(cases[i].source));
+        struct kdm_buf buf;
+        bool shown;
+
+        ck_assert_msg(search != NULL, "%s: " KDM_FMT, cases[i].body, KDM_ARG(failure.message));
+        kdm_buf_init(&buf, &arena, 100);
+        shown = kdm_search_highlight(search, &scratch, source, &buf);
+        ck_assert_msg(shown == (cases[i].shown != NULL), "%s", cases[i].body);
+        if (shown)
+            ck_assert_msg(kdm_str_eq(kdm_buf_str(&buf), kdm_str_of(cases[i].shown)), "%s: " KDM_FMT,
+                          cases[i].body, KDM_ARG(kdm_buf_str(&buf)));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("page");
@@ -236,6 +420,7 @@ int main(void)
     tcase_add_test(tcase, a_page_is_cut_out);
     tcase_add_test(tcase, a_bad_body_is_refused);
     tcase_add_test(tcase, a_source_is_filtered_by_patterns);
+    tcase_add_test(tcase, what_was_found_is_highlighted);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

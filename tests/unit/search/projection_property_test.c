@@ -51,6 +51,7 @@ static const struct {
     { "nv", "{\"type\":\"keyword\",\"null_value\":\"b\"}" },
     { "t", "{\"type\":\"text\",\"fields\":{\"raw\":{\"type\":\"keyword\"}}}" },
     { "ws", "{\"type\":\"text\",\"analyzer\":\"whitespace\"}" },
+    { "ten", "{\"type\":\"text\",\"analyzer\":\"english\"}" },
     { "i", "{\"type\":\"integer\"}" },
     { "b", "{\"type\":\"byte\"}" },
     { "l", "{\"type\":\"long\"}" },
@@ -302,10 +303,10 @@ static void drop_world(void)
 /* --- queries -----------------------------------------------------------------------------------
  */
 
-static const char *const paths[] = { "kw",  "low",   "nv",      "t",    "t.raw", "ws",   "i",
-                                     "b",   "l",     "d",       "f",    "sf",    "date", "bool",
-                                     "ip",  "flat",  "flat.kw", "o.kw", "o.i",   "n.kw", "n.i",
-                                     "n.t", "nr.kw", "_id",     "none" };
+static const char *const paths[] = { "kw",  "low",  "nv",    "t",       "t.raw", "ws",   "i",
+                                     "b",   "l",    "d",     "f",       "sf",    "date", "bool",
+                                     "ip",  "flat", "ten",   "flat.kw", "o.kw",  "o.i",  "n.kw",
+                                     "n.i", "n.t",  "nr.kw", "_id",     "none" };
 #define PATHS (sizeof(paths) / sizeof(paths[0]))
 
 static void put_query(struct kdm_buf *buf, int depth);
@@ -498,7 +499,10 @@ static void put_leaf(struct kdm_buf *buf)
         return;
     case 5:
     case 6:
-        kdm_buf_printf(buf, "{\"match\":{\"%s\":{\"query\":", one_in(3) ? path : "t");
+        kdm_buf_printf(buf, "{\"match\":{\"%s\":{\"query\":",
+                       one_in(3)   ? path
+                       : one_in(3) ? "ten"
+                                   : "t");
         put_words(buf, 4);
         kdm_buf_printf(buf, ",\"minimum_should_match\":%u,\"operator\":\"%s\"}}}", below(4),
                        one_in(3) ? "and" : "or");
@@ -617,17 +621,43 @@ static void put_koncorde(struct kdm_buf *buf, int depth)
     }
 }
 
+static bool chosen_field(const char *name)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        if (strcmp(all_fields[i].name, name) == 0)
+            return chosen[i];
+    return false;
+}
+
+static void put_distance(struct kdm_buf *buf)
+{
+    static const char *const modes[] = { "min", "max", "avg", "median" };
+
+    kdm_buf_lit(buf, "{\"_geo_distance\":{\"geo\":[");
+    put_point(buf);
+    if (one_in(2)) {
+        kdm_buf_char(buf, ',');
+        put_point(buf);
+    }
+    kdm_buf_printf(buf, "],\"order\":\"%s\",\"unit\":\"km\",\"mode\":\"%s\"}},",
+                   one_in(2) ? "asc" : "desc", modes[below(4)]);
+}
+
 static void put_sort(struct kdm_buf *buf)
 {
     static const char *const keys[] = { "kw", "low",  "nv",   "t.raw", "i",    "b",
                                         "l",  "d",    "f",    "sf",    "date", "bool",
-                                        "ip", "o.kw", "n.kw", "nr.kw", "none", "_doc" };
+                                        "ip", "o.kw", "n.kw", "nr.kw", "n.i",  "_doc" };
     static const char *const modes[] = { "min", "max", "sum", "avg", "median" };
 
     kdm_buf_lit(buf, "[");
     for (uint32_t i = 0, count = below(3); i < count; i++) {
         const char *key = keys[below(18)];
 
+        if (chosen_field("geo") && one_in(6)) {
+            put_distance(buf);
+            continue;
+        }
         if (strcmp(key, "_doc") == 0) {
             kdm_buf_lit(buf, "\"_doc\",");
             continue;
@@ -635,7 +665,9 @@ static void put_sort(struct kdm_buf *buf)
         kdm_buf_printf(buf, "{\"%s\":{\"unmapped_type\":\"long\",\"order\":\"%s\"", key,
                        one_in(2) ? "asc" : "desc");
         if (one_in(3))
-            kdm_buf_printf(buf, ",\"mode\":\"%s\"", modes[below(5)]);
+            kdm_buf_printf(buf, ",\"mode\":\"%s\"", modes[below(2 + 3 * one_in(2))]);
+        if (strncmp(key, "n.", 2) == 0 && chosen_field("n") && one_in(2))
+            kdm_buf_lit(buf, ",\"nested\":{\"path\":\"n\"}");
         if (one_in(4))
             kdm_buf_lit(buf, ",\"missing\":\"_first\"");
         else if (one_in(4) && strchr("ild", key[0]) != NULL && key[1] == '\0')
@@ -834,6 +866,11 @@ static void compare_random(void)
         put_query(&buf, 2);
     kdm_buf_lit(&buf, ",\"sort\":");
     put_sort(&buf);
+    if (one_in(4)) {
+        static const char *const fields[] = { "kw", "i", "date", "o.kw", "bool", "d" };
+
+        kdm_buf_printf(&buf, ",\"collapse\":{\"field\":\"%s\"}", fields[below(6)]);
+    }
     kdm_buf_printf(&buf, ",\"from\":%u,\"size\":%u}", below(5), below(30));
     kdm_buf_char(&buf, '\0');
     compare(buf.ptr, lang);
