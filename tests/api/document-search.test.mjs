@@ -163,6 +163,36 @@ describe('searching', () => {
         assert.equal(await source({ _source: false }), undefined);
       });
 
+      test('query strings, fuzzy words and distances', async () => {
+        assert.deepEqual(ids(await search({ query: { query_string: { query: 'name:red AND NOT table' } } })), ['chair']);
+        assert.deepEqual(ids(await search({ query: { simple_query_string: { query: 'gren~1 | boo*' } },
+          sort: ['_id'] })), ['book', 'lamp']);
+        assert.deepEqual(ids(await search({ query: { fuzzy: { color: 'geen' } } })), ['lamp']);
+        await asker.fails(on({ body: { query: { query_string: { query: 'name:(red' } } } }), 400,
+          'services.storage.unexpected_bad_request');
+      });
+
+      test('what was found is highlighted', async () => {
+        const { hits } = await asker.result(on({
+          body: { query: { match: { name: 'red' } }, sort: ['_id'], highlight: { fields: { name: {}, color: {} } } } }));
+        assert.deepEqual(hits.map(({ highlight }) => highlight),
+          [{ name: ['a <em>red</em> chair'] }, { name: ['a <em>red</em> table'] }]);
+        const [hit] = (await asker.result(on({ body: { query: { ids: { values: ['lamp'] } }, highlight: { fields: { name: {} } } } }))).hits;
+        assert.ok(!('highlight' in hit));
+      });
+
+      test('one hit of each color', async () => {
+        const body = { collapse: { field: 'color' }, sort: [{ price: 'desc' }] };
+        const { hits, total } = await asker.result(on({ body }));
+        assert.deepEqual(hits.map(({ _id }) => _id), ['table', 'book', 'lamp']);
+        assert.equal(total, 4);
+        const across = await asker.result({ controller: 'document', action: 'search', body,
+          targets: [{ index, collections: ['things', 'more'] }] });
+        assert.deepEqual(across.hits.map(({ _id }) => _id), ['sofa', 'book', 'lamp']);
+        assert.equal(across.total, 5);
+        await asker.fails(on({ scroll: '1s', body }), 400, 'services.storage.unexpected_bad_request');
+      });
+
       test('several collections by targets', async () => {
         const targets = [{ index, collections: ['things', 'more'] }, { index, collections: ['none', 'more'] }];
         const body = { query: { term: { color: 'red' } }, sort: [{ price: 'asc' }] };

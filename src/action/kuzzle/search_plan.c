@@ -76,7 +76,7 @@ static bool rate(const struct kdm_plan_part *part, struct kdm_arena *arena,
     if (part->search->by_score)
         kdm_search_matches(part->search->query, arena, scratch, hit->id, kdm_json_root(&json),
                            &hit->score, ret_failure);
-    if (part->search->sort_count > 0)
+    if (part->search->sort_count > 0 || part->search->collapse != NULL)
         kdm_search_values(part->search, arena, scratch, kdm_json_root(&json), hit);
     return ret_failure->err == KDM_OK;
 }
@@ -139,6 +139,16 @@ bool kdm_plan_rank(struct kdm_tx *tx, const struct kdm_plan *plan, struct kdm_ra
 
 /* --- telling it ------------------------------------------------------------------------------ */
 
+static void put_highlight(const struct kdm_search *search, struct kdm_arena *arena,
+                          struct kdm_val source, struct kdm_buf *buf)
+{
+    size_t before = buf->len;
+
+    kdm_buf_lit(buf, ",\"highlight\":");
+    if (!kdm_search_highlight(search, arena, source, buf))
+        buf->len = before;
+}
+
 void kdm_plan_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_hit *hit)
 {
     const struct kdm_plan_part *part = hit->owner;
@@ -155,6 +165,8 @@ void kdm_plan_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_h
         kdm_buf_lit(buf, ",\"_source\":");
         kdm_search_source(part->search, arena, kdm_json_parse(arena, hit->source), buf);
     }
+    if (part->search->highlight != NULL)
+        put_highlight(part->search, arena, kdm_json_parse(arena, hit->source), buf);
     if (!kdm_index_is_private(part->collection->index->name)) {
         kdm_buf_lit(buf, ",\"index\":");
         kdm_json_put_str(buf, part->collection->index->name);

@@ -19,6 +19,9 @@ enum kdm_outcome kdm_search_reply(struct kdm_tx *tx, struct kdm_plan *plan, stru
     struct kdm_str scroll_id;
     struct kdm_buf buf;
 
+    if (scroll_ms > 0 && plan->parts[0].search->collapse != NULL)
+        return kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+                           KDM_PROPS(KDM_STR("[collapse] can't be used with a scroll")));
     if (!kdm_plan_find(tx, plan) || !kdm_plan_rank(tx, plan, &ranking)
         || (scroll_ms > 0
             && !kdm_scroll_open(tx, scope, plan, body, &ranking, scroll_ms, &scroll_id)))
