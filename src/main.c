@@ -374,7 +374,7 @@ static void on_started(void *ctx, const char *error)
     }
     server->started = true;
     uv_timer_stop(&server->watch);
-    kdm_jobs_resume(server->engine);
+    kdm_jobs_resume(server->engine, server->own_redis != NULL);
     write_notes(server->config);
     kdm_log_info("kdmd listening on http://%s:%d (ws and http)",
                  server->config->host != NULL ? server->config->host : "0.0.0.0",

@@ -321,9 +321,8 @@ void kdm_commit_truncate(struct kdm_commit *commit, const struct kdm_collection 
                         collection->mapping_version));
 }
 
-void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_str id, enum kdm_expect expect,
+void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_str id, struct kdm_str head,
                     struct kdm_str json)
 {
-    OP(commit, section_named(commit, index), KDM_STR("j"), key_ref(commit, KDM_STR("kdm:jobs")), id,
-       expectation(commit, expect, 0), json);
+    OP(commit, section_named(commit, index), KDM_STR("j"), key_ref(commit, KDM_STR("kdm:jobs")), id, head, json);
 }

@@ -93,9 +93,10 @@ void kdm_commit_delete_collection(struct kdm_commit *commit, const struct kdm_co
 /* The same collection in a new, empty incarnation. */
 void kdm_commit_truncate(struct kdm_commit *commit, const struct kdm_collection *collection);
 
-/* A job record that is stored, replaced (json) or removed (json empty) with this commit. KDM_EXPECT_PRESENT: it must
- * be there still (job_gone), else KDM_EXPECT_ANY. `index`: whose sequence it counts in. */
-void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_str id, enum kdm_expect expect,
+/* A job record that is stored, replaced (json) or removed (json empty) with this commit. The one that is there must
+ * begin with `head` (else job_gone, job_taken); empty: whatever is there, also nothing. `index`: whose sequence it
+ * counts in. */
+void kdm_commit_job(struct kdm_commit *commit, struct kdm_str index, struct kdm_str id, struct kdm_str head,
                     struct kdm_str json);
 
 /* How one document's check or write ended; told for conflicts, and for writes with version 0. */
@@ -129,6 +130,7 @@ struct kdm_commit_result {
     bool catalogue_changed;           /* conflict: a collection or index; its entries are forgotten already */
     bool counter_changed;             /* conflict: somebody wrote into a collection that was scanned */
     bool job_gone;                    /* conflict: the job record is not there any more: another node is done */
+    bool job_taken;                   /* conflict: it is there, but has gone on without us */
 };
 typedef void kdm_commit_fn(void *ctx, const struct kdm_commit_result *result);
 

@@ -19,7 +19,8 @@
 --   C  key collection                                         delete a collection
 --   T  key collection check                                   empty a collection: a new incarnation
 --   m  what collection id text                              a message: only the feed tells it
---   j  key id expect json                                     store a job record, "" removes it
+--   j  key id head json                                       store a job record, "" removes it; the one
+--                                                             there begins with head, if that is not ""
 -- Returns the new sequence (the usual case), or an array:
 --   {"+", {sequence, ...}, {token, 0, previous value or false, version}, {token, 1, present value or false}, ...}
 --   {"-", {failed meta field, ...}, {token, 1, present value or false}, ...}   nothing was written
@@ -103,9 +104,11 @@ for i = 1, index_count do
             section.absent = call('HEXISTS', meta, 'i') == 0
             section.passing = section.absent and (not got[1] or call('PTTL', meta) > 0)
         elseif op == 'j' then
-            local there = call('HEXISTS', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2]) == 1
-            if ARGV[at + 3] == '+' and not there then
+            local record, head = call('HGET', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2]), ARGV[at + 3]
+            if head ~= '' and not record then
                 failed_fields[#failed_fields + 1] = 'j'
+            elseif head ~= '' and string.sub(record, 1, #head) ~= head then
+                failed_fields[#failed_fields + 1] = 'J'
             end
         else
             section.catalogue = true

@@ -147,8 +147,9 @@ static void conflict(struct kdm_commit *commit, const redisReply *reply)
             result.counter_changed = true;
             continue;
         }
-        if (kdm_str_eq(field, KDM_STR("j"))) {
-            result.job_gone = true;
+        if (kdm_str_eq(field, KDM_STR("j")) || kdm_str_eq(field, KDM_STR("J"))) {
+            result.job_gone = result.job_gone || field.ptr[0] == 'j';
+            result.job_taken = result.job_taken || field.ptr[0] == 'J';
             continue;
         }
         result.catalogue_changed = true;

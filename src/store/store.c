@@ -334,6 +334,11 @@ const char *kdm_store_last_error(const struct kdm_store *store)
     return kdm_redis_last_error(store->redis);
 }
 
+struct kdm_str kdm_store_node(const struct kdm_store *store)
+{
+    return store->node;
+}
+
 struct kdm_random *kdm_store_random(struct kdm_store *store)
 {
     return store->random;

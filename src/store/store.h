@@ -39,6 +39,8 @@ bool kdm_store_ready(const struct kdm_store *store);
 bool kdm_store_refused(const struct kdm_store *store);
 /* Why it is not ready, for the log and server:healthCheck; NULL when nothing is known. */
 const char *kdm_store_last_error(const struct kdm_store *store);
+/* What this process calls itself: another name at each start. Lent. */
+struct kdm_str kdm_store_node(const struct kdm_store *store);
 struct kdm_random *kdm_store_random(struct kdm_store *store);
 /* Grows when Redis may have gone backwards: what was read in an older epoch must not be decided on. */
 uint64_t kdm_store_epoch(const struct kdm_store *store);

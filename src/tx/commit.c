@@ -245,9 +245,9 @@ static void put_catalogue_write(struct kdm_tx *tx, struct kdm_commit *commit,
         kdm_commit_message(commit, write->message, write->index, write->name, write->id, write->text);
         break;
     case JOB:
-        /* In no index of a client's. A chunk's own record must be there: who lost its lease comes too late. */
+        /* In no index of a client's. A chunk's own record must be as it was: who lost it comes too late. */
         kdm_commit_job(commit, KDM_STR("%kdm"), write->name,
-                       kdm_str_eq(tx->job_id, write->name) ? KDM_EXPECT_PRESENT : KDM_EXPECT_ANY, write->text);
+                       kdm_str_eq(tx->job_id, write->name) ? tx->job_head : KDM_STR(""), write->text);
         break;
     }
 }
@@ -475,8 +475,9 @@ static void learn_conflicts(struct kdm_tx *tx, const struct kdm_commit_result *r
         kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_TOO_MANY_CHANGES, &id, 1);
         return;
     }
-    if (result->job_gone) {
-        tx->job_gone = true;
+    if (result->job_gone || result->job_taken) {
+        tx->job_gone = result->job_gone;
+        tx->job_taken = result->job_taken;
         kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_NOT_FOUND, KDM_PROPS(tx->job_id, KDM_STR("%kdm"), KDM_STR("jobs")));
         return;
     }

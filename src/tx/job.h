@@ -1,6 +1,6 @@
 /* job.h - work larger than one commit (design section 2).
  * The deciding write commits together with a job record. The node that committed runs the job at once; a
- * record whose lease has run out is resumed by any node. A job is a sequence of chunks, each one transaction
+ * record whose owner has died is resumed by any node. A job is a sequence of chunks, each one transaction
  * that commits its documents and the record's new state together, so a chunk is done or not done, never half,
  * and may be repeated. Loop thread only.
  */
@@ -22,8 +22,9 @@ void kdm_tx_job_finish_with(struct kdm_tx *tx, struct kdm_str result);
 /* Registers a kind; before any job runs. `kind` is static. */
 void kdm_job_register(struct kdm_tx_engine *engine, const char *kind, kdm_job_fn *fn);
 
-/* Looks for records without a living owner and resumes them; once the store is ready, then every few seconds. */
-void kdm_jobs_resume(struct kdm_tx_engine *engine);
+/* Looks for records without a living owner and resumes them, and renews the leases of those that run here; once the store is
+ * ready, then every few seconds. `alone`: no other node works on this Redis, so whoever else owns a record is dead. */
+void kdm_jobs_resume(struct kdm_tx_engine *engine, bool alone);
 
 /* Jobs that are known and not done, for server:metrics. */
 size_t kdm_jobs_running(const struct kdm_tx_engine *engine);

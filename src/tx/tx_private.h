@@ -35,6 +35,7 @@ struct kdm_tx_engine {
     struct kdm_table *places; /* "docs key\0id" -> struct tx_place */
     struct kdm_table *jobs;   /* id -> struct tx_job that runs here */
     struct job_kind *job_kinds;
+    bool alone; /* no other node has our Redis */
     struct tx_op *ready;      /* transactions that go on in the next turn; see kdm_tx_ready() */
     struct kdm_tx *sweep_next; /* where sweep() stands */
     uv_timer_t sweep, resume;
@@ -187,8 +188,9 @@ struct kdm_tx {
     unsigned commit_at;
     bool commit_wanted, commit_each;
     struct kdm_str job_id, job_state; /* of the job whose chunk this is; state none: unchanged */
+    struct kdm_str job_head;          /* what its record begins with until this chunk has committed */
     struct kdm_str job_result;        /* what it leaves when it is finished, or none */
-    bool job_finished, job_gone;
+    bool job_finished, job_gone, job_taken;
 
     /* Over runs */
     unsigned commits_done;

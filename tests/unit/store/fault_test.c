@@ -170,13 +170,13 @@ static void drop_index_and_write(struct kdm_commit *commit)
 static void store_job(struct kdm_commit *commit)
 {
     create_one(commit);
-    kdm_commit_job(commit, KDM_STR("%kdm"), KDM_STR("new"), KDM_EXPECT_ANY, KDM_STR("{}"));
+    kdm_commit_job(commit, KDM_STR("%kdm"), KDM_STR("new"), KDM_STR(""), KDM_STR("{}"));
 }
 
 static void end_job(struct kdm_commit *commit)
 {
     create_one(commit);
-    kdm_commit_job(commit, KDM_STR("%kdm"), KDM_STR("old"), KDM_EXPECT_PRESENT, KDM_STR(""));
+    kdm_commit_job(commit, KDM_STR("%kdm"), KDM_STR("old"), KDM_STR("{"), KDM_STR(""));
 }
 
 static const struct {
@@ -227,7 +227,7 @@ static void setup(void)
     create_doc(&node, spare, "s", "{}");
     create_doc(&node, two, "b", "{}");
     commit = kdm_commit_create(node.store, KDM_COMMIT_ALL);
-    kdm_commit_job(commit, KDM_STR("%kdm"), KDM_STR("old"), KDM_EXPECT_ANY, KDM_STR("{}"));
+    kdm_commit_job(commit, KDM_STR("%kdm"), KDM_STR("old"), KDM_STR(""), KDM_STR("{}"));
     commit_done(&node, commit);
 }
 

@@ -78,7 +78,7 @@ struct outcome {
     uint64_t sequences[8];
     char indexes[8][32];
     size_t sequence_count;
-    bool catalogue_changed, counter_changed, job_gone;
+    bool catalogue_changed, counter_changed, job_gone, job_taken;
 };
 
 static void on_outcome(void *ctx, const struct kdm_commit_result *result)
@@ -91,6 +91,7 @@ static void on_outcome(void *ctx, const struct kdm_commit_result *result)
     outcome->catalogue_changed = result->catalogue_changed;
     outcome->counter_changed = result->counter_changed;
     outcome->job_gone = result->job_gone;
+    outcome->job_taken = result->job_taken;
     outcome->item_count = result->item_count;
     for (size_t i = 0; i < result->item_count && i < ITEMS_MAX; i++) {
         const struct kdm_commit_item *item = &result->items[i];

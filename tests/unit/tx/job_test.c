@@ -72,7 +72,7 @@ static void end_leases(void)
         char *lease = strstr(all->element[i + 1]->str, "\"lease\":");
 
         ck_assert_ptr_nonnull(lease);
-        memcpy(lease, "\"lease\":1}", sizeof("\"lease\":1}"));
+        lease[sizeof("\"lease\":") - 1] = '-'; /* long ago */
         freeReplyObject(redisCommand(direct, "HSET kdm:jobs %s %s", all->element[i]->str, all->element[i + 1]->str));
     }
     freeReplyObject(all);
@@ -168,7 +168,7 @@ START_TEST(a_job_of_a_node_that_stopped_is_finished_by_another)
     node_stop(&third);
     ck_assert_int_eq(records(), 1);
     end_leases();
-    kdm_jobs_resume(node.engine);
+    kdm_jobs_resume(node.engine, false);
     for (int i = 0; i < 70 && records() > 0; i++)
         turn_for(&loop, 100);
     ck_assert_int_eq(records(), 0);
@@ -180,24 +180,117 @@ START_TEST(two_nodes_on_one_job_do_no_harm_and_the_slower_one_stops)
 {
     struct run run;
 
-    tell(redis.socket, "HSET kdm:jobs both {\"kind\":\"test\",\"args\":{\"total\":60},\"state\":null,\"lease\":1}");
-    kdm_jobs_resume(node.engine);
-    kdm_jobs_resume(other.engine);
+    tell(redis.socket, "HSET kdm:jobs both {\"owner\":\"gone\",\"step\":0,\"lease\":1,\"kind\":\"test\",\"args\":{\"total\":60},\"state\":null}");
+    kdm_jobs_resume(node.engine, false);
+    kdm_jobs_resume(other.engine, false);
     turn_for(&loop, 300);
     wait_for_jobs(&node, 3000);
     wait_for_jobs(&other, 3000);
     ck_assert_int_eq(records(), 0);
     turn_for(&loop, 200);
     ck_assert_int_eq(records(), 0); /* none brings it back */
-    run_now(&run, &other, &loop, read_doc, "j59"); /* once or twice: chunks may be repeated */
-    ck_assert(strcmp(run.result, "1 {\"j\":1}") == 0 || strcmp(run.result, "2 {\"j\":1}") == 0);
+    for (int i = 0; i < 60; i++) { /* each chunk has committed once */
+        char id[16];
+
+        snprintf(id, sizeof(id), "j%d", i);
+        run_now(&run, &other, &loop, read_doc, id);
+        ck_assert_str_eq(run.result, "1 {\"j\":1}");
+    }
+}
+END_TEST
+
+#define LEFT                                                                                                        \
+    "{\"owner\":\"gone\",\"step\":2,\"lease\":99999999999999,\"kind\":\"test\",\"args\":{\"total\":10},\"state\":6}"
+
+/* "owner":"..","step":N of the one record there is. */
+static void record_head(char *head, size_t size)
+{
+    redisReply *all = ask(redis.socket, "HGETALL kdm:jobs");
+    const char *end;
+
+    ck_assert_uint_eq(all->elements, 2);
+    end = strstr(all->element[1]->str, ",\"lease\"");
+    ck_assert_ptr_nonnull(end);
+    snprintf(head, size, "%.*s", (int)(end - all->element[1]->str), all->element[1]->str);
+    freeReplyObject(all);
+}
+
+static long long lease(void)
+{
+    redisReply *all = ask(redis.socket, "HVALS kdm:jobs");
+    long long value = atoll(strstr(all->element[0]->str, "\"lease\":") + 8);
+
+    freeReplyObject(all);
+    return value;
+}
+
+START_TEST(who_comes_late_does_not_take_a_state_back)
+{
+    struct run run;
+    char head[256];
+
+    fail_first = 3; /* the owner pauses */
+    fail_with = KDM_ERR_SERVICES_CACHE_NOT_CONNECTED;
+    run_begin(&run, &node, start_job, "starter");
+    turn_for(&loop, 200);
+    record_head(head, sizeof(head));
+    ck_assert_str_eq(head, "{\"owner\":\"node-a\",\"step\":0");
+    {
+        redisContext *direct = redisConnectUnix(redis.socket);
+        redisReply *ids = redisCommand(direct, "HKEYS kdm:jobs");
+
+        freeReplyObject(redisCommand(direct, "HSET kdm:jobs %s %s", ids->element[0]->str,
+                                     "{\"owner\":\"node-x\",\"step\":7,\"lease\":99999999999999,\"kind\":\"test\","
+                                     "\"args\":{\"total\":10},\"state\":9}"));
+        freeReplyObject(ids);
+        redisFree(direct);
+    }
+    run_end(&run, &loop);
+    ck_assert_str_eq(run.result, "running"); /* elsewhere */
+    ck_assert_uint_eq(kdm_jobs_running(node.engine), 0);
+    record_head(head, sizeof(head));
+    ck_assert_str_eq(head, "{\"owner\":\"node-x\",\"step\":7");
+    expect_doc(&other, "j0", "null");
+}
+END_TEST
+
+START_TEST(a_lease_is_renewed_while_a_chunk_takes_its_time)
+{
+    struct run run;
+    long long first;
+
+    fail_first = 1000; /* never gets on */
+    fail_with = KDM_ERR_SERVICES_CACHE_NOT_CONNECTED;
+    kdm_jobs_resume(node.engine, false);
+    run_begin(&run, &node, start_job, "starter");
+    turn_for(&loop, 300);
+    first = lease();
+    for (int i = 0; i < 60 && lease() == first; i++)
+        turn_for(&loop, 100);
+    ck_assert_int_gt(lease(), first);
+    kdm_tx_release(run.tx);
+    kdm_arena_fini(&run.arena);
+}
+END_TEST
+
+START_TEST(who_is_alone_on_its_redis_waits_for_no_lease)
+{
+    tell(redis.socket, "HSET kdm:jobs left " LEFT);
+    kdm_jobs_resume(other.engine, false);
+    turn_for(&loop, 300);
+    ck_assert_int_eq(records(), 1);
+    kdm_jobs_resume(node.engine, true);
+    for (int i = 0; i < 20 && records() > 0; i++)
+        turn_for(&loop, 50);
+    ck_assert_int_eq(records(), 0);
+    expect_doc(&other, "j9", "1 {\"j\":1}");
 }
 END_TEST
 
 START_TEST(records_that_make_no_sense_are_left_alone)
 {
     tell(redis.socket, "HSET kdm:jobs a {} b garbage c {\"kind\":\"later\",\"args\":{},\"state\":null} d []");
-    kdm_jobs_resume(node.engine);
+    kdm_jobs_resume(node.engine, false);
     turn_for(&loop, 200);
     ck_assert_uint_eq(kdm_jobs_running(node.engine), 0);
     ck_assert_int_eq(records(), 4);
@@ -217,6 +310,9 @@ int main(void)
     tcase_add_test(tcase, who_waits_may_leave);
     tcase_add_test(tcase, a_job_of_a_node_that_stopped_is_finished_by_another);
     tcase_add_test(tcase, two_nodes_on_one_job_do_no_harm_and_the_slower_one_stops);
+    tcase_add_test(tcase, who_comes_late_does_not_take_a_state_back);
+    tcase_add_test(tcase, a_lease_is_renewed_while_a_chunk_takes_its_time);
+    tcase_add_test(tcase, who_is_alone_on_its_redis_waits_for_no_lease);
     tcase_add_test(tcase, records_that_make_no_sense_are_left_alone);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -424,9 +424,9 @@ START_TEST(a_job_without_a_living_owner_is_resumed_by_another_node)
     int64_t until = kdm_clock_monotonic_ms() + 5000;
 
     have_collection();
-    tell(redis.socket, "HSET kdm:jobs left {\"kind\":\"test\",\"args\":{\"total\":10},\"state\":6,\"lease\":1}");
+    tell(redis.socket, "HSET kdm:jobs left {\"owner\":\"gone\",\"step\":2,\"lease\":1,\"kind\":\"test\",\"args\":{\"total\":10},\"state\":6}");
     kdm_job_register(other.engine, "test", job_chunk);
-    kdm_jobs_resume(other.engine);
+    kdm_jobs_resume(other.engine, false);
     do {
         uv_run(&loop, UV_RUN_NOWAIT);
         nap(1);
