@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
+import { until } from './lib/process.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
 
 const index = 'farm';
@@ -193,5 +194,42 @@ describe('writing by a query', () => {
     two.disconnect();
     one.disconnect();
     await nodes.stop();
+  });
+
+  test('a bulk deletion misses nothing when Redis is killed meanwhile', async () => {
+    const nodes = await startNodes(1);
+    const [node] = nodes.servers;
+    const kuzzle = await connectSdk(node);
+    const collection = 'herd';
+    await fill(kuzzle, collection, 20000);
+    kuzzle.bulk.deleteByQuery(index, collection, { query: {} }).catch(() => {});
+    await until('it has begun', async () => (await kuzzle.document.count(index, collection)) < 20000);
+    await nodes.redis.kill();
+    await nodes.redis.start();
+    const end = Date.now() + 20000;
+    let left = 20000;
+    while (left > 0 && Date.now() < end) left = await kuzzle.document.count(index, collection).catch(() => left);
+    assert.equal(left, 0);
+    kuzzle.disconnect();
+    await nodes.stop();
+  });
+
+  test('a bulk change goes on at once when its only node is killed and started again', async () => {
+    const alone = await startServer();
+    const kuzzle = await connectSdk(alone);
+    const collection = 'herd';
+    await fill(kuzzle, collection, 20000);
+    kuzzle.bulk.deleteByQuery(index, collection, { query: {} }).catch(() => {});
+    await until('it has begun', async () => (await kuzzle.document.count(index, collection)) < 20000);
+    kuzzle.disconnect();
+    await alone.kill();
+    await alone.start();
+    const again = await connectSdk(alone);
+    const end = Date.now() + 5000; // less than a lease
+    let left = 20000;
+    while (left > 0 && Date.now() < end) left = await again.document.count(index, collection);
+    assert.equal(left, 0);
+    again.disconnect();
+    await alone.stop();
   });
 });

@@ -6,7 +6,7 @@
  */
 #include "action/device_manager/asset.h"
 #include "action/device_manager/rules.h"
-#include "action/device_manager/walk.h"
+#include "action/walk.h"
 
 #define CHUNK_ENGINES 32 /* passed by one chunk when they have no such assets */
 #define CHUNK_BYTES   (KDM_COMMIT_MAX_BYTES / 2)
@@ -19,7 +19,7 @@ struct copying {
     struct kdm_val locales;
     struct kdm_collection *assets; /* of the tenant */
     struct kdm_str engine;         /* the tenant; "" before the first */
-    struct kdm_dm_walk walk;
+    struct kdm_walk walk;
     struct kdm_str told, successes; /* JSON arrays */
 };
 
@@ -42,7 +42,7 @@ static struct copying read_state(struct kdm_tx *tx, struct kdm_val args, struct 
     struct copying copying = { .tx = tx,
                                .model = text_of(tx, args, "model"),
                                .engine = text_of(tx, state, "engine"),
-                               .walk = kdm_dm_walk_read(tx, state),
+                               .walk = kdm_walk_read(tx, state),
                                .told = array_of(state, "told"),
                                .successes = array_of(state, "successes") };
 
@@ -59,7 +59,7 @@ static void set_state(const struct copying *copying)
     kdm_buf_lit(&state, "{\"engine\":");
     kdm_json_put_str(&state, copying->engine);
     kdm_buf_char(&state, ',');
-    kdm_dm_walk_put(&state, &copying->walk);
+    kdm_walk_put(&state, &copying->walk);
     kdm_buf_lit(&state, ",\"told\":");
     kdm_buf_put(&state, copying->told);
     kdm_buf_lit(&state, ",\"successes\":");
@@ -144,7 +144,7 @@ static size_t stage_assets(struct copying *copying)
     size_t bytes = 0, done;
 
     reopen(&successes, kdm_tx_arena(tx), copying->successes);
-    for (done = 0; done < ids->count && done < KDM_DM_WALK_CHUNK; done++) {
+    for (done = 0; done < ids->count && done < KDM_WALK_CHUNK; done++) {
         struct kdm_doc *asset;
         struct kdm_str text;
 
@@ -172,7 +172,7 @@ static bool next_tenant(struct copying *copying, const struct kdm_dm_engines *en
     for (size_t i = 0; i < engines->count; i++) {
         if (kdm_str_cmp(engines->items[i].index, copying->engine) > 0) {
             copying->engine = engines->items[i].index;
-            copying->walk = kdm_dm_walk_begin();
+            copying->walk = kdm_walk_begin();
             return true;
         }
     }
@@ -189,10 +189,10 @@ static bool find_assets(struct copying *copying)
                                 &copying->assets))
         return false;
     if (copying->assets == NULL) {
-        kdm_dm_walk_end(&copying->walk);
+        kdm_walk_end(&copying->walk);
         return true;
     }
-    return kdm_dm_walk_find(copying->tx, copying->assets, is_of_model, model, &copying->walk);
+    return kdm_walk_find(copying->tx, copying->assets, is_of_model, model, &copying->walk);
 }
 
 /* Goes on to the next assets there are, past a bounded number of tenants. *ret_end: nothing is
@@ -205,14 +205,14 @@ static bool find_work(struct copying *copying, bool *ret_end)
     if (!kdm_dm_engines(copying->tx, &engines))
         return false;
     for (int passed = 0; passed < CHUNK_ENGINES; passed++) {
-        if (copying->engine.len == 0 || kdm_dm_walk_over(&copying->walk))
+        if (copying->engine.len == 0 || kdm_walk_over(&copying->walk))
             *ret_end = !next_tenant(copying, &engines);
         if (*ret_end)
             return true;
         if (!find_assets(copying))
             return false;
-        if (!kdm_dm_walk_over(&copying->walk))
-            return kdm_dm_walk_fetch(copying->tx, copying->assets, &copying->walk);
+        if (!kdm_walk_over(&copying->walk))
+            return kdm_walk_fetch(copying->tx, copying->assets, &copying->walk);
     }
     return true;
 }
@@ -253,7 +253,7 @@ enum kdm_outcome kdm_dm_locales_job_chunk(struct kdm_tx *tx, struct kdm_val args
     if (end) {
         kdm_tx_job_finish_with(tx, copying.told);
     } else {
-        kdm_dm_walk_done(&copying.walk, stage_assets(&copying));
+        kdm_walk_done(&copying.walk, stage_assets(&copying));
         set_state(&copying);
     }
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;

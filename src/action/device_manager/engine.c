@@ -4,7 +4,7 @@
  * index and its `config` collection.
  */
 #include "action/device_manager/dm.h"
-#include "action/device_manager/walk.h"
+#include "action/walk.h"
 #include "action/kuzzle/collection_definition.h"
 #include "action/kuzzle/index.h"
 #include "store/names.h"
@@ -284,7 +284,7 @@ static size_t stage_freed(struct kdm_tx *tx, struct kdm_collection *devices,
 {
     size_t bytes = 0, done;
 
-    for (done = 0; done < ids->count && done < KDM_DM_WALK_CHUNK; done++) {
+    for (done = 0; done < ids->count && done < KDM_WALK_CHUNK; done++) {
         struct kdm_doc *doc;
         struct kdm_str text;
 
@@ -301,13 +301,13 @@ static size_t stage_freed(struct kdm_tx *tx, struct kdm_collection *devices,
     return done;
 }
 
-static void set_free_state(struct kdm_tx *tx, const struct kdm_dm_walk *walk)
+static void set_free_state(struct kdm_tx *tx, const struct kdm_walk *walk)
 {
     struct kdm_buf state;
 
     kdm_buf_init(&state, kdm_tx_arena(tx), 256);
     kdm_buf_char(&state, '{');
-    kdm_dm_walk_put(&state, walk);
+    kdm_walk_put(&state, walk);
     kdm_buf_char(&state, '}');
     kdm_tx_job_state(tx, kdm_buf_str(&state));
 }
@@ -316,7 +316,7 @@ static void set_free_state(struct kdm_tx *tx, const struct kdm_dm_walk *walk)
 enum kdm_outcome kdm_dm_free_job_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
 {
     struct kdm_str *index = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*index));
-    struct kdm_dm_walk walk = kdm_dm_walk_read(tx, state);
+    struct kdm_walk walk = kdm_walk_read(tx, state);
     struct kdm_collection *devices;
     struct kdm_dm_engine engine;
     bool found;
@@ -326,12 +326,12 @@ enum kdm_outcome kdm_dm_free_job_chunk(struct kdm_tx *tx, struct kdm_val args, s
         || !kdm_dm_engine_find(tx, *index, &found, &engine))
         return KDM_WAIT;
     if (!found) { /* made again meanwhile: its devices are its own */
-        if (!kdm_dm_walk_find(tx, devices, is_attached, index, &walk)
-            || !kdm_dm_walk_fetch(tx, devices, &walk))
+        if (!kdm_walk_find(tx, devices, is_attached, index, &walk)
+            || !kdm_walk_fetch(tx, devices, &walk))
             return KDM_WAIT;
-        kdm_dm_walk_done(&walk, stage_freed(tx, devices, &walk.ids, *index));
+        kdm_walk_done(&walk, stage_freed(tx, devices, &walk.ids, *index));
     }
-    if (found || kdm_dm_walk_over(&walk))
+    if (found || kdm_walk_over(&walk))
         kdm_tx_job_finish(tx);
     else
         set_free_state(tx, &walk);

@@ -8,7 +8,7 @@
  */
 #include "action/device_manager/dm.h"
 #include "action/device_manager/rules.h"
-#include "action/device_manager/walk.h"
+#include "action/walk.h"
 #include "base/hash.h"
 
 #define CHUNK_ENGINES       16
@@ -49,7 +49,7 @@ static enum kdm_outcome finish(struct kdm_tx *tx)
 /* Where a job stands among the assets. */
 struct place {
     struct kdm_str engine; /* being done; "" before the first */
-    struct kdm_dm_walk walk;
+    struct kdm_walk walk;
 };
 
 static void set_assets_state(struct kdm_tx *tx, const struct place *place)
@@ -60,7 +60,7 @@ static void set_assets_state(struct kdm_tx *tx, const struct place *place)
     kdm_buf_lit(&state, "{\"phase\":\"assets\",\"engine\":");
     kdm_json_put_str(&state, place->engine);
     kdm_buf_char(&state, ',');
-    kdm_dm_walk_put(&state, &place->walk);
+    kdm_walk_put(&state, &place->walk);
     kdm_buf_char(&state, '}');
     kdm_tx_job_state(tx, kdm_buf_str(&state));
 }
@@ -68,7 +68,7 @@ static void set_assets_state(struct kdm_tx *tx, const struct place *place)
 static struct place read_place(struct kdm_tx *tx, struct kdm_val state)
 {
     return (struct place){ .engine = text_of(tx, state, "engine"),
-                           .walk = kdm_dm_walk_read(tx, state) };
+                           .walk = kdm_walk_read(tx, state) };
 }
 
 /* --- mappings -------------------------------------------------------------------------------- */
@@ -111,7 +111,7 @@ static enum kdm_outcome mappings_chunk(struct kdm_tx *tx, struct kdm_val args, s
     else if (kdm_val_none(kdm_val_get(args, KDM_STR("asset"))))
         kdm_tx_job_finish(tx);
     else
-        set_assets_state(tx, &(struct place){ .engine = KDM_STR(""), .walk = kdm_dm_walk_begin() });
+        set_assets_state(tx, &(struct place){ .engine = KDM_STR(""), .walk = kdm_walk_begin() });
     return commit_chunk(tx);
 }
 
@@ -131,7 +131,7 @@ static bool find_next(struct kdm_tx *tx, struct kdm_collection *assets, struct k
     struct kdm_str *name = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*name));
 
     *name = model;
-    return kdm_dm_walk_find(tx, assets, is_of_model, name, &place->walk);
+    return kdm_walk_find(tx, assets, is_of_model, name, &place->walk);
 }
 
 /* What a chunk of assets is about. */
@@ -190,12 +190,12 @@ static size_t stage_asset(const struct propagation *all, struct kdm_doc *asset)
 }
 
 /* false: wait. */
-static bool read_assets(const struct propagation *all, const struct kdm_dm_walk *walk)
+static bool read_assets(const struct propagation *all, const struct kdm_walk *walk)
 {
-    bool read = kdm_dm_walk_fetch(all->tx, all->assets, walk);
+    bool read = kdm_walk_fetch(all->tx, all->assets, walk);
     struct kdm_doc *ignored;
 
-    for (size_t i = 0; i < walk->ids.count && i < KDM_DM_WALK_CHUNK; i++)
+    for (size_t i = 0; i < walk->ids.count && i < KDM_WALK_CHUNK; i++)
         read = kdm_tx_read_unchecked(all->tx, all->history, history_id(all, walk->ids.items[i]),
                                      &ignored)
                && read;
@@ -208,7 +208,7 @@ static size_t stage_assets(struct propagation *all, const struct kdm_str_list *i
 {
     size_t bytes = 0, done;
 
-    for (done = 0; done < ids->count && done < KDM_DM_WALK_CHUNK && bytes < CHUNK_BYTES; done++) {
+    for (done = 0; done < ids->count && done < KDM_WALK_CHUNK && bytes < CHUNK_BYTES; done++) {
         struct kdm_doc *asset = NULL, *entry = NULL;
         struct kdm_str id = ids->items[done];
 
@@ -257,14 +257,14 @@ static bool next_place(struct kdm_tx *tx, const struct kdm_dm_model *model, stru
     struct kdm_dm_engines engines;
 
     *ret_end = false;
-    if (place->engine.len > 0 && !kdm_dm_walk_over(&place->walk))
+    if (place->engine.len > 0 && !kdm_walk_over(&place->walk))
         return true;
     if (!kdm_dm_engines(tx, &engines))
         return false;
     engine = next_engine(&engines, model->group, place);
     *ret_end = engine == NULL;
     if (engine != NULL)
-        *place = (struct place){ .engine = engine->index, .walk = kdm_dm_walk_begin() };
+        *place = (struct place){ .engine = engine->index, .walk = kdm_walk_begin() };
     return true;
 }
 
@@ -302,10 +302,10 @@ static bool find_work(struct propagation *all, struct place *place, bool *ret_en
         if (!find_collections(all, &there))
             return false;
         if (!there)
-            kdm_dm_walk_end(&place->walk);
+            kdm_walk_end(&place->walk);
         else if (!find_next(all->tx, all->assets, all->model.name, place))
             return false;
-        if (!kdm_dm_walk_over(&place->walk))
+        if (!kdm_walk_over(&place->walk))
             return true;
     }
     return true;
@@ -327,7 +327,7 @@ static enum kdm_outcome assets_chunk(struct kdm_tx *tx, struct kdm_val args, str
         return finish(tx);
     if (!read_assets(&all, &place.walk))
         return KDM_WAIT;
-    kdm_dm_walk_done(&place.walk, stage_assets(&all, &place.walk.ids));
+    kdm_walk_done(&place.walk, stage_assets(&all, &place.walk.ids));
     set_assets_state(tx, &place);
     return commit_chunk(tx);
 }

@@ -1,20 +1,22 @@
 /* bulk_by_query.c - bulk:deleteByQuery and bulk:updateByQuery: any number of documents.
- * The deciding commit stores a job; its chunks walk the collection page by page, each atomic with
- * the place behind it, so any node goes on after a crash. A document that comes to match after its
- * page was read is not looked at again. Nobody is notified and no metadata changes.
- * Arguments: {"index","collection","incarnation","lang","now","query","changes"?}; state:
- * {"cursor","after"?,"count"}; result: the count.
+ * The deciding commit stores a job; its chunks walk the collection (walk.h), each atomic with the
+ * place behind it, so any node goes on after a crash. A document that comes to match after its page
+ * was read is not looked at again. When Redis is restarted meanwhile the walk begins anew, and what
+ * has been updated already and still matches is updated, and counted, once more. Nobody is notified
+ * and no metadata changes. Arguments:
+ * {"index","collection","incarnation","lang","now","query","changes"?}; state: {"walk","count"};
+ * result: the count.
  */
 #include "action/kuzzle/by_query.h"
 #include "action/kuzzle/document.h"
 #include "action/kuzzle/search_plan.h"
+#include "action/walk.h"
 
 #define DELETE_KIND "bulk-delete"
 #define UPDATE_KIND "bulk-update"
 
-/* What the one commit of a chunk takes, well below its limits. */
-#define MOST_WRITES (KDM_COMMIT_MAX_WRITES - 100)
-#define MOST_BYTES  (KDM_COMMIT_MAX_BYTES / 2)
+/* What the one commit of a chunk takes, well below its limit. */
+#define MOST_BYTES (KDM_COMMIT_MAX_BYTES / 2)
 
 /* --- the job ------------------------------------------------------------------------------- */
 
@@ -23,10 +25,9 @@ struct chunk {
     struct kdm_val args;
     struct kdm_collection *collection;
     struct kdm_val changes; /* NONE: delete */
-    struct kdm_str cursor;  /* of its page */
-    struct kdm_str after;   /* the page is done up to this id; none: it is begun */
-    int64_t count;          /* so far */
-    size_t writes, bytes;   /* staged */
+    struct kdm_walk walk;
+    int64_t count;        /* so far */
+    size_t staged, bytes; /* by this chunk */
 };
 
 static struct kdm_str text_of(struct kdm_tx *tx, struct kdm_val object, const char *name)
@@ -50,34 +51,44 @@ static bool stage(struct chunk *chunk, struct kdm_doc *doc)
 
     if (!kdm_val_none(chunk->changes))
         text = kdm_json_merge(kdm_tx_arena(tx), kdm_doc_source(tx, doc), chunk->changes);
-    if (chunk->writes > 0 && (chunk->writes == MOST_WRITES || chunk->bytes + text.len > MOST_BYTES))
+    if (chunk->staged > 0 && chunk->bytes + text.len > MOST_BYTES)
         return false;
     if (kdm_str_none(text))
         kdm_tx_delete(tx, chunk->collection, doc->id, doc, KDM_WRITE_SILENT);
     else
         kdm_tx_write(tx, chunk->collection, doc, text, KDM_CHANGE_UPDATE, KDM_STR_NONE,
                      KDM_WRITE_SILENT);
-    chunk->writes++;
+    chunk->staged++;
     chunk->bytes += text.len;
     return true;
 }
 
-/* The documents of one page that match; `next` is where the following one begins. */
-static bool read_page(struct chunk *chunk, struct kdm_doc_list *ret_docs, struct kdm_str *ret_next)
+static struct kdm_by_query *query_of(struct chunk *chunk)
 {
     enum kdm_search_lang lang =
         kdm_str_eq(text_of(chunk->tx, chunk->args, "lang"), KDM_STR("koncorde"))
             ? KDM_LANG_KONCORDE
             : KDM_LANG_ELASTICSEARCH;
-    struct kdm_by_query *by =
-        kdm_by_query_make(chunk->tx, chunk->collection, kdm_val_get(chunk->args, KDM_STR("query")),
-                          lang, number_of(chunk->args, "now"));
-    struct kdm_doc_list found;
 
-    return by != NULL
-           && kdm_tx_scan_page(chunk->tx, chunk->collection, chunk->cursor, kdm_by_query_accepts,
-                               by, &found, ret_next)
-           && kdm_by_query_read(chunk->tx, by, chunk->collection, &found, ret_docs);
+    return kdm_by_query_make(chunk->tx, chunk->collection,
+                             kdm_val_get(chunk->args, KDM_STR("query")), lang,
+                             number_of(chunk->args, "now"));
+}
+
+/* Those that the walk has found and that match as they are now, as many as one commit takes. All of
+ * them have been fetched. Returns how many are done. */
+static size_t stage_found(struct chunk *chunk, struct kdm_by_query *by)
+{
+    size_t done = 0;
+
+    for (; done < chunk->walk.ids.count && done < KDM_WALK_CHUNK; done++) {
+        struct kdm_doc *doc = NULL;
+
+        if (kdm_tx_read_unchecked(chunk->tx, chunk->collection, chunk->walk.ids.items[done], &doc)
+            && doc != NULL && kdm_by_query_matches(chunk->tx, by, doc) && !stage(chunk, doc))
+            break;
+    }
+    return done;
 }
 
 static void set_state(const struct chunk *chunk)
@@ -85,63 +96,39 @@ static void set_state(const struct chunk *chunk)
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, kdm_tx_arena(chunk->tx), 128);
-    kdm_buf_lit(&buf, "{\"cursor\":");
-    kdm_json_put_str(&buf, chunk->cursor);
-    if (!kdm_str_none(chunk->after)) {
-        kdm_json_put_name(&buf, KDM_STR("after"));
-        kdm_json_put_str(&buf, chunk->after);
-    }
+    kdm_buf_char(&buf, '{');
+    kdm_walk_put(&buf, &chunk->walk);
     kdm_json_put_name(&buf, KDM_STR("count"));
     kdm_buf_int(&buf, chunk->count);
     kdm_buf_char(&buf, '}');
     kdm_tx_job_state(chunk->tx, kdm_buf_str(&buf));
 }
 
-static enum kdm_outcome finish(const struct chunk *chunk)
+static enum kdm_outcome commit_chunk(const struct chunk *chunk, bool over)
 {
     struct kdm_tx *tx = chunk->tx;
 
-    kdm_tx_job_finish_with(tx, kdm_arena_printf(kdm_tx_arena(tx), "%lld", (long long)chunk->count));
+    if (over)
+        kdm_tx_job_finish_with(tx,
+                               kdm_arena_printf(kdm_tx_arena(tx), "%lld", (long long)chunk->count));
+    else
+        set_state(chunk);
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
-}
-
-/* Stages what is left of the page; true: all of it. Documents come sorted by their ids. */
-static bool stage_page(struct chunk *chunk, const struct kdm_doc_list *docs)
-{
-    struct kdm_str last = chunk->after;
-
-    for (size_t i = 0; i < docs->count; i++) {
-        if (!kdm_str_none(chunk->after) && kdm_str_cmp(docs->items[i]->id, chunk->after) <= 0)
-            continue;
-        if (!stage(chunk, docs->items[i])) {
-            /* What is deleted does not come again, and deleting makes Redis cut its table into
-             * other pages, where ids before the last one may come up. */
-            chunk->after = kdm_val_none(chunk->changes) ? KDM_STR_NONE : last;
-            return false;
-        }
-        last = docs->items[i]->id;
-    }
-    return true;
 }
 
 static enum kdm_outcome work(struct chunk *chunk)
 {
-    struct kdm_doc_list docs;
-    struct kdm_str next;
-    bool whole;
+    struct kdm_by_query *by = query_of(chunk);
 
-    if (!read_page(chunk, &docs, &next))
+    if (by == NULL
+        || !kdm_walk_find(chunk->tx, chunk->collection, kdm_by_query_accepts, by, &chunk->walk)
+        || !kdm_walk_fetch(chunk->tx, chunk->collection, &chunk->walk))
         return KDM_WAIT;
-    whole = stage_page(chunk, &docs);
-    chunk->count += (int64_t)chunk->writes;
-    if (whole) {
-        chunk->cursor = next;
-        chunk->after = KDM_STR_NONE;
-        if (kdm_str_eq(next, KDM_STR("0")))
-            return finish(chunk);
-    }
-    set_state(chunk);
-    return kdm_tx_commit(chunk->tx) ? kdm_tx_reply(chunk->tx, KDM_STR_NONE) : KDM_WAIT;
+    kdm_walk_done(&chunk->walk, stage_found(chunk, by));
+    if (by->failure.err != KDM_OK)
+        return kdm_tx_fail_with(chunk->tx, &by->failure);
+    chunk->count += (int64_t)chunk->staged;
+    return commit_chunk(chunk, kdm_walk_over(&chunk->walk));
 }
 
 static enum kdm_outcome run_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
@@ -149,18 +136,15 @@ static enum kdm_outcome run_chunk(struct kdm_tx *tx, struct kdm_val args, struct
     struct chunk chunk = { .tx = tx,
                            .args = args,
                            .changes = kdm_val_get(args, KDM_STR("changes")),
-                           .cursor = text_of(tx, state, "cursor"),
-                           .after = text_of(tx, state, "after"),
+                           .walk = kdm_walk_read(tx, state),
                            .count = number_of(state, "count") };
 
-    if (kdm_str_none(chunk.cursor))
-        chunk.cursor = KDM_STR("0");
     if (!kdm_tx_find_collection(tx, text_of(tx, args, "index"), text_of(tx, args, "collection"),
                                 &chunk.collection))
         return KDM_WAIT;
     if (chunk.collection == NULL
         || !kdm_str_eq(chunk.collection->incarnation, text_of(tx, args, "incarnation")))
-        return finish(&chunk); /* deleted or emptied: nothing is left */
+        return commit_chunk(&chunk, true); /* deleted or emptied: nothing is left */
     return work(&chunk);
 }
 

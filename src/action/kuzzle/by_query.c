@@ -47,6 +47,11 @@ bool kdm_by_query_accepts(void *ctx, struct kdm_str id, struct kdm_val source)
     return true;
 }
 
+bool kdm_by_query_matches(struct kdm_tx *tx, struct kdm_by_query *by, struct kdm_doc *doc)
+{
+    return by->failure.err == KDM_OK && matches(by, doc->id, kdm_doc_source(tx, doc));
+}
+
 bool kdm_by_query_read(struct kdm_tx *tx, struct kdm_by_query *by,
                        struct kdm_collection *collection, const struct kdm_doc_list *found,
                        struct kdm_doc_list *ret_docs)
@@ -60,7 +65,7 @@ bool kdm_by_query_read(struct kdm_tx *tx, struct kdm_by_query *by,
     for (size_t i = 0; i < found->count; i++) {
         if (!kdm_tx_read_unchecked(tx, collection, found->items[i]->id, &doc))
             return false;
-        if (doc != NULL && matches(by, doc->id, kdm_doc_source(tx, doc)))
+        if (doc != NULL && kdm_by_query_matches(tx, by, doc))
             docs.items[docs.count++] = doc;
     }
     if (by->failure.err != KDM_OK)

@@ -24,6 +24,9 @@ struct kdm_by_query *kdm_by_query_make(struct kdm_tx *tx, const struct kdm_colle
 /* For kdm_tx_scan(); its context is the struct kdm_by_query. */
 bool kdm_by_query_accepts(void *ctx, struct kdm_str id, struct kdm_val source);
 
+/* Does a document match as it was read now? A query that gives up makes `failure` and matches nothing. */
+bool kdm_by_query_matches(struct kdm_tx *tx, struct kdm_by_query *by, struct kdm_doc *doc);
+
 /* Those of `found` that match as they are now; all are read before the first is waited for. false:
  * wait, or the transaction has failed. */
 bool kdm_by_query_read(struct kdm_tx *tx, struct kdm_by_query *by,

@@ -1,19 +1,19 @@
 /* walk.c - see walk.h. */
-#include "action/device_manager/walk.h"
+#include "action/walk.h"
 
 #define MOST_PAGES 32 /* without a match, in one chunk */
 
-struct kdm_dm_walk kdm_dm_walk_begin(void)
+struct kdm_walk kdm_walk_begin(void)
 {
-    return (struct kdm_dm_walk){ .redis = KDM_STR(""), .cursor = KDM_STR("0") };
+    return (struct kdm_walk){ .redis = KDM_STR(""), .cursor = KDM_STR("0") };
 }
 
-struct kdm_dm_walk kdm_dm_walk_read(struct kdm_tx *tx, struct kdm_val state)
+struct kdm_walk kdm_walk_read(struct kdm_tx *tx, struct kdm_val state)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_val member = kdm_val_get(state, KDM_STR("walk")), id;
     struct kdm_val ids = kdm_val_get(member, KDM_STR("ids"));
-    struct kdm_dm_walk walk = kdm_dm_walk_begin();
+    struct kdm_walk walk = kdm_walk_begin();
     struct kdm_val_iter it;
 
     if (kdm_val_type(member) != KDM_JSON_OBJECT)
@@ -27,7 +27,7 @@ struct kdm_dm_walk kdm_dm_walk_read(struct kdm_tx *tx, struct kdm_val state)
     return walk;
 }
 
-void kdm_dm_walk_put(struct kdm_buf *buf, const struct kdm_dm_walk *walk)
+void kdm_walk_put(struct kdm_buf *buf, const struct kdm_walk *walk)
 {
     kdm_buf_lit(buf, "\"walk\":{\"redis\":");
     kdm_json_put_str(buf, walk->redis);
@@ -66,7 +66,7 @@ static bool find_redis(struct kdm_tx *tx, struct kdm_str *ret_redis)
     return true;
 }
 
-static void take_ids(struct kdm_tx *tx, const struct kdm_doc_list *docs, struct kdm_dm_walk *walk)
+static void take_ids(struct kdm_tx *tx, const struct kdm_doc_list *docs, struct kdm_walk *walk)
 {
     walk->ids.count = docs->count;
     walk->ids.items = kdm_arena_alloc(kdm_tx_arena(tx), docs->count * sizeof(struct kdm_str) + 1);
@@ -74,8 +74,8 @@ static void take_ids(struct kdm_tx *tx, const struct kdm_doc_list *docs, struct 
         walk->ids.items[i] = docs->items[i]->id;
 }
 
-bool kdm_dm_walk_find(struct kdm_tx *tx, struct kdm_collection *collection, kdm_tx_match_fn *match,
-                      void *ctx, struct kdm_dm_walk *walk)
+bool kdm_walk_find(struct kdm_tx *tx, struct kdm_collection *collection, kdm_tx_match_fn *match,
+                   void *ctx, struct kdm_walk *walk)
 {
     struct kdm_doc_list docs;
     struct kdm_str redis;
@@ -85,7 +85,7 @@ bool kdm_dm_walk_find(struct kdm_tx *tx, struct kdm_collection *collection, kdm_
     if (!find_redis(tx, &redis))
         return false;
     if (!kdm_str_eq(walk->redis, redis)) {
-        *walk = kdm_dm_walk_begin();
+        *walk = kdm_walk_begin();
         walk->redis = redis;
     }
     for (int page = 0; page < MOST_PAGES && walk->ids.count == 0 && !walk->end; page++) {
@@ -97,30 +97,30 @@ bool kdm_dm_walk_find(struct kdm_tx *tx, struct kdm_collection *collection, kdm_
     return true;
 }
 
-void kdm_dm_walk_done(struct kdm_dm_walk *walk, size_t count)
+void kdm_walk_done(struct kdm_walk *walk, size_t count)
 {
     walk->ids.items += count;
     walk->ids.count -= count;
 }
 
-void kdm_dm_walk_end(struct kdm_dm_walk *walk)
+void kdm_walk_end(struct kdm_walk *walk)
 {
     walk->ids.count = 0;
     walk->end = true;
 }
 
-bool kdm_dm_walk_over(const struct kdm_dm_walk *walk)
+bool kdm_walk_over(const struct kdm_walk *walk)
 {
     return walk->ids.count == 0 && walk->end;
 }
 
-bool kdm_dm_walk_fetch(struct kdm_tx *tx, struct kdm_collection *collection,
-                       const struct kdm_dm_walk *walk)
+bool kdm_walk_fetch(struct kdm_tx *tx, struct kdm_collection *collection,
+                    const struct kdm_walk *walk)
 {
     struct kdm_doc *ignored;
     bool all = true;
 
-    for (size_t i = 0; i < walk->ids.count && i < KDM_DM_WALK_CHUNK; i++)
+    for (size_t i = 0; i < walk->ids.count && i < KDM_WALK_CHUNK; i++)
         all = kdm_tx_read_unchecked(tx, collection, walk->ids.items[i], &ignored) && all;
     return all;
 }

@@ -1,7 +1,7 @@
-/* dm_walk_test.c - a walk over a collection in the chunks of a job. */
+/* walk_test.c - a walk over a collection in the chunks of a job. */
 #include "../tx/tenant.h"
 
-#include "action/device_manager/walk.h"
+#include "action/walk.h"
 
 #define DOCS 1500
 
@@ -27,13 +27,13 @@ static bool is_mine(void *ctx, struct kdm_str id, struct kdm_val source)
     return kdm_val_type(kdm_val_get(source, KDM_STR("mine"))) == KDM_JSON_TRUE;
 }
 
-static struct kdm_str text_of(struct kdm_tx *tx, const struct kdm_dm_walk *walk)
+static struct kdm_str text_of(struct kdm_tx *tx, const struct kdm_walk *walk)
 {
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, kdm_tx_arena(tx), 256);
     kdm_buf_char(&buf, '{');
-    kdm_dm_walk_put(&buf, walk);
+    kdm_walk_put(&buf, walk);
     kdm_buf_char(&buf, '}');
     return kdm_buf_str(&buf);
 }
@@ -44,19 +44,19 @@ static enum kdm_outcome walk_all(struct kdm_tx *tx, void *ctx)
 {
     struct kdm_str state = kdm_str_of(ctx);
     struct kdm_collection *assets;
-    struct kdm_dm_walk walk;
+    struct kdm_walk walk;
     size_t count = 0, step;
 
     if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
         return KDM_WAIT;
     for (;;) {
-        walk = kdm_dm_walk_read(tx, kdm_json_parse(kdm_tx_arena(tx), state));
-        if (kdm_dm_walk_over(&walk))
+        walk = kdm_walk_read(tx, kdm_json_parse(kdm_tx_arena(tx), state));
+        if (kdm_walk_over(&walk))
             break;
-        if (!kdm_dm_walk_find(tx, assets, is_mine, NULL, &walk))
+        if (!kdm_walk_find(tx, assets, is_mine, NULL, &walk))
             return KDM_WAIT;
         step = walk.ids.count < 70 ? walk.ids.count : 70;
-        kdm_dm_walk_done(&walk, step);
+        kdm_walk_done(&walk, step);
         count += step;
         state = text_of(tx, &walk);
     }
@@ -89,8 +89,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("dm_walk");
-    TCase *tcase = tcase_create("dm_walk");
+    Suite *suite = suite_create("walk");
+    TCase *tcase = tcase_create("walk");
 
     tcase_add_checked_fixture(tcase, tenant_setup, tenant_teardown);
     tcase_set_timeout(tcase, 60);
