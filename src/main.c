@@ -284,6 +284,7 @@ static void stop(struct server *server)
     server->stopping = true;
     kdm_log_info("stopping: %zu requests are still running", kdm_api_running(server->api));
     kdm_net_stop_accepting(server->net);
+    kdm_hub_withdraw(server->hub);
     kdm_api_drain(server->api);
     server->watch_until = kdm_clock_monotonic_ms() + DRAIN_WAIT_MS;
     uv_timer_start(&server->watch, on_watch_drain, 0, WATCH_MS);

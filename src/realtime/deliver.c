@@ -130,9 +130,9 @@ static void deliver_document(struct kdm_hub *hub, const struct kdm_feed_change *
  * ------------------------------------------------------------------------------------------ */
 
 /* The first one in a channel does not hear of itself (kuzzle-protocol.md 8.3). */
-static bool is_newcomer(struct kdm_val event, const struct kdm_channel_place *place)
+static bool is_newcomer(struct kdm_val event, const struct kdm_subscription *subscription)
 {
-    struct kdm_str id = { .ptr = place->subscription->membership->member->id, .len = KDM_UUID_LEN };
+    struct kdm_str id = { .ptr = subscription->membership->member->id, .len = KDM_UUID_LEN };
 
     return kdm_val_str_eq(kdm_val_get(event, KDM_STR("unheard")), id);
 }
@@ -143,7 +143,7 @@ static void send_user(struct delivery *delivery, struct kdm_channel *channel, st
 
     for (uint32_t i = channel->count; i > 0; i--) {
         if (i <= channel->count && delivery->change->sequence > channel->places[i - 1].after
-            && !is_newcomer(event, &channel->places[i - 1]))
+            && !is_newcomer(event, channel->places[i - 1].subscription))
             delivery->hub->options.send(channel->places[i - 1].connection, text);
     }
 }
@@ -170,7 +170,7 @@ static void deliver_user(struct kdm_hub *hub, const struct kdm_feed_change *chan
         }
         if (only == NULL)
             send_user(&delivery, channel, event);
-        else
+        else if (!is_newcomer(event, only))
             send_to(&delivery, channel);
     }
 }

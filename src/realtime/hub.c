@@ -31,7 +31,6 @@ struct kdm_hub *kdm_hub_create(const struct kdm_hub_options *options, char **ret
     struct kdm_hub *hub = kdm_zalloc(sizeof(*hub));
     struct kdm_hash_seed seed;
 
-    (void)ret_error;
     kdm_random_fill(kdm_store_random(options->store), &seed, sizeof(seed));
     hub->options = *options;
     hub->matcher = kdm_matcher_create(&seed);
@@ -39,6 +38,12 @@ struct kdm_hub *kdm_hub_create(const struct kdm_hub_options *options, char **ret
     hub->memberships = kdm_table_create(&seed);
     kdm_arena_init(&hub->scratch, SCRATCH_CHUNK);
     kdm_buf_init(&hub->text, NULL, 4096);
+    hub->presence = kdm_presence_create(options->loop, options->redis_url, options->node,
+                                        kdm_store_random(options->store), ret_error);
+    if (hub->presence == NULL) {
+        kdm_hub_destroy(hub);
+        return NULL;
+    }
     kdm_feed_listen(options->store, &(struct kdm_feed_listener){ .ctx = hub,
                                                                  .on_change = kdm_deliver_change,
                                                                  .on_gap = on_gap,
@@ -51,12 +56,18 @@ void kdm_hub_destroy(struct kdm_hub *hub)
     if (hub == NULL)
         return;
     KDM_ASSERT(hub->counts.rooms == 0);
+    kdm_presence_destroy(hub->presence);
     kdm_table_destroy(hub->memberships, NULL);
     kdm_table_destroy(hub->targets, NULL);
     kdm_matcher_destroy(hub->matcher);
     kdm_buf_fini(&hub->text);
     kdm_arena_fini(&hub->scratch);
     free(hub);
+}
+
+void kdm_hub_withdraw(struct kdm_hub *hub)
+{
+    kdm_presence_withdraw(hub->presence);
 }
 
 const struct kdm_filter_limits *kdm_hub_limits(const struct kdm_hub *hub)

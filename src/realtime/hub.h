@@ -38,6 +38,9 @@ struct kdm_hub *kdm_hub_create(const struct kdm_hub_options *options, char **ret
 /* All members must have gone. NULL is fine. */
 void kdm_hub_destroy(struct kdm_hub *hub);
 
+/* The node stops: from now on its connections count nowhere any more. */
+void kdm_hub_withdraw(struct kdm_hub *hub);
+
 const struct kdm_filter_limits *kdm_hub_limits(const struct kdm_hub *hub);
 
 /* A connection; `id` is its UUID, `protocol` static. */
@@ -85,6 +88,22 @@ bool kdm_hub_unsubscribe(struct kdm_member *member, struct kdm_str room, int64_t
 void kdm_hub_token_expired(struct kdm_member *member);
 /* Its token was revoked: leaves all rooms without a word. */
 void kdm_hub_token_revoked(struct kdm_member *member);
+
+/* How many connections are in a room, on all nodes; 0 also when there is none such. fn is called
+ * exactly once, from the loop. */
+typedef void kdm_hub_counted_fn(void *ctx, enum kdm_err err, uint64_t connections);
+void kdm_hub_count(struct kdm_hub *hub, struct kdm_str room, int64_t deadline_ms,
+                   kdm_hub_counted_fn *fn, void *ctx);
+
+/* All rooms of all nodes with their connections, sorted by index, collection and id. The list is
+ * lent for the call. */
+struct kdm_hub_room {
+    struct kdm_str index, collection, room;
+    uint64_t connections;
+};
+typedef void kdm_hub_listed_fn(void *ctx, enum kdm_err err, struct kdm_hub_room *const *rooms,
+                               size_t count);
+void kdm_hub_list(struct kdm_hub *hub, int64_t deadline_ms, kdm_hub_listed_fn *fn, void *ctx);
 
 /* Of this node, for metrics. */
 struct kdm_hub_counts {

@@ -1,6 +1,7 @@
 /* hub_private.h - what the files of the hub share.
  *   hub.c      life, members
  *   rooms.c    rooms, channels and who is in them
+ *   users.c    who enters and leaves, on all nodes
  *   subscribe.c  joining, step by step until it can be answered
  *   deliver.c  from a change of the feed to the connections that it concerns
  *   notify.c   the texts of notifications
@@ -12,6 +13,7 @@
 
 #include "realtime/hub.h"
 #include "realtime/matcher.h"
+#include "realtime/presence.h"
 #include "store/commit.h"
 #include "store/feed.h"
 
@@ -90,6 +92,7 @@ struct kdm_target {
 struct kdm_hub {
     struct kdm_hub_options options;
     struct kdm_matcher *matcher;
+    struct kdm_presence *presence;
     struct kdm_table *targets;     /* "index\0collection" -> struct kdm_target */
     struct kdm_table *memberships; /* member and room, as addresses -> struct kdm_membership */
     struct kdm_joining *joining;   /* subscriptions that can't be answered yet */
@@ -120,19 +123,35 @@ static inline bool kdm_interested_out(enum kdm_interest interest)
 struct kdm_target *kdm_hub_target(struct kdm_hub *hub, struct kdm_str index,
                                   struct kdm_str collection);
 struct kdm_room *kdm_room_find(struct kdm_hub *hub, struct kdm_str id);
-/* Puts the member into that channel of the filter's room, which is made when there is none;
- * *ret_entered: it was not in the room before. Nothing is told until it is live. NULL: too many
- * rooms. */
-struct kdm_subscription *kdm_room_enter(struct kdm_member *member, const struct kdm_filter *filter,
-                                        const struct kdm_subscribe *ask, bool *ret_entered);
+/* What entering a room changed. */
+struct kdm_entrance {
+    struct kdm_subscription *subscription;
+    bool entered; /* the member was not in the room before */
+    bool alone;   /* nobody on this node was in that channel before */
+    bool changed; /* the subscription is new, or hears of more than before */
+};
+/* Puts the member into that channel of the filter's room, which is made when there is none. Nothing
+ * is told until it is live. false: too many rooms. */
+bool kdm_room_enter(struct kdm_member *member, const struct kdm_filter *filter,
+                    const struct kdm_subscribe *ask, struct kdm_entrance *ret_entrance);
 /* The same for a room that is there. */
-struct kdm_subscription *kdm_room_join(struct kdm_member *member, struct kdm_room *room,
-                                       const struct kdm_subscribe *ask, bool *ret_entered);
+void kdm_room_join(struct kdm_member *member, struct kdm_room *room,
+                   const struct kdm_subscribe *ask, struct kdm_entrance *ret_entrance);
 struct kdm_membership *kdm_membership_find(struct kdm_member *member, struct kdm_room *room);
 /* Out of all channels of the room; the last one closes it. Frees. */
 void kdm_room_leave(struct kdm_membership *membership, int64_t timestamp);
 /* From this sequence on it is told, KDM_NOT_LIVE: nothing. */
 void kdm_subscription_live(struct kdm_subscription *subscription, uint64_t after);
+
+/* --- users.c: connections that enter and leave rooms, told to all nodes */
+
+typedef void kdm_users_told_fn(void *ctx, enum kdm_err err);
+/* The subscription is new, or wants more than before. fn is called when all nodes can know, never
+ * inside. */
+void kdm_users_entered(const struct kdm_subscription *subscription, const struct kdm_subscribe *ask,
+                       bool entered, bool alone, kdm_users_told_fn *fn, void *ctx);
+/* Somebody has left this room, whose count is lower already. */
+void kdm_users_left(const struct kdm_room *room, struct kdm_str volatile_json, int64_t timestamp);
 
 /* --- subscribe.c */
 

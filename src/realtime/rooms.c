@@ -268,7 +268,6 @@ static void remove_membership(struct kdm_membership *membership)
         member->hub->counts.connections--;
     membership->room->members--;
     kdm_table_remove(member->hub->memberships, key_of(&key));
-    free((char *)membership->volatile_json.ptr);
     free(membership);
 }
 
@@ -294,63 +293,77 @@ static struct kdm_subscription *find_subscription(struct kdm_membership *members
 
 /* A connection gets one frame under one name: who wants both "out" and "none" is told what "out" is
  * told. */
-static void widen(struct kdm_subscription *subscription, const struct kdm_subscribe *ask)
+static bool widen(struct kdm_subscription *subscription, const struct kdm_subscribe *ask)
 {
     struct kdm_channel *channel = subscription->channel;
     struct kdm_room *room = channel->room;
     uint64_t after = channel->places[subscription->place_in_channel].after;
 
     if (channel->users != KDM_INTEREST_NONE || ask->users != KDM_INTEREST_OUT)
-        return;
+        return false;
     remove_from_channel(subscription);
     add_to_channel(need_channel(room, ask->scope, ask->users), subscription);
     kdm_subscription_live(subscription, after);
+    return true;
 }
 
-struct kdm_subscription *kdm_room_join(struct kdm_member *member, struct kdm_room *room,
-                                       const struct kdm_subscribe *ask, bool *ret_entered)
+static struct kdm_subscription *add_subscription(struct kdm_membership *membership,
+                                                 struct kdm_channel *channel)
 {
-    struct kdm_membership *membership = kdm_membership_find(member, room);
-    struct kdm_subscription *subscription;
+    struct kdm_subscription *subscription = kdm_zalloc(sizeof(*subscription));
 
-    *ret_entered = membership == NULL;
-    if (membership == NULL)
-        membership = add_membership(member, room, ask->volatile_json);
-    subscription = find_subscription(membership, ask);
-    if (subscription != NULL) {
-        widen(subscription, ask);
-        return subscription;
-    }
-    subscription = kdm_zalloc(sizeof(*subscription));
     subscription->membership = membership;
     subscription->next = membership->subscriptions;
     membership->subscriptions = subscription;
-    add_to_channel(need_channel(room, ask->scope, ask->users), subscription);
-    member->hub->counts.subscriptions++;
+    add_to_channel(channel, subscription);
+    membership->member->hub->counts.subscriptions++;
     return subscription;
 }
 
-struct kdm_subscription *kdm_room_enter(struct kdm_member *member, const struct kdm_filter *filter,
-                                        const struct kdm_subscribe *ask, bool *ret_entered)
+void kdm_room_join(struct kdm_member *member, struct kdm_room *room,
+                   const struct kdm_subscribe *ask, struct kdm_entrance *ret_entrance)
+{
+    struct kdm_membership *membership = kdm_membership_find(member, room);
+    struct kdm_subscription *subscription =
+        membership == NULL ? NULL : find_subscription(membership, ask);
+    struct kdm_channel *channel;
+
+    *ret_entrance =
+        (struct kdm_entrance){ .subscription = subscription, .entered = membership == NULL };
+    if (subscription != NULL) {
+        ret_entrance->changed = widen(subscription, ask);
+        return;
+    }
+    if (membership == NULL)
+        membership = add_membership(member, room, ask->volatile_json);
+    channel = need_channel(room, ask->scope, ask->users);
+    ret_entrance->alone = channel->count == 0;
+    ret_entrance->changed = true;
+    ret_entrance->subscription = add_subscription(membership, channel);
+}
+
+bool kdm_room_enter(struct kdm_member *member, const struct kdm_filter *filter,
+                    const struct kdm_subscribe *ask, struct kdm_entrance *ret_entrance)
 {
     struct kdm_hub *hub = member->hub;
     struct kdm_room *room =
         kdm_room_find(hub, (struct kdm_str){ .ptr = filter->id, .len = KDM_ROOM_ID_LEN });
 
     if (room == NULL && !has_room_for(hub, filter))
-        return NULL;
+        return false;
     if (room == NULL)
         room = open_room(hub, filter);
-    return kdm_room_join(member, room, ask, ret_entered);
+    kdm_room_join(member, room, ask, ret_entrance);
+    return true;
 }
 
 void kdm_room_leave(struct kdm_membership *membership, int64_t timestamp)
 {
     struct kdm_room *room = membership->room;
     struct kdm_hub *hub = room->target->hub;
+    struct kdm_str volatile_json = membership->volatile_json;
     struct kdm_subscription *next;
 
-    (void)timestamp;
     for (struct kdm_subscription *at = membership->subscriptions; at != NULL; at = next) {
         next = at->next;
         kdm_replay_end(at);
@@ -359,6 +372,8 @@ void kdm_room_leave(struct kdm_membership *membership, int64_t timestamp)
         free(at);
     }
     remove_membership(membership);
+    kdm_users_left(room, volatile_json, timestamp);
+    free((char *)volatile_json.ptr);
     if (room->members == 0)
         close_room(room);
 }

@@ -1,6 +1,7 @@
 /* collection.c - collections: their life, mappings and settings. */
 #include "action/kuzzle/collection_definition.h"
 #include "action/kuzzle/collection_stage.h"
+#include "action/kuzzle/realtime.h"
 
 /* --- create and update ----------------------------------------------------------------------- */
 
@@ -104,7 +105,46 @@ static struct page page_of(const struct kdm_args *args)
     return page;
 }
 
-static void put_names(struct kdm_buf *buf, const struct kdm_collection_list *list, struct page page)
+/* A collection as the list shows it: stored, or with rooms in it. One may be both, and stands there
+ * twice then. */
+struct shown {
+    struct kdm_str name;
+    bool stored;
+};
+
+struct shown_list {
+    struct shown *items;
+    size_t count;
+};
+
+static void show(struct shown_list *list, struct kdm_str name, bool stored)
+{
+    list->items[list->count++] = (struct shown){ .name = name, .stored = stored };
+}
+
+/* Both are sorted by name. */
+static struct shown_list merge(struct kdm_arena *arena, const struct kdm_collection_list *stored,
+                               struct kdm_val rooms)
+{
+    struct shown_list list = { NULL, 0 };
+    struct kdm_val_iter it;
+    struct kdm_val name, value;
+    size_t next = 0;
+
+    list.items = kdm_arena_alloc(arena, (stored->count + kdm_val_count(rooms) + 1) * sizeof(*list.items));
+    for (kdm_members(&it, rooms); kdm_member_next(&it, &name, &value);) {
+        struct kdm_str open = kdm_val_str(arena, name);
+
+        while (next < stored->count && kdm_str_cmp(stored->items[next]->name, open) <= 0)
+            show(&list, stored->items[next++]->name, true);
+        show(&list, open, false);
+    }
+    while (next < stored->count)
+        show(&list, stored->items[next++]->name, true);
+    return list;
+}
+
+static void put_names(struct kdm_buf *buf, const struct shown_list *list, struct page page)
 {
     size_t end = list->count;
 
@@ -115,8 +155,9 @@ static void put_names(struct kdm_buf *buf, const struct kdm_collection_list *lis
         if (i > (size_t)page.from)
             kdm_buf_char(buf, ',');
         kdm_buf_lit(buf, "{\"name\":");
-        kdm_json_put_str(buf, list->items[i]->name);
-        kdm_buf_lit(buf, ",\"type\":\"stored\"}");
+        kdm_json_put_str(buf, list->items[i].name);
+        kdm_buf_put(buf, list->items[i].stored ? KDM_STR(",\"type\":\"stored\"}")
+                                               : KDM_STR(",\"type\":\"realtime\"}"));
     }
 }
 
@@ -132,27 +173,44 @@ static void put_page(struct kdm_buf *buf, const struct kdm_args *args, struct pa
     }
 }
 
-/* Stored ones only: there are no realtime rooms yet. */
+/* What is to be listed of the index; false: wait, or it has failed. */
+static bool list_index(struct kdm_tx *tx, struct kdm_str index, struct kdm_str type,
+                       struct shown_list *ret_list)
+{
+    struct kdm_collection_list stored;
+    struct kdm_val rooms = KDM_VAL_NONE;
+    bool exists, known = kdm_tx_collection_list(tx, index, &exists, &stored);
+
+    if (!kdm_str_eq(type, KDM_STR("stored")) && !kdm_realtime_rooms(tx, &rooms))
+        return false;
+    if (!known)
+        return false;
+    if (!exists) {
+        kdm_target_unknown_index(tx, index);
+        return false;
+    }
+    if (kdm_str_eq(type, KDM_STR("realtime")))
+        stored.count = 0;
+    *ret_list = merge(kdm_tx_arena(tx), &stored, kdm_val_get(rooms, index));
+    return true;
+}
+
 enum kdm_outcome kdm_collection_list(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str index = kdm_args_str(args, KDM_ARG_INDEX);
     struct kdm_str type =
         kdm_args_has(args, KDM_ARG_TYPE) ? kdm_args_str(args, KDM_ARG_TYPE) : KDM_STR("all");
-    struct kdm_collection_list list;
     struct page page = page_of(args);
+    struct shown_list list;
     struct kdm_buf buf;
-    bool exists;
 
     if (kdm_index_is_private(index))
         return kdm_target_unknown_index(tx, index);
-    if (!kdm_tx_collection_list(tx, index, &exists, &list))
+    if (!list_index(tx, index, type, &list))
         return KDM_WAIT;
-    if (!exists)
-        return kdm_target_unknown_index(tx, index);
     kdm_buf_init(&buf, kdm_tx_arena(tx), 512);
     kdm_buf_lit(&buf, "{\"collections\":[");
-    if (!kdm_str_eq(type, KDM_STR("realtime")))
-        put_names(&buf, &list, page);
+    put_names(&buf, &list, page);
     kdm_buf_lit(&buf, "],\"type\":");
     kdm_json_put_str(&buf, type);
     put_page(&buf, args, page);

@@ -1,6 +1,7 @@
 /* server_stats.c - counters: frames of statistics, and the figures of this moment. */
 #include "action/kuzzle/server.h"
 #include "api/api.h"
+#include "realtime/hub.h"
 #include "store/mapping_value.h"
 
 static void disabled(struct kdm_tx *tx)
@@ -72,21 +73,23 @@ enum kdm_outcome kdm_server_get_last_stats(struct kdm_tx *tx, const struct kdm_a
     return kdm_reply_snapshot(tx, args, put_last);
 }
 
-/* Every request that was taken runs at once, so none is pending. No rooms: there is no realtime
- * yet. */
+/* Of this node. Every request that was taken runs at once, so none is pending. */
 static void put_metrics(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_buf *buf)
 {
     const struct kdm_context *server = kdm_server_of(tx);
     struct kdm_stats_connections connections = { 0 };
+    struct kdm_hub_counts realtime = { 0 };
 
     (void)args;
+    kdm_hub_counts(server->hub, &realtime);
     if (server->connections != NULL)
         server->connections(server->connections_ctx, &connections);
     kdm_buf_printf(buf, "{\"api\":{\"concurrentRequests\":%zu,\"pendingRequests\":0}",
                    kdm_api_running(server->api));
     kdm_buf_printf(buf, ",\"network\":{\"connections\":{\"websocket\":%zu,\"http\":%zu}}",
                    connections.websocket, connections.http);
-    kdm_buf_lit(buf, ",\"realtime\":{\"rooms\":0,\"subscriptions\":0}}");
+    kdm_buf_printf(buf, ",\"realtime\":{\"rooms\":%zu,\"subscriptions\":%zu}}", realtime.rooms,
+                   realtime.subscriptions);
 }
 
 enum kdm_outcome kdm_server_metrics(struct kdm_tx *tx, const struct kdm_args *args)
