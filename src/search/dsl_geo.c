@@ -1,4 +1,4 @@
-/* dsl_geo.c - clauses about places: geo_distance, geo_bounding_box, geo_polygon. */
+/* dsl_geo.c - clauses about places: geo_distance, geo_bounding_box, geo_polygon, geo_shape. */
 #include "search/parse.h"
 #include <math.h>
 
@@ -53,9 +53,10 @@ struct place {
     struct kdm_val value;
 };
 
-/* The member that is neither a parameter in `known` nor a common one is the field. */
+/* `shapes`: the field may be a geo_shape. The member that is neither a parameter in `known` nor a
+ * common one is the field. */
 static bool read_place(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val body,
-                       const char *const *known, struct place *ret_place, float *boost)
+                       const char *const *known, bool shapes, struct place *ret_place, float *boost)
 {
     struct kdm_val_iter it;
     struct kdm_val name, value;
@@ -90,7 +91,8 @@ static bool read_place(struct kdm_query_parser *parser, struct kdm_str clause, s
         return kdm_query_fail(parser, clause, "the field \"%s\" is not mapped",
                               kdm_query_shown(parser, ret_place->name))
                != NULL;
-    if (ret_place->field == NULL || ret_place->field->type == KDM_FIELD_GEO_POINT)
+    if (ret_place->field == NULL || ret_place->field->type == KDM_FIELD_GEO_POINT
+        || (shapes && ret_place->field->type == KDM_FIELD_GEO_SHAPE))
         return true;
     return kdm_query_fail(parser, clause, "the field \"%s\" is not a geo_point",
                           kdm_query_shown(parser, ret_place->name))
@@ -122,7 +124,7 @@ struct kdm_query *kdm_clause_geo_distance(struct kdm_query_parser *parser, struc
     float boost = 1;
     struct kdm_number number;
 
-    if (!read_place(parser, clause, body, known, &place, &boost))
+    if (!read_place(parser, clause, body, known, false, &place, &boost))
         return NULL;
     query = geo_query(parser, KDM_QUERY_GEO_DISTANCE, &place, 1, boost);
     if (!kdm_geo_point(parser->arena, place.value, &query->points[0]))
@@ -186,7 +188,7 @@ struct kdm_query *kdm_clause_geo_bounding_box(struct kdm_query_parser *parser,
     struct place place;
     float boost = 1;
 
-    if (!read_place(parser, clause, body, known, &place, &boost))
+    if (!read_place(parser, clause, body, known, false, &place, &boost))
         return NULL;
     query = geo_query(parser, KDM_QUERY_GEO_BOX, &place, 2, boost);
     if (!read_box(parser, place.value, query->points))
@@ -208,7 +210,7 @@ struct kdm_query *kdm_clause_geo_polygon(struct kdm_query_parser *parser, struct
     float boost = 1;
     size_t count = 0;
 
-    if (!read_place(parser, clause, body, known, &place, &boost))
+    if (!read_place(parser, clause, body, known, false, &place, &boost))
         return NULL;
     points = kdm_val_get(place.value, KDM_STR("points"));
     if (kdm_val_type(points) != KDM_JSON_ARRAY || kdm_val_count(points) < 3
@@ -218,5 +220,46 @@ struct kdm_query *kdm_clause_geo_polygon(struct kdm_query_parser *parser, struct
     for (kdm_elements(&it, points); kdm_element_next(&it, &value);)
         if (!kdm_geo_point(parser->arena, value, &query->points[count++]))
             return kdm_query_fail(parser, clause, "one of its \"points\" is none");
+    return query;
+}
+
+static bool read_relation(struct kdm_query_parser *parser, struct kdm_str clause,
+                          struct kdm_val value, struct kdm_query *query)
+{
+    static const char *const names[] = { "intersects", "disjoint", "within", "contains" };
+    struct kdm_str name = kdm_val_str(parser->arena, value);
+
+    if (kdm_val_null(value))
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (name.len == strlen(names[i]) && strncasecmp(name.ptr, names[i], name.len) == 0) {
+            query->relation = (uint8_t)i;
+            return true;
+        }
+    return kdm_query_fail(parser, clause, "the \"relation\" is not known") != NULL;
+}
+
+struct kdm_query *kdm_clause_geo_shape(struct kdm_query_parser *parser, struct kdm_str clause,
+                                       struct kdm_val body)
+{
+    static const char *const known[] = { "ignore_unmapped", NULL };
+    static const char *const inner[] = { "shape", "relation", NULL };
+    struct kdm_query *query;
+    struct place place;
+    float boost = 1;
+
+    if (!read_place(parser, clause, body, known, true, &place, &boost))
+        return NULL;
+    if (kdm_val_type(place.value) != KDM_JSON_OBJECT)
+        return kdm_query_fail(parser, clause, "\"%s\" needs an object with a \"shape\"",
+                              kdm_query_shown(parser, place.name));
+    query = geo_query(parser, KDM_QUERY_GEO_SHAPE, &place, 2, boost);
+    if (!kdm_query_params(parser, clause, place.value, inner, &query->boost)
+        || !read_relation(parser, clause, kdm_val_get(place.value, KDM_STR("relation")), query))
+        return NULL;
+    if (!kdm_geo_shape_box(parser->arena, kdm_val_get(place.value, KDM_STR("shape")),
+                           query->points))
+        return kdm_query_fail(parser, clause, "\"%s\" needs a \"shape\"",
+                              kdm_query_shown(parser, place.name));
     return query;
 }

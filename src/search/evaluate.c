@@ -112,7 +112,7 @@ struct exist_test {
 static bool is_there(void *ctx, struct kdm_val value)
 {
     const struct exist_test *test = ctx;
-    struct kdm_point point;
+    struct kdm_point point, box[2];
     struct kdm_key key;
 
     switch ((enum kdm_field_type)test->field->type) {
@@ -120,6 +120,7 @@ static bool is_there(void *ctx, struct kdm_val value)
         return kdm_geo_point(test->scratch, value, &point)
                || (kdm_val_null(value) && !kdm_str_none(test->field->null_value));
     case KDM_FIELD_GEO_SHAPE:
+        return kdm_geo_shape_box(test->scratch, value, box);
     case KDM_FIELD_BINARY:
     case KDM_FIELD_FLATTENED:
         return !kdm_val_null(value);
@@ -237,6 +238,62 @@ static bool is_place(void *ctx, struct kdm_val value)
 
     return kdm_geo_point(test->evaluation->scratch, value, &point)
            && kdm_query_place(test->query, point);
+}
+
+void kdm_query_shape_add(const struct kdm_query *query, struct kdm_shape_tally *tally,
+                         const struct kdm_point box[2])
+{
+    tally->count++;
+    tally->meets += kdm_geo_boxes_meet(box, query->points);
+    tally->within += kdm_geo_box_within(box, query->points);
+    tally->around += kdm_geo_box_within(query->points, box);
+}
+
+bool kdm_query_shapes(const struct kdm_query *query, const struct kdm_shape_tally *tally)
+{
+    if (tally->count == 0)
+        return false;
+    switch ((enum kdm_shape_relation)query->relation) {
+    case KDM_SHAPE_DISJOINT:
+        return tally->meets == 0;
+    case KDM_SHAPE_WITHIN:
+        return tally->within == tally->count;
+    case KDM_SHAPE_CONTAINS:
+        return tally->around > 0;
+    default:
+        return tally->meets > 0;
+    }
+}
+
+struct shape_test {
+    struct evaluation *evaluation;
+    const struct kdm_query *query;
+    struct kdm_shape_tally tally;
+};
+
+static bool add_shape(void *ctx, struct kdm_val value)
+{
+    struct shape_test *test = ctx;
+    struct kdm_arena *scratch = test->evaluation->scratch;
+    struct kdm_point box[2];
+    bool read = test->query->field->type == KDM_FIELD_GEO_SHAPE
+                    ? kdm_geo_shape_box(scratch, value, box)
+                    : kdm_geo_point(scratch, value, &box[0]);
+
+    if (read && test->query->field->type == KDM_FIELD_GEO_POINT)
+        box[1] = box[0];
+    if (read)
+        kdm_query_shape_add(test->query, &test->tally, box);
+    return false;
+}
+
+static bool matches_shapes(struct evaluation *evaluation, const struct kdm_query *query)
+{
+    struct shape_test test = { .evaluation = evaluation, .query = query };
+
+    kdm_field_values(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
+                     add_shape, &test);
+    return kdm_query_shapes(query, &test.tally);
 }
 
 static bool any_value(struct evaluation *evaluation, const struct kdm_query *query,
@@ -384,6 +441,8 @@ static bool matches(struct evaluation *evaluation, const struct kdm_query *query
     case KDM_QUERY_GEO_BOX:
     case KDM_QUERY_GEO_POLYGON:
         return scored(any_value(evaluation, query, is_place), query, score);
+    case KDM_QUERY_GEO_SHAPE:
+        return scored(matches_shapes(evaluation, query), query, score);
     default:
         return scored(kdm_koncorde_match(query, evaluation->scratch, evaluation->document,
                                          evaluation->too_costly),

@@ -74,3 +74,53 @@ bool kdm_geo_in_polygon(struct kdm_point point, const struct kdm_point *points, 
     }
     return inside;
 }
+
+/* --- boxes --------------------------------------------------------------------------------------
+ */
+
+struct stretch {
+    double west, east;
+};
+
+/* A box over the antimeridian has two stretches of longitudes. */
+static int stretches(const struct kdm_point box[2], struct stretch ret_parts[2])
+{
+    ret_parts[0] = (struct stretch){ box[0].lon, box[1].lon };
+    if (box[0].lon <= box[1].lon)
+        return 1;
+    ret_parts[0].east = 180;
+    ret_parts[1] = (struct stretch){ -180, box[1].lon };
+    return 2;
+}
+
+bool kdm_geo_boxes_meet(const struct kdm_point a[2], const struct kdm_point b[2])
+{
+    struct stretch as[2], bs[2];
+    int a_count = stretches(a, as), b_count = stretches(b, bs);
+
+    if (a[1].lat > b[0].lat || b[1].lat > a[0].lat)
+        return false;
+    for (int i = 0; i < a_count; i++)
+        for (int j = 0; j < b_count; j++)
+            if (as[i].west <= bs[j].east && bs[j].west <= as[i].east)
+                return true;
+    return false;
+}
+
+bool kdm_geo_box_within(const struct kdm_point inner[2], const struct kdm_point outer[2])
+{
+    struct stretch is[2], os[2];
+    int i_count = stretches(inner, is), o_count = stretches(outer, os);
+
+    if (inner[0].lat > outer[0].lat || inner[1].lat < outer[1].lat)
+        return false;
+    for (int i = 0; i < i_count; i++) {
+        bool held = false;
+
+        for (int j = 0; j < o_count; j++)
+            held |= is[i].west >= os[j].west && is[i].east <= os[j].east;
+        if (!held)
+            return false;
+    }
+    return true;
+}

@@ -14,6 +14,11 @@ double kdm_geo_ellipsoid(struct kdm_point a, struct kdm_point b);
 bool kdm_geo_in_box(struct kdm_point point, struct kdm_point top_left,
                     struct kdm_point bottom_right);
 
+/* Boxes as their top left and bottom right corners. Have they a place in common, borders too; does
+ * the second hold the first? */
+bool kdm_geo_boxes_meet(const struct kdm_point a[2], const struct kdm_point b[2]);
+bool kdm_geo_box_within(const struct kdm_point inner[2], const struct kdm_point outer[2]);
+
 /* Inside or on the border; edges are straight in degrees; closed by itself. */
 bool kdm_geo_in_polygon(struct kdm_point point, const struct kdm_point *points, size_t count);
 

@@ -74,7 +74,8 @@ kdm_clause_fn kdm_clause_term, kdm_clause_terms, kdm_clause_range, kdm_clause_ex
 kdm_clause_fn kdm_clause_match, kdm_clause_match_phrase, kdm_clause_match_phrase_prefix,
     kdm_clause_match_bool_prefix, kdm_clause_multi_match, kdm_clause_query_string,
     kdm_clause_simple_query_string;
-kdm_clause_fn kdm_clause_geo_distance, kdm_clause_geo_bounding_box, kdm_clause_geo_polygon;
+kdm_clause_fn kdm_clause_geo_distance, kdm_clause_geo_bounding_box, kdm_clause_geo_polygon,
+    kdm_clause_geo_shape;
 
 /* minimum_should_match of `count` clauses: "3", "-1", "75%", "-25%", "2<75% 9<-3". It may be more
  * than there are. false with a failure: it is none of them. */

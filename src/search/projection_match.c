@@ -223,10 +223,33 @@ static bool is_place(const struct kdm_plan *plan, struct kdm_point point)
     return kdm_query_place(plan->query, point);
 }
 
+static bool any_place(const struct kdm_plan *plan, const union kdm_value *values, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (is_place(plan, values[i].point))
+            return true;
+    return false;
+}
+
+/* Shapes have two corners each; points are boxes of their own. */
+static bool shapes_match(const struct kdm_plan *plan, const union kdm_value *values, uint32_t count)
+{
+    uint32_t each = plan->query->field->type == KDM_FIELD_GEO_SHAPE ? 2 : 1;
+    struct kdm_shape_tally tally = { 0 };
+
+    for (uint32_t i = 0; i + each <= count; i += each) {
+        const struct kdm_point box[2] = { values[i].point, values[i + each - 1].point };
+
+        kdm_query_shape_add(plan->query, &tally, box);
+    }
+    return kdm_query_shapes(plan->query, &tally);
+}
+
 static void match_place(struct kdm_run *run, const struct kdm_plan *plan,
                         const struct kdm_bits *within, struct kdm_bits *out)
 {
     const struct kdm_chunk *chunk = kdm_column_chunk(plan->column, run->chunk);
+    bool shapes = plan->query->kind == KDM_QUERY_GEO_SHAPE;
     union kdm_value one;
     uint32_t row, count;
 
@@ -235,11 +258,8 @@ static void match_place(struct kdm_run *run, const struct kdm_plan *plan,
     {
         const union kdm_value *values = kdm_column_values(plan->column, chunk, row, &one, &count);
 
-        for (uint32_t i = 0; i < count; i++)
-            if (is_place(plan, values[i].point)) {
-                kdm_bits_set(out->words, row);
-                break;
-            }
+        if (shapes ? shapes_match(plan, values, count) : any_place(plan, values, count))
+            kdm_bits_set(out->words, row);
     }
 }
 

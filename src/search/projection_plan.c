@@ -501,6 +501,9 @@ static struct kdm_plan *place(struct kdm_run *run, const struct kdm_query *query
         return plan;
     if (plan->column->cell != KDM_CELL_POINT)
         return new_plan(run, KDM_PLAN_NONE, query);
+    /* Of the shapes of all objects together nothing follows for those of one. */
+    if (query->kind == KDM_QUERY_GEO_SHAPE && nested)
+        plan->kind = KDM_PLAN_EXISTS;
     plan->low = (struct kdm_point){ -INFINITY, -INFINITY };
     plan->high = (struct kdm_point){ INFINITY, INFINITY };
     if (query->kind == KDM_QUERY_GEO_DISTANCE)
@@ -666,6 +669,7 @@ static struct kdm_plan *plan_for(struct kdm_run *run, const struct kdm_query *qu
     case KDM_QUERY_GEO_DISTANCE:
     case KDM_QUERY_GEO_BOX:
     case KDM_QUERY_GEO_POLYGON:
+    case KDM_QUERY_GEO_SHAPE:
         return place(run, query, nested);
     case KDM_QUERY_K_REGEXP:
         return koncorde_regexp(run, query);

@@ -127,8 +127,8 @@ static enum kdm_cell cell_of(const struct kdm_field *field)
     case KDM_FIELD_SCALED_FLOAT:
         return KDM_CELL_DOUBLE;
     case KDM_FIELD_GEO_POINT:
+    case KDM_FIELD_GEO_SHAPE: /* two corners a shape */
         return KDM_CELL_POINT;
-    case KDM_FIELD_GEO_SHAPE:
     case KDM_FIELD_BINARY:
         return KDM_CELL_NONE;
     default:
@@ -313,12 +313,25 @@ static void add_point(struct feeding *feeding, struct kdm_val value)
     }
 }
 
+static void add_shape(struct feeding *feeding, struct kdm_val value)
+{
+    struct kdm_point box[2];
+
+    if (!kdm_geo_shape_box(feeding->scratch, value, box))
+        return;
+    feeding->reading->exists = true;
+    for (int i = 0; i < 2; i++)
+        add_value(feeding, (union kdm_value){ .point = box[i] });
+}
+
 static void feed_one(struct feeding *feeding, struct kdm_val value)
 {
     if (feeding->column->text)
         add_words(feeding, value);
     else if (feeding->column->field->type == KDM_FIELD_FLATTENED)
         add_flattened(feeding, value);
+    else if (feeding->column->field->type == KDM_FIELD_GEO_SHAPE)
+        add_shape(feeding, value);
     else if (feeding->column->cell == KDM_CELL_POINT)
         add_point(feeding, value);
     else if (feeding->column->cell == KDM_CELL_NONE)
@@ -334,7 +347,7 @@ static void feed(struct feeding *feeding, struct kdm_val value)
     struct kdm_val element;
 
     if (kdm_val_type(value) != KDM_JSON_ARRAY
-        || (feeding->column->cell == KDM_CELL_POINT && kdm_geo_is_pair(value))) {
+        || (feeding->column->field->type == KDM_FIELD_GEO_POINT && kdm_geo_is_pair(value))) {
         feed_one(feeding, value);
         return;
     }

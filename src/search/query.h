@@ -35,6 +35,7 @@ enum kdm_query_kind {
     KDM_QUERY_GEO_DISTANCE,
     KDM_QUERY_GEO_BOX,
     KDM_QUERY_GEO_POLYGON,
+    KDM_QUERY_GEO_SHAPE, /* boxes around shapes, in `relation` to the one of `points` */
     KDM_QUERY_K_EQUALS,
     KDM_QUERY_K_EXISTS,
     KDM_QUERY_K_CONTAINS, /* an array with that scalar */
@@ -47,6 +48,13 @@ enum kdm_query_kind {
     KDM_QUERY_K_GEO_POLYGON,
 };
 
+enum kdm_shape_relation {
+    KDM_SHAPE_INTERSECTS,
+    KDM_SHAPE_DISJOINT, /* from all shapes of the document */
+    KDM_SHAPE_WITHIN,   /* all are */
+    KDM_SHAPE_CONTAINS, /* one does */
+};
+
 struct kdm_query_list {
     struct kdm_query **items;
     size_t count;
@@ -54,6 +62,7 @@ struct kdm_query_list {
 
 struct kdm_query {
     uint8_t kind;             /* enum kdm_query_kind */
+    uint8_t relation;         /* GEO_SHAPE: enum kdm_shape_relation */
     bool negated;             /* K_ leaves: "not" of them, by Koncorde's rules */
     bool fold;                /* letters match in either case */
     bool open_low, open_high; /* ranges: the bound itself is outside */
@@ -118,6 +127,14 @@ enum kdm_regexp_result kdm_query_key_fits(const struct kdm_query *query, struct 
 
 /* Does a GEO_ node's area hold the point? */
 bool kdm_query_place(const struct kdm_query *query, struct kdm_point point);
+
+/* How the boxes of a document's shapes lie to a GEO_SHAPE node's; zeroed at first. */
+struct kdm_shape_tally {
+    size_t count, meets, within, around;
+};
+void kdm_query_shape_add(const struct kdm_query *query, struct kdm_shape_tally *tally,
+                         const struct kdm_point box[2]);
+bool kdm_query_shapes(const struct kdm_query *query, const struct kdm_shape_tally *tally);
 
 /* A document as the evaluator sees it. */
 struct kdm_query_document {

@@ -112,42 +112,6 @@ static bool usual_scalar(const struct kdm_field *field, struct kdm_val value)
     }
 }
 
-static bool shape_text(struct kdm_str text)
-{
-    static const char *const names[] = { "POINT",      "LINESTRING",        "POLYGON",
-                                         "MULTIPOINT", "MULTILINESTRING",   "MULTIPOLYGON",
-                                         "BBOX",       "GEOMETRYCOLLECTION" };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (text.len > strlen(names[i]) && strncasecmp(text.ptr, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
-/* GeoJSON by its outline: what its coordinates enclose is search's business. */
-static bool shape_object(struct kdm_arena *arena, struct kdm_val object)
-{
-    static const char *const names[] = { "point",      "linestring",   "polygon",
-                                         "multipoint", "multipolygon", "multilinestring",
-                                         "envelope",   "circle" };
-    struct kdm_str type = kdm_val_str(arena, kdm_val_get(object, KDM_STR("type")));
-    struct kdm_val coordinates = kdm_val_get(object, KDM_STR("coordinates"));
-
-    if (type.len == 18 && strncasecmp(type.ptr, "geometrycollection", 18) == 0)
-        return kdm_val_type(kdm_val_get(object, KDM_STR("geometries"))) == KDM_JSON_ARRAY;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (type.len == strlen(names[i]) && strncasecmp(type.ptr, names[i], type.len) == 0)
-            return kdm_val_type(coordinates) == KDM_JSON_ARRAY;
-    return false;
-}
-
-static bool shape_valid(struct kdm_arena *arena, struct kdm_val value)
-{
-    if (kdm_val_type(value) == KDM_JSON_STRING)
-        return shape_text(kdm_val_str(arena, value));
-    return shape_object(arena, value);
-}
-
 /* A keyword that is not cut off by ignore_above must be short enough to be indexed. */
 static bool keyword_fits(const struct kdm_field *field, const struct kdm_key *key)
 {
@@ -168,7 +132,7 @@ static bool check_scalar(struct check *check, const struct kdm_field *field, str
         fits = kdm_geo_point(check->arena, value, &point);
         break;
     case KDM_FIELD_GEO_SHAPE:
-        fits = shape_valid(check->arena, value);
+        fits = kdm_geo_shape_valid(check->arena, value);
         break;
     case KDM_FIELD_BINARY:
         fits = kdm_val_type(value) == KDM_JSON_STRING;
@@ -226,7 +190,7 @@ static bool check_leaf_object(struct check *check, const struct kdm_field *field
         return true;
     if (field->type == KDM_FIELD_GEO_POINT && kdm_geo_point(check->arena, value, &point))
         return true;
-    if (field->type == KDM_FIELD_GEO_SHAPE && shape_valid(check->arena, value))
+    if (field->type == KDM_FIELD_GEO_SHAPE && kdm_geo_shape_valid(check->arena, value))
         return true;
     if (kdm_field_takes_object(field) && field->ignore_malformed)
         return true;

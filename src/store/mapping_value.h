@@ -90,6 +90,13 @@ struct kdm_point {
  * +-180. */
 bool kdm_geo_point(struct kdm_arena *arena, struct kdm_val value, struct kdm_point *ret_point);
 
+/* The box around a shape in GeoJSON or well-known text: its top left and bottom right corners; the
+ * left is east of the right when an envelope crosses the antimeridian. false: it is no shape, or a
+ * collection of none. */
+bool kdm_geo_shape_box(struct kdm_arena *arena, struct kdm_val value, struct kdm_point ret_box[2]);
+
+bool kdm_geo_shape_valid(struct kdm_arena *arena, struct kdm_val value);
+
 /* The middle of a geohash's cell. */
 bool kdm_geohash(struct kdm_str text, struct kdm_point *ret_point);
 

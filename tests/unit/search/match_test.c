@@ -23,6 +23,7 @@ static struct kdm_mapping *mapping;
     "\"low\":{\"type\":\"keyword\",\"normalizer\":\"lowercase\"},"                                 \
     "\"short\":{\"type\":\"keyword\",\"ignore_above\":3},\"off\":{\"type\":\"object\","            \
     "\"enabled\":false},\"nul\":{\"type\":\"keyword\",\"null_value\":\"NONE\"},"                   \
+    "\"zone\":{\"type\":\"geo_shape\"},"                                                           \
     "\"hidden\":{\"type\":\"keyword\",\"index\":false},"                                           \
     "\"also\":{\"type\":\"alias\",\"path\":\"age\"},\"m\":{\"type\":\"nested\",\"include_in_"      \
     "root\":true,\"properties\":{\"k\":{\"type\":\"keyword\"}}}}}"
@@ -50,7 +51,8 @@ static const struct {
     { "c",
       "{\"name\":\"\",\"about\":[\"one two\",\"three four\"],\"age\":null,\"tags\":[],\"born\":"
       "\"2020-02-29T12:00:00Z\",\"where\":\"0,90\",\"o.x\":\"3\",\"low\":\"abc\",\"ip\":\"::1\"}" },
-    { "d", "{}" },
+    { "d", "{\"zone\":[{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[4,0],[4,4],[0,4],[0,0]]]},"
+           "\"POINT (10 10)\"]}" },
 };
 #define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
 
@@ -497,6 +499,36 @@ START_TEST(looser_ways_to_ask)
           "c" },
         { "{\"range\":{\"born\":{\"gte\":\"2020-02-29T21:00:00\",\"time_zone\":\"+09:00\"}}}",
           "c" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":{\"type\":\"envelope\",\"coordinates\":[[1,2],[2,1]]"
+          "}}}}",
+          "d" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":{\"type\":\"envelope\",\"coordinates\":[[1,2],[2,1]]"
+          "},\"relation\":\"CONTAINS\"}}}",
+          "d" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":{\"type\":\"envelope\",\"coordinates\":[[-1,5],[5,-"
+          "1]]},\"relation\":\"within\"}}}",
+          "" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":{\"type\":\"envelope\",\"coordinates\":[[-1,50],[50,"
+          "-1]]},\"relation\":\"within\"}}}",
+          "d" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":\"POINT (5 5)\"}}}", "" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":\"POINT (5 5)\",\"relation\":\"disjoint\"}}}", "d" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":{\"type\":\"circle\",\"coordinates\":[10,10.5],"
+          "\"radius\":\"100km\"}}}}",
+          "d" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":{\"type\":\"envelope\",\"coordinates\":[[170,20],[-"
+          "170,-20]]}}}}",
+          "" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":\"BBOX (9, 11, 11, 9)\"}}}", "d" },
+        { "{\"geo_shape\":{\"where\":{\"shape\":{\"type\":\"envelope\",\"coordinates\":[[0,50],[3,"
+          "45]]},\"relation\":\"within\"}}}",
+          "a" },
+        { "{\"geo_shape\":{\"where\":{\"shape\":\"MULTIPOINT ((90 0), (2 48))\"}}}", "bc" },
+        { "{\"geo_shape\":{\"where\":{\"shape\":{\"type\":\"GeometryCollection\",\"geometries\":[{"
+          "\"type\":\"Point\",\"coordinates\":[90,0]}]}}}}",
+          "c" },
+        { "{\"geo_shape\":{\"nope\":{\"shape\":\"POINT (5 5)\"},\"ignore_unmapped\":true}}", "" },
+        { "{\"exists\":{\"field\":\"zone\"}}", "d" },
     };
 
     ASSERT_ALL(cases, KDM_LANG_ELASTICSEARCH);
@@ -651,6 +683,20 @@ START_TEST(what_is_wrong_is_refused_and_named)
         { "{\"geo_bounding_box\":{\"where\":{\"top\":1}}}", "where" },
         { "{\"geo_polygon\":{\"where\":{\"points\":[[1,2],[3,4]]}}}", "points" },
         { "{\"match_all\":{\"x\":1}}", "match_all" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":\"POINT (5)\"}}}", "zone" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":\"POINT (500 1)\"}}}", "zone" },
+        { "{\"geo_shape\":{\"zone\":{\"indexed_shape\":{\"id\":\"x\"}}}}", "indexed_shape" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":\"POINT (5 5)\",\"relation\":\"near\"}}}",
+          "relation" },
+        { "{\"geo_shape\":{\"name\":{\"shape\":\"POINT (5 5)\"}}}", "name" },
+        { "{\"geo_shape\":{\"zone\":\"POINT (5 5)\"}}", "zone" },
+        { "{\"geo_shape\":{}}", "geo_shape" },
+        { "{\"geo_distance\":{\"zone\":\"1,2\",\"distance\":\"1km\"}}", "zone" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":{\"type\":\"polygon\",\"coordinates\":[]}}}}",
+          "zone" },
+        { "{\"geo_shape\":{\"zone\":{\"shape\":{\"type\":\"blob\",\"coordinates\":[1,2]}}}}",
+          "zone" },
+        { "{\"term\":{\"zone\":\"x\"}}", "zone" },
         { "{\"fuzzy\":{\"age\":\"3\"}}", "fuzzy" },
         { "{\"fuzzy\":{\"name\":{\"value\":\"x\",\"fuzziness\":3}}}", "fuzziness" },
         { "{\"fuzzy\":{\"name\":{\"value\":\"x\",\"fuzziness\":\"AUTO:5\"}}}", "fuzziness" },

@@ -61,6 +61,7 @@ static const struct {
     { "date", "{\"type\":\"date\"}" },
     { "bool", "{\"type\":\"boolean\"}" },
     { "geo", "{\"type\":\"geo_point\"}" },
+    { "sh", "{\"type\":\"geo_shape\"}" },
     { "ip", "{\"type\":\"ip\"}" },
     { "flat", "{\"type\":\"flattened\"}" },
     { "o", "{\"properties\":{\"kw\":{\"type\":\"keyword\",\"copy_to\":\"kw\"},\"i\":{\"type\":"
@@ -151,6 +152,27 @@ static void put_point(struct kdm_buf *buf)
     }
 }
 
+static void put_shape(struct kdm_buf *buf)
+{
+    int lat = (int)below(20) - 10, lon = (int)below(20) - 10;
+
+    switch (below(4)) {
+    case 0:
+        kdm_buf_printf(buf, "{\"type\":\"Point\",\"coordinates\":[%d,%d]}", lon, lat);
+        break;
+    case 1:
+        kdm_buf_printf(buf, "\"POLYGON ((%d %d, %d %d, 1 2, %d %d))\"", lon, lat, lon + 4, lat + 3,
+                       lon, lat);
+        break;
+    case 2: /* some of them over the antimeridian */
+        kdm_buf_printf(buf, "{\"type\":\"envelope\",\"coordinates\":[[%d,%d],[%d,%d]]}", lon,
+                       lat + 5, (int)below(30) - 10, lat - (int)below(5));
+        break;
+    default:
+        kdm_buf_printf(buf, "\"LINESTRING (%d %d, %u %u)\"", lon, lat, below(20), below(20));
+    }
+}
+
 static void put_value(struct kdm_buf *buf, const char *field);
 
 static void put_object(struct kdm_buf *buf)
@@ -182,6 +204,8 @@ static void put_scalar(struct kdm_buf *buf, const char *field)
         kdm_buf_put(buf, kdm_str_of(one_in(2) ? "true" : one_in(2) ? "false" : "\"true\""));
     else if (strcmp(field, "geo") == 0)
         put_point(buf);
+    else if (strcmp(field, "sh") == 0)
+        put_shape(buf);
     else if (strcmp(field, "ip") == 0)
         kdm_buf_printf(buf, "\"10.0.%u.%u\"", below(2), below(4));
     else if (field[0] == 'o' || field[0] == 'n' || strcmp(field, "flat") == 0)
@@ -459,11 +483,24 @@ static void put_multi(struct kdm_buf *buf)
                    one_in(2) ? "and" : "or", one_in(2) ? ",\"fields\":[\"t\",\"k*\",\"ws\"]" : "");
 }
 
+static void put_shape_query(struct kdm_buf *buf)
+{
+    static const char *const relations[] = { "intersects", "disjoint", "within", "contains" };
+
+    kdm_buf_printf(buf, "{\"geo_shape\":{\"ignore_unmapped\":true,\"%s\":{\"shape\":",
+                   one_in(3) ? "geo" : "sh");
+    put_shape(buf);
+    kdm_buf_printf(buf, ",\"relation\":\"%s\"}}}", relations[below(4)]);
+}
+
 static void put_leaf(struct kdm_buf *buf)
 {
     const char *path = paths[below(PATHS)], *field = leaf_name(path);
 
-    switch (below(19)) {
+    switch (below(21)) {
+    case 19:
+        put_shape_query(buf);
+        return;
     case 14:
         put_fuzzy(buf);
         return;

@@ -167,6 +167,60 @@ START_TEST(points_come_in_all_notations)
 }
 END_TEST
 
+static void assert_box(const char *shape, double north, double west, double south, double east)
+{
+    struct kdm_val value = kdm_json_parse(&arena, kdm_str_of(shape));
+    struct kdm_point box[2];
+
+    ck_assert_msg(kdm_geo_shape_box(&arena, value, box), "%s", shape);
+    ck_assert_double_eq_tol(box[0].lat, north, 1e-3);
+    ck_assert_double_eq_tol(box[0].lon, west, 1e-3);
+    ck_assert_double_eq_tol(box[1].lat, south, 1e-3);
+    ck_assert_double_eq_tol(box[1].lon, east, 1e-3);
+}
+
+START_TEST(shapes_have_a_box_around_them)
+{
+    static const char *const bad[] = {
+        "\"POINT 1 2\"",
+        "\"POINT (1 2\"",
+        "\"POINT (1 2) x\"",
+        "\"POINT (1 91)\"",
+        "\"BBOX (1, 2, 3)\"",
+        "\"BBOX (1, 2, 3, 4)\"",
+        "\"GEOMETRYCOLLECTION (POINT (1 2)\"",
+        "{\"type\":\"Polygon\",\"coordinates\":[[1,2],[3,4]]}",
+        "{\"type\":\"Point\",\"coordinates\":[1]}",
+        "{\"type\":\"Point\",\"coordinates\":[1,\"2\"]}",
+        "{\"type\":\"envelope\",\"coordinates\":[[1,2]]}",
+        "{\"type\":\"envelope\",\"coordinates\":[[1,2],[3,4]]}",
+        "{\"type\":\"circle\",\"coordinates\":[1,2]}",
+        "{\"type\":\"circle\",\"coordinates\":[1,2],\"radius\":\"far\"}",
+        "{\"type\":\"GeometryCollection\",\"geometries\":[{\"type\":\"Cube\"}]}",
+    };
+
+    assert_box("\"POINT (1 2)\"", 2, 1, 2, 1);
+    assert_box("\"Polygon ((0 0, 4 0, 4 3 9, 0 0),(1 1, 2 2, 1 1))\"", 3, 0, 0, 4);
+    assert_box("\"MULTIPOINT ((1 2), (3 -4))\"", 2, 1, -4, 3);
+    assert_box("\"GEOMETRYCOLLECTION (POINT (1 2), LINESTRING (3 4, 5 6))\"", 6, 1, 2, 5);
+    assert_box("\"BBOX (170, -170, 5, -5)\"", 5, 170, -5, -170);
+    assert_box(
+        "{\"type\":\"MultiPolygon\",\"coordinates\":[[[[0,0],[1,1],[0,1],[0,0]]],[[[7,7],[8,8],"
+        "[7,8],[7,7]]]]}",
+        8, 0, 0, 8);
+    assert_box("{\"type\":\"envelope\",\"coordinates\":[[-1,2],[3,-4]]}", 2, -1, -4, 3);
+    assert_box("{\"type\":\"circle\",\"coordinates\":[10,0],\"radius\":\"111.195km\"}", 1, 8.9998,
+               -1, 11.0002);
+    assert_box(
+        "{\"type\":\"geometrycollection\",\"geometries\":[{\"type\":\"envelope\",\"coordinates\":"
+        "[[170,1],[-170,0]]},{\"type\":\"point\",\"coordinates\":[0,5]}]}",
+        5, -180, 0, 180);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_msg(!kdm_geo_shape_valid(&arena, kdm_json_parse(&arena, kdm_str_of(bad[i]))),
+                      "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(ignore_malformed_lets_values_through)
 {
     struct kdm_mapping *mapping = of_field("{\"type\":\"integer\",\"ignore_malformed\":true}");
@@ -430,6 +484,7 @@ int main(void)
     tcase_add_test(tcase, each_type_takes_its_values);
     tcase_add_test(tcase, dates_are_read_by_their_formats);
     tcase_add_test(tcase, points_come_in_all_notations);
+    tcase_add_test(tcase, shapes_have_a_box_around_them);
     tcase_add_test(tcase, ignore_malformed_lets_values_through);
     tcase_add_test(tcase, multi_fields_read_the_same_value);
     tcase_add_test(tcase, a_keyword_beyond_the_term_limit_is_refused_unless_ignored);
