@@ -220,6 +220,9 @@ describe('searching', () => {
           'services.storage.invalid_target_format');
         assert.deepEqual(error.props, ['targets[0].index', 'a*']);
         await asker.fails(on({ targets: [{ index, collections: ['x'] }] }), 400, 'api.assert.mutually_exclusive');
+        const many = [{ index, collections: Array.from({ length: 20000 }, (_, i) => `x${i}`) }];
+        const { message } = await fails(many, 400, 'api.assert.invalid_argument');
+        assert.match(message, /at most 500/);
       });
 
       test('requests that can not be', async () => {

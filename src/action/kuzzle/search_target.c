@@ -2,12 +2,15 @@
 #include "action/kuzzle/search_target.h"
 #include "store/names.h"
 
+#define MOST_TARGETS 500 /* collections that one search may name; each is read, and searched */
+
 /* A list that grows while the targets are read. */
 struct builder {
     struct kdm_tx *tx;
     const struct kdm_args *args;
     struct kdm_search_targets targets;
     size_t room;
+    size_t named;  /* also those named twice, and those that are not here yet */
     bool complete; /* false: at least one collection is still being asked for */
 };
 
@@ -25,6 +28,11 @@ static bool add(struct builder *builder, struct kdm_str index, struct kdm_str na
 {
     struct kdm_collection *collection;
 
+    if (builder->named++ == MOST_TARGETS) {
+        kdm_tx_fail(builder->tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
+                    KDM_PROPS(KDM_STR("targets"), KDM_STR("at most 500 collections")));
+        return false;
+    }
     if (kdm_index_is_private(index)) {
         kdm_target_unknown_index(builder->tx, index);
         return false;
