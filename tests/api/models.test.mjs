@@ -48,6 +48,19 @@ describe('models', () => {
     await server.stop();
   });
 
+  test('what is no measure of a model is told by its place', async () => {
+    for (const [measures, place, expected] of [
+      [['x'], 'measures[0]', 'object'], [[null], 'measures[0]', 'object'], [[[1]], 'measures[0]', 'object'],
+      [[{ name: 'a', type: 5 }], 'measures[0].type', 'string'],
+    ]) {
+      for (const action of ['writeAsset', 'writeDevice']) {
+        const body = { engineGroup: 'commons', model: newName(), metadataMappings: {}, measures };
+        const error = await client.failure({ controller, action, body });
+        assert.deepEqual([error.status, error.id, ...error.props], [400, 'api.assert.invalid_type', place, expected]);
+      }
+    }
+  });
+
   describe('writeAsset, as its page says', () => {
     const body = (model) => ({
       engineGroup: 'commons',

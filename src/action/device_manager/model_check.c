@@ -11,12 +11,31 @@ static bool is_twin(const struct kdm_dm_model *model)
     return model->kind == KDM_DM_ASSET || model->kind == KDM_DM_DEVICE;
 }
 
+/* What is no measure of a model at all: told by its place. */
+static bool check_measure_shape(struct kdm_tx *tx, struct kdm_val measure, size_t number)
+{
+    struct kdm_str place = kdm_arena_printf(kdm_tx_arena(tx), "measures[%zu]", number);
+    struct kdm_val type = kdm_val_get(measure, KDM_STR("type"));
+
+    if (kdm_val_type(measure) != KDM_JSON_OBJECT) {
+        kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, KDM_PROPS(place, KDM_STR("object")));
+        return false;
+    }
+    if (kdm_val_none(type) || kdm_val_type(type) == KDM_JSON_STRING)
+        return true;
+    kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_TYPE,
+                KDM_PROPS(kdm_arena_printf(kdm_tx_arena(tx), KDM_FMT ".type", KDM_ARG(place)),
+                          KDM_STR("string")));
+    return false;
+}
+
 /* A twin without measures has none of an unknown type. */
 static bool check_measure_types(struct kdm_tx *tx, const struct kdm_dm_models *models,
                                 const struct kdm_dm_model *model)
 {
     struct kdm_val_iter it;
     struct kdm_val measure;
+    size_t number = 0;
 
     if (!is_twin(model))
         return true;
@@ -24,6 +43,8 @@ static bool check_measure_types(struct kdm_tx *tx, const struct kdm_dm_models *m
          kdm_element_next(&it, &measure);) {
         struct kdm_str type = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(measure, KDM_STR("type")));
 
+        if (!check_measure_shape(tx, measure, number++))
+            return false;
         if (!kdm_str_none(type) && kdm_dm_model_find(models, KDM_DM_MEASURE, type) != NULL)
             continue;
         kdm_tx_fail(tx,
