@@ -183,7 +183,6 @@ static void start_api(struct server *server)
         .node = server->context.node,
         .max_in_flight = (size_t)config->requests_buffer,
         .request_timeout_ms = config->request_timeout_ms,
-        .conflict_tries = (int)config->conflict_retries,
         .allow_origin = config->allow_origin,
         .allow_origin_regexp = config->allow_origin_regexp,
         .doors = kdm_dialects_doors(server->dialects, &door_count),

@@ -8,7 +8,6 @@
 #define MAX_IN_FLIGHT  50000u
 #define MAX_BYTES      ((size_t)1 << 30)
 #define TIMEOUT_MS     60000
-#define CONFLICT_TRIES 20
 
 /* --- create and destroy ------------------------------------------------------------------- */
 
@@ -26,15 +25,6 @@ size_t kdm_api_row_count(const struct kdm_api_options *options)
     return count;
 }
 
-static int find_retry_argument(const struct kdm_action *action)
-{
-    for (size_t i = 0; i < action->arg_count; i++) {
-        if (strcmp(action->args[i].name, "retryOnConflict") == 0)
-            return (int)i;
-    }
-    return -1;
-}
-
 static void prepare_row(struct kdm_api *api, const struct kdm_action *action)
 {
     struct kdm_api_row *row = &api->rows[action->number];
@@ -43,7 +33,6 @@ static void prepare_row(struct kdm_api *api, const struct kdm_action *action)
     kdm_buf_init(&buf, &api->arena, 96);
     kdm_reply_names(&buf, kdm_str_of(action->controller), kdm_str_of(action->action));
     row->names = kdm_buf_str(&buf);
-    row->retry_argument = find_retry_argument(action);
 }
 
 static void prepare_rows(struct kdm_api *api)
@@ -74,8 +63,6 @@ static void take_options(struct kdm_api *api, const struct kdm_api_options *opti
         api->options.max_bytes_in_flight = MAX_BYTES;
     if (api->options.request_timeout_ms == 0)
         api->options.request_timeout_ms = TIMEOUT_MS;
-    if (api->options.conflict_tries == 0)
-        api->options.conflict_tries = CONFLICT_TRIES;
     kdm_buf_init(&node, &api->arena, options->node.len + 8);
     kdm_json_put_str(&node, options->node);
     api->node_json = kdm_buf_str(&node);

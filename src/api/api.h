@@ -20,7 +20,6 @@ struct kdm_api_options {
     size_t max_in_flight;                /* requests at once, beyond it 503; 0: 50000 */
     size_t max_bytes_in_flight;          /* what large ones may hold together; 0: 1 GiB */
     int64_t request_timeout_ms;          /* 0: 60 s */
-    int conflict_tries;                  /* of a transaction that loses races; 0: 20 */
     const char *allow_origin;            /* "*" or a comma list; NULL: all */
     bool allow_origin_regexp;
     const struct kdm_door *doors; /* other vendors' APIs; lent */

@@ -95,7 +95,6 @@ struct kdm_api {
 /* What is worked out once for each action. */
 struct kdm_api_row {
     struct kdm_str names; /* of its replies: kdm_reply_names() */
-    int retry_argument;   /* where retryOnConflict stands in its row; -1: nowhere */
 };
 
 /* How many numbers of actions there are, with those behind doors. */

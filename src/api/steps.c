@@ -335,19 +335,6 @@ static void on_acted(struct kdm_tx *tx, void *ctx)
     kdm_request_resume(request, KDM_STEP_DONE);
 }
 
-/* A client may ask for more tries than we make by ourselves, never for fewer. */
-static int conflict_tries(const struct kdm_request *request)
-{
-    int ours = request->api->options.conflict_tries;
-    int at = request->api->rows[request->action->number].retry_argument;
-    int64_t asked;
-
-    if (at < 0 || kdm_val_none(request->args.values[at]))
-        return ours;
-    asked = kdm_args_int(&request->args, request->action->args[at].id, 0);
-    return asked <= ours ? ours : asked < 1000 ? (int)asked : 1000;
-}
-
 static enum kdm_step_result act(struct kdm_request *request)
 {
     const struct kdm_ask *ask = &request->ask;
@@ -365,7 +352,6 @@ static enum kdm_step_result act(struct kdm_request *request)
             .timestamp = request->timestamp,
         },
         .deadline_ms = request->deadline_ms,
-        .conflict_tries = conflict_tries(request),
         .parent = request->parent,
         .fn = run_action,
         .done = on_acted,

@@ -57,7 +57,6 @@ struct kdm_config {
     int64_t feed_max_age_ms;         /* kdm.feed.maxAge */
     const char *common_dynamic;      /* services.storageEngine.commonMapping.dynamic */
     const json_t *common_properties; /* lent object; commonMapping.properties */
-    int64_t conflict_retries;        /* services.storageEngine.defaults.onUpdateConflictRetries */
     int64_t scroll_ttl_ms;
     int64_t max_scroll_ms;
 

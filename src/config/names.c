@@ -57,6 +57,7 @@ static const struct ignored ignored[] = {
     { "services.storageEngine.backend", NULL },
     { "services.storageEngine.client", "documents are kept in Redis, see kdm.redis" },
     { "services.storageEngine.defaultSettings", NULL },
+    { "services.storageEngine.defaults.onUpdateConflictRetries", "lost races are tried again until the request's deadline" },
     { "services.storageEngine.generateMissingAliases", NULL },
     { "services.storageEngine.internalIndex", NULL },
     { "services.storageEngine.majorVersion", NULL },

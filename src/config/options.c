@@ -151,8 +151,6 @@ const struct kdm_option kdm_options[] = {
           "\"type\":"
           "\"date\"},\"updater\":{\"type\":\"keyword\"},\"updatedAt\":{\"type\":\"date\"}}}}",
       .help = "fields of every collection" },
-    { "services.storageEngine.defaults.onUpdateConflictRetries", INT(0, 1000), .initial = "0",
-      FIELD(conflict_retries), .help = "tries after a conflict, at least" },
     { "services.storageEngine.defaults.scrollTTL", DURATION(1), .initial = "15000",
       FIELD(scroll_ttl_ms), .help = "life of a scroll that says nothing" },
     { "services.storageEngine.maxScrollDuration", DURATION(1), .initial = "60000",

@@ -4,8 +4,9 @@
  */
 #include "tx/tx_private.h"
 
-/* The deadline is what really ends it: each lost race is one that another request has won. */
-#define DEFAULT_TRIES 1000
+/* The deadline is what really ends it: each lost race is one that another request has won. So clients and operators have
+ * no say in it (retryOnConflict): less would only make requests fail. */
+#define MOST_TRIES 1000
 /* Tokens that come back in a commit's items: a write's number, or this and a read's. */
 #define TOKEN_READ 0x40000000u
 
@@ -464,12 +465,10 @@ static struct tx_read *read_of_token(struct kdm_tx *tx, uint32_t token)
 /* The race was lost. The script told what is stored now, so most of the time nothing needs to be fetched. */
 static void learn_conflicts(struct kdm_tx *tx, const struct kdm_commit_result *result)
 {
-    unsigned tries = (unsigned)tx->start.conflict_tries;
-
     tx->conflicts++;
     tx->engine->counts.conflicts++;
     kdm_tx_forget_kept(tx);
-    if (tx->conflicts >= (tries > DEFAULT_TRIES ? tries : DEFAULT_TRIES)) {
+    if (tx->conflicts >= MOST_TRIES) {
         struct kdm_str id = tx->write_count > 0 ? tx->writes[0].id : KDM_STR("");
 
         kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_TOO_MANY_CHANGES, &id, 1);

@@ -19,7 +19,6 @@ struct kdm_tx_start {
     struct kdm_arena *arena;      /* the request's; outlives the tx */
     struct kdm_tx_origin origin;  /* texts outlive the tx */
     int64_t deadline_ms;          /* monotonic: then it fails with 503 (Redis away) or 504 */
-    int conflict_tries;           /* at least this often; a client's retryOnConflict may raise it */
     struct kdm_tx *parent;        /* the tx whose pipe handler makes this request, or NULL */
     kdm_tx_fn *fn;
     kdm_tx_done_fn *done;         /* reply or failure are in the tx; called once */

@@ -21,7 +21,6 @@ static void set_up(void)
                                              .max_bytes_in_flight = 1 << 20,
                                              .allow_origin = "http://good",
                                              .request_timeout_ms = 500,
-                                             .conflict_tries = 7,
                                              .stats = true,
                                              .context = &context,
                                              .ready = is_ready,
@@ -132,7 +131,6 @@ END_TEST
 START_TEST(options_reach_the_transaction)
 {
     tell(&peer, "{\"controller\":\"server\",\"action\":\"now\"}");
-    ck_assert_int_eq(txs.last.conflict_tries, 7);
     ck_assert_int_eq(txs.last.deadline_ms, (int64_t)uv_now(&loop) + 500);
 }
 END_TEST
