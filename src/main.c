@@ -247,6 +247,7 @@ static bool start_net(struct server *server, char **ret_error)
         .port = (int)config->port,
         .max_message = (size_t)config->max_request_size,
         .max_queued = (size_t)config->max_queued_bytes,
+        .max_requests = (size_t)config->max_connection_requests,
         .idle_timeout_ms = (int)config->idle_timeout_ms,
         .rate_limit = (int)config->rate_limit,
         .max_encoding_layers = (int)config->max_encoding_layers,

@@ -45,6 +45,7 @@ struct kdm_peer {
     struct kdm_str cookie;        /* Cookie header, likewise */
     char id[KDM_UUID_LEN];        /* connection id */
     struct kdm_request *requests; /* the API's: those in flight */
+    size_t in_flight;             /* the API's: how many they are; net/ reads no more while they are too many */
     struct kdm_member *member;    /* the API's: its subscriptions; NULL: it never had any */
 };
 

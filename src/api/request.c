@@ -54,6 +54,7 @@ static void link_to(struct kdm_request *request, struct kdm_peer *peer)
     if (request->next != NULL)
         request->next->previous = request;
     peer->requests = request;
+    peer->in_flight++;
 }
 
 static void unlink_from_peer(struct kdm_request *request)
@@ -66,6 +67,7 @@ static void unlink_from_peer(struct kdm_request *request)
         request->peer->requests = request->next;
     if (request->next != NULL)
         request->next->previous = request->previous;
+    request->peer->in_flight--;
     request->peer = NULL;
 }
 

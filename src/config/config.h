@@ -34,6 +34,7 @@ struct kdm_config {
     const char *host; /* kdm.host; NULL: every address of the machine, IPv4 and IPv6 */
     int64_t port;     /* server.port; 0: any free one */
     int64_t max_request_size;
+    int64_t max_connection_requests; /* kdm.maxConnectionRequests: in flight of one connection */
     int64_t max_queued_bytes; /* kdm.maxQueuedBytes: waiting for a client that does not read */
     int64_t max_connections;  /* kdm.maxConnections */
     int64_t idle_timeout_ms;  /* server.protocols.websocket.idleTimeout; 0: never closed */

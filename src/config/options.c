@@ -82,6 +82,9 @@ const struct kdm_option kdm_options[] = {
       .group = "kdm",
       .help =
           "bytes that may wait for a client that does not read, before it is closed with 1013" },
+    { "kdm.maxConnectionRequests", INT(1, 1000000), .initial = "1000",
+      FIELD(max_connection_requests),
+      .help = "in flight of one connection; it is not read while there are more" },
     { "kdm.maxConnections", INT(1, 1000000), .initial = "50000", FIELD(max_connections),
       .help = "connections at once" },
     { "kdm.feed.maxBytes", SIZE(65536), .initial = "16777216", FIELD(feed_max_bytes),

@@ -34,8 +34,9 @@
 #define BURST    (8u << 20)
 #define QUIET_MS 400
 
-#define DEFAULT_MAX_MESSAGE (1u << 20)
-#define DEFAULT_MAX_QUEUED  (8u << 20)
+#define DEFAULT_MAX_MESSAGE  (1u << 20)
+#define DEFAULT_MAX_QUEUED   (8u << 20)
+#define DEFAULT_MAX_REQUESTS 1000u
 
 static const lws_retry_bo_t no_pings_of_its_own; /* all zero: lws neither pings nor hangs up */
 
@@ -185,6 +186,8 @@ static void copy_options(struct kdm_net *net, const struct kdm_net_options *opti
         own->max_message = DEFAULT_MAX_MESSAGE;
     if (own->max_queued == 0)
         own->max_queued = DEFAULT_MAX_QUEUED;
+    if (own->max_requests == 0)
+        own->max_requests = DEFAULT_MAX_REQUESTS;
     if (own->idle_timeout_ms <= 0)
         own->idle_timeout_ms = 60000;
     if (own->max_encoding_layers <= 0)

@@ -19,6 +19,7 @@ struct kdm_net_options {
         max_message; /* bytes, server.maxRequestSize; a longer message closes with 1009, HTTP 413 */
     size_t max_queued;   /* bytes waiting for a client that does not read; beyond it 1013 (default 8
                             MiB) */
+    size_t max_requests; /* in flight of one WebSocket; it is not read while there are so many (default 1000) */
     int idle_timeout_ms; /* no data from the client; WebSocket 60000 */
     int rate_limit;      /* messages a second and connection, 0: none */
     int max_encoding_layers; /* http.maxEncodingLayers, 3 */

@@ -146,6 +146,14 @@ static size_t pause_mark(const struct kdm_net *net)
     return net->options.max_queued / 8;
 }
 
+/* Has the client so much on its way that it is not listened to for now? `part`: of what is allowed,
+ * 1 is all of it. */
+static bool is_over(const struct kdm_conn *conn, size_t part)
+{
+    return kdm_conn_queued(conn) > pause_mark(conn->net) / part
+           || conn->peer.in_flight >= conn->net->options.max_requests / part + (part > 1);
+}
+
 static void send_out(struct kdm_conn *conn);
 
 static void deliver(struct kdm_conn *conn, struct kdm_str text)
@@ -158,7 +166,7 @@ static void deliver(struct kdm_conn *conn, struct kdm_str text)
         refuse_rate(conn);
     else
         kdm_api_message(conn->net->api, &conn->peer, text);
-    if (conn->close_code == 0 && kdm_conn_queued(conn) > pause_mark(conn->net))
+    if (conn->close_code == 0 && is_over(conn, 1))
         send_out(conn); /* pauses when that does not help */
 }
 
@@ -278,13 +286,10 @@ static void write_out(struct kdm_conn *conn)
 /* Sends what there is to send, and stops or goes on reading by what is left. */
 static void send_out(struct kdm_conn *conn)
 {
-    size_t queued;
-
     write_out(conn);
-    queued = kdm_conn_queued(conn);
-    if (queued > pause_mark(conn->net))
+    if (is_over(conn, 1))
         kdm_conn_pause(conn, true);
-    else if (queued < pause_mark(conn->net) / 2)
+    else if (!is_over(conn, 2))
         kdm_conn_pause(conn, false);
 }
 

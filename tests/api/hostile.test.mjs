@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { after, afterEach, atEnd, before, describe, test } from './lib/test.mjs';
 import { assertServes } from './lib/alive.mjs';
 import { sleep, until, within } from './lib/process.mjs';
+import { startRedis } from './lib/redis.mjs';
 import { startServer } from './lib/server.mjs';
 import { connectRaw } from './lib/websocket.mjs';
 import { connectWire, exchange, frame, httpBytes, upgradeWire } from './lib/wire.mjs';
@@ -637,5 +638,46 @@ describe('many clients', () => {
     await sleep(50);
     await assertServes(small);
     await small.stop();
+  });
+});
+
+describe('a client that sends 100,000 requests and does not wait', () => {
+  const count = 100000;
+  let redis;
+  let kdm;
+  let other;
+
+  before(async () => {
+    redis = await startRedis();
+    kdm = await startServer({ env: { ...env, kuzzle_kdm__maxConnectionRequests: '64' }, redis: redis.url, args: ['--request-timeout', '60000'] });
+    other = await connectRaw(kdm);
+    await other.ask({ controller: 'index', action: 'create', index });
+    await other.ask({ controller: 'collection', action: 'create', index, collection, body: {} });
+    await other.ask({ controller: 'document', action: 'create', index, collection, _id: 'one', body: {} });
+  });
+  after(async () => {
+    await other.close();
+    await kdm.stop();
+    await redis.stop();
+  });
+
+  test('is read as its requests are done, and gets all answers', async () => {
+    const wire = await upgradeWire(kdm);
+    const one = frame(JSON.stringify({ controller: 'document', action: 'get', index, collection, _id: 'one' }));
+    const before = rss(kdm);
+    redis.freeze();
+    const part = Buffer.concat(Array.from({ length: 1000 }, () => one));
+    for (let i = 0; i < count / 1000; i++) wire.write(part);
+    await sleep(500);
+    const { api } = await other.result({ controller: 'server', action: 'metrics' });
+    redis.thaw();
+    assert.ok(api.concurrentRequests >= 64 && api.concurrentRequests < 70, `${api.concurrentRequests} in flight`);
+    for (let i = 0; i < count; i++) {
+      const { payload } = await wire.frame();
+      if (i % 10000 === 0) assert.equal(JSON.parse(payload).status, 200);
+    }
+    assert.ok(rss(kdm) - before < 100000, `${rss(kdm) - before} KiB more`);
+    wire.end();
+    await assertServes(kdm);
   });
 });
