@@ -13,6 +13,7 @@
 #include "plugin/native.h"
 #include "plugin/requests.h"
 #include "redis/own.h"
+#include "security/security.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ struct server {
     struct kdm_hub *hub;
     struct kdm_bus *bus;
     struct kdm_tx_engine *engine;
+    struct kdm_security *security;
     struct kdm_api *api;
     struct kdm_plugin_requests *plugin_requests;
     struct kdm_start *starting; /* NULL: not yet, or done */
@@ -82,8 +84,6 @@ static void count_connections(void *ctx, struct kdm_stats_connections *ret_conne
     ret_connections->http = counts.http;
 }
 
-static void stop_soon(void *ctx);
-
 static void fill_context(struct server *server)
 {
     const struct kdm_config *config = server->config;
@@ -114,8 +114,6 @@ static void fill_context(struct server *server)
         .protocol = &server->protocol,
         .connections = count_connections,
         .connections_ctx = server,
-        .stop = stop_soon,
-        .stop_ctx = server,
     };
 }
 
@@ -164,6 +162,29 @@ static bool store_ready(void *ctx)
     return kdm_store_ready(((struct server *)ctx)->store);
 }
 
+static bool start_security(struct server *server, char **ret_error)
+{
+    const struct kdm_config *config = server->config;
+    struct kdm_security_options options = {
+        .protocol = &server->protocol,
+        .strict_tenants = config->strict_tenants,
+        .logins_per_second = config->logins_per_second,
+        .token_algorithm = config->token_algorithm,
+        .token_secret = kdm_str_of(config->token_secret),
+        .token_ttl_ms = config->token_expires_ms,
+        .token_max_ttl_ms = config->token_max_ttl_ms,
+        .token_grace_ms = config->token_grace_ms,
+        .api_key_max_ttl_ms = config->api_key_max_ttl_ms,
+        .cookies = config->cookie_authentication,
+        .local = json_object_get(config->plugin_trees, "kuzzle-plugin-auth-passport-local"),
+    };
+
+    server->security =
+        kdm_security_create(&server->loop, server->engine, server->store, &options, ret_error);
+    server->context.guard = server->security;
+    return server->security != NULL;
+}
+
 static bool read_dialects(struct server *server, char **ret_error)
 {
     const struct kdm_dialect_options options = { .actionhub = server->config->actionhub };
@@ -172,10 +193,21 @@ static bool read_dialects(struct server *server, char **ret_error)
     return server->dialects != NULL;
 }
 
+static void start_engine(struct server *server)
+{
+    struct kdm_hash_seed seed;
+
+    kdm_random_fill(&server->random, &seed, sizeof(seed));
+    server->bus = kdm_bus_create(&seed);
+    server->engine = kdm_tx_engine_create(&server->loop, server->store, server->bus, &server->context);
+    server->context.store = server->store;
+    server->context.engine = server->engine;
+    server->context.hub = server->hub;
+}
+
 static void start_api(struct server *server)
 {
     const struct kdm_config *config = server->config;
-    struct kdm_hash_seed seed;
     size_t door_count;
     struct kdm_api_options options = {
         .protocol = &server->protocol,
@@ -191,17 +223,12 @@ static void start_api(struct server *server)
         .stats = config->stats,
         .stats_interval_ms = config->stats_interval_s * 1000,
         .stats_ttl_ms = config->stats_ttl_s * 1000,
+        .guard = kdm_security_guard(server->security),
         .ready = store_ready,
         .ready_ctx = server,
     };
 
     options.door_count = door_count;
-    kdm_random_fill(&server->random, &seed, sizeof(seed));
-    server->bus = kdm_bus_create(&seed);
-    server->engine = kdm_tx_engine_create(&server->loop, server->store, server->bus, &server->context);
-    server->context.store = server->store;
-    server->context.engine = server->engine;
-    server->context.hub = server->hub;
     server->api = kdm_api_create(&server->loop, server->engine, server->bus, &options);
 }
 
@@ -296,20 +323,6 @@ static void on_signal(uv_signal_t *handle, int number)
     stop(handle->data);
 }
 
-static void on_stop_asked(uv_timer_t *timer)
-{
-    stop(timer->data);
-}
-
-/* admin:shutdown: not from inside a request. */
-static void stop_soon(void *ctx)
-{
-    struct server *server = ctx;
-
-    if (!server->stopping)
-        uv_timer_start(&server->watch, on_stop_asked, 0, 0);
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     (void)handle;
@@ -332,6 +345,7 @@ static void take_apart(struct server *server)
     kdm_api_destroy(server->api);
     kdm_dialects_destroy(server->dialects);
     kdm_plugin_requests_destroy(server->plugin_requests);
+    kdm_security_destroy(server->security);
     kdm_tx_engine_destroy(server->engine);
     kdm_hub_destroy(server->hub);
     kdm_store_close(server->store);
@@ -360,26 +374,78 @@ static void write_notes(const struct kdm_config *config)
         kdm_log_write(config->notes[i].level, "%s", config->notes[i].text);
 }
 
-static void on_started(void *ctx, const char *error)
+static bool is_loopback(const char *host)
+{
+    return host != NULL
+           && (strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0);
+}
+
+/* Not a line of the log among others: whoever starts this is to see it. */
+static void warn_loudly(void)
+{
+    fputs("\n"
+          "  ************************************************************************************\n"
+          "  *  WARNING: anybody who reaches this server over the network may do EVERYTHING.    *\n"
+          "  *                                                                                  *\n"
+          "  *  There is no administrator yet. Make one, and take everybody else's rights:      *\n"
+          "  *    curl -X POST 'http://localhost:PORT/_createFirstAdmin?reset' \\                *\n"
+          "  *      -H 'Content-Type: application/json' -d '{\"content\":{},\"credentials\":       *\n"
+          "  *      {\"local\":{\"username\":\"NAME\",\"password\":\"PASSWORD\"}}}'                  *\n"
+          "  *  or listen on --host 127.0.0.1 only, or say --i-know.                            *\n"
+          "  ************************************************************************************\n"
+          "\n",
+          stderr);
+}
+
+static void warn_of_rights(const struct server *server, const struct kdm_security_state *state)
+{
+    if (!state->wide_open)
+        return;
+    if (!state->admin_exists && !server->config->i_know && !is_loopback(server->config->host))
+        warn_loudly();
+    kdm_log_warn(state->admin_exists
+                     ? "the anonymous user still has every right: see security:restrictDefaultRights"
+                     : "there is no administrator, and everybody has every right: see "
+                       "security:createFirstAdmin");
+}
+
+static void fail_start(struct server *server, const char *error)
+{
+    kdm_log_error("can't start: %s", error);
+    server->start_failed = true;
+    uv_stop(&server->loop);
+}
+
+static void on_prepared(void *ctx, const struct kdm_security_state *state)
 {
     struct server *server = ctx;
 
-    server->starting = NULL;
-    if (error != NULL && server->config->dm_ignore_startup_errors) {
-        kdm_log_warn("plugins.device-manager.ignoreStartupErrors: started all the same: %s", error);
-    } else if (error != NULL) {
-        kdm_log_error("can't start: %s", error);
-        server->start_failed = true;
-        uv_stop(&server->loop);
+    if (state->error != NULL) {
+        fail_start(server, state->error);
         return;
     }
     server->started = true;
     uv_timer_stop(&server->watch);
     kdm_jobs_resume(server->engine, server->own_redis != NULL);
     write_notes(server->config);
+    warn_of_rights(server, state);
     kdm_log_info("kdmd listening on http://%s:%d (ws and http)",
                  server->config->host != NULL ? server->config->host : "0.0.0.0",
                  kdm_net_port(server->net));
+}
+
+static void on_started(void *ctx, const char *error)
+{
+    struct server *server = ctx;
+
+    server->starting = NULL;
+    if (error != NULL && !server->config->dm_ignore_startup_errors) {
+        fail_start(server, error);
+        return;
+    }
+    if (error != NULL)
+        kdm_log_warn("plugins.device-manager.ignoreStartupErrors: started all the same: %s", error);
+    kdm_security_prepare(server->security, on_prepared, server);
 }
 
 /* The start waits for Redis, then makes the collections that the server itself needs. */
@@ -426,8 +492,10 @@ static bool start(struct server *server)
 
     fill_context(server);
     if (read_dialects(server, &error) && start_store(server, &error)) {
-        start_api(server);
-        if (start_plugins(server, &error) && start_net(server, &error))
+        start_engine(server);
+        if (start_security(server, &error))
+            start_api(server);
+        if (server->api != NULL && start_plugins(server, &error) && start_net(server, &error))
             return true;
     }
     kdm_log_error("can't start: %s", error != NULL ? error : "out of resources");

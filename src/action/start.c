@@ -4,6 +4,7 @@
 #include "action/kuzzle/by_query.h"
 #include "action/kuzzle/private_index.h"
 #include "base/clock.h"
+#include "security/layout.h"
 #include "tx/run.h"
 
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static void on_step(struct kdm_tx *tx, void *ctx)
         next_step(start);
 }
 
-static kdm_tx_fn *const own_steps[] = { kdm_private_make };
+static kdm_tx_fn *const own_steps[] = { kdm_private_make, kdm_security_make, kdm_security_fill };
 static const size_t own_step_count = sizeof(own_steps) / sizeof(own_steps[0]);
 
 kdm_tx_fn *kdm_start_step(size_t number)

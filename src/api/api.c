@@ -174,10 +174,11 @@ void kdm_api_http(struct kdm_api *api, struct kdm_peer *peer,
 
 void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer)
 {
-    (void)api;
     while (peer->requests != NULL)
         kdm_request_cancel(peer->requests);
     kdm_subscriber_gone(peer);
+    if (peer->session != NULL)
+        api->options.guard->gone(api->options.guard->self, peer);
 }
 
 /* --- running and ending ------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #define KDM_API_API_H
 
 #include "api/action.h"
+#include "api/auth.h"
 #include "api/context.h"
 #include "api/door.h"
 #include "api/peer.h"
@@ -26,6 +27,7 @@ struct kdm_api_options {
     size_t door_count;
     bool strict_sdk_version;
     bool cookie_authentication;
+    const struct kdm_guard *guard; /* lent; NULL: nobody is asked who he is */
     bool stats;
     int64_t stats_interval_ms, stats_ttl_ms; /* 0: 10 s and one hour */
     /* Can requests be served, for GET /_ready? NULL: always. */

@@ -55,8 +55,8 @@ static bool refuse(struct kdm_arena *arena, enum kdm_err err, struct kdm_failure
     return false;
 }
 
-bool kdm_auth_authenticate(const struct kdm_credentials *credentials, struct kdm_arena *arena,
-                           struct kdm_user *ret_user, struct kdm_failure *ret_failure)
+bool kdm_auth_token(const struct kdm_credentials *credentials, struct kdm_arena *arena,
+                    struct kdm_auth_token *ret_token, struct kdm_failure *ret_failure)
 {
     struct kdm_str cookie = KDM_STR_NONE;
 
@@ -72,21 +72,10 @@ bool kdm_auth_authenticate(const struct kdm_credentials *credentials, struct kdm
                         KDM_PROPS(KDM_STR("a token and an authentication cookie were both given")));
         return false;
     }
-    if (!kdm_str_none(credentials->jwt)
-        || (!kdm_str_none(cookie) && !judges_its_cookie(credentials)))
-        return refuse(arena, KDM_ERR_SECURITY_TOKEN_INVALID, ret_failure);
-    ret_user->id = KDM_STR("-1");
-    return true;
-}
-
-bool kdm_auth_authorise(const struct kdm_user *user, struct kdm_str controller,
-                        struct kdm_str action, struct kdm_arena *arena,
-                        struct kdm_failure *ret_failure)
-{
-    (void)user;
-    (void)controller;
-    (void)action;
-    (void)arena;
-    (void)ret_failure;
+    *ret_token = (struct kdm_auth_token){ .text = credentials->jwt, .judged = KDM_STR_NONE };
+    if (!kdm_str_none(cookie) && judges_its_cookie(credentials))
+        ret_token->judged = cookie;
+    else if (!kdm_str_none(cookie))
+        ret_token->text = cookie;
     return true;
 }

@@ -13,6 +13,7 @@
 struct kdm_api;
 struct kdm_hub;
 struct kdm_protocol;
+struct kdm_security;
 struct kdm_store;
 struct kdm_tx_engine;
 
@@ -59,15 +60,11 @@ struct kdm_context {
     struct kdm_hub *hub;
     struct kdm_api *api;     /* set by kdm_api_create() */
     struct kdm_stats *stats; /* set by kdm_api_create() */
+    struct kdm_security *guard; /* security/security.h; NULL in tests that have none */
 
     /* Connections now; NULL: unknown. net/ stands behind actions in link order. */
     void (*connections)(void *ctx, struct kdm_stats_connections *ret_connections);
     void *connections_ctx;
-
-    /* Ends the process once what runs has ended, this request included; being asked again changes
-     * nothing. */
-    void (*stop)(void *ctx);
-    void *stop_ctx;
 
     struct kdm_str plugins_json; /* server:info's and server:capabilities' plugins: {name: {version, ..}} */
 };

@@ -214,6 +214,7 @@ static void take_arguments(const struct members *members, struct kdm_ask *ask)
     ask->index = members->index;
     ask->collection = members->collection;
     ask->id = members->id;
+    ask->targets = members->targets;
     ask->cookie_auth = flag_set(members->cookie_auth);
     ask->more = members->more;
 }

@@ -25,6 +25,7 @@ struct kdm_ask {
     struct kdm_str request_id_json;    /* the same as a JSON string */
     struct kdm_str jwt;                /* none: not given */
     struct kdm_val volatile_data, body, index, collection, id;
+    struct kdm_val targets; /* of a search; over HTTP a string that holds them. NONE: absent */
     int64_t timestamp; /* 0: not given */
     bool cookie_auth;
     bool more; /* has members that are not named here: arguments */

@@ -13,6 +13,7 @@ struct kdm_api;
 struct kdm_peer;
 struct kdm_member; /* realtime/hub.h */
 struct kdm_request;
+struct kdm_session;
 
 struct kdm_http_header {
     struct kdm_str name, value;
@@ -47,6 +48,9 @@ struct kdm_peer {
     struct kdm_request *requests; /* the API's: those in flight */
     size_t in_flight;             /* the API's: how many they are; net/ reads no more while they are too many */
     struct kdm_member *member;    /* the API's: its subscriptions; NULL: it never had any */
+    struct kdm_session *session;  /* the guard's: of the token that was used last; NULL: none */
+    struct kdm_peer *session_prev, *session_next; /* the guard's: others of the same */
+    int64_t login_second, logins; /* the guard's: how often somebody logged in over it */
 };
 
 /* One HTTP request, read completely, decompressed, within limits. All lent for the call. */

@@ -105,10 +105,16 @@ static void end(struct kdm_request *request)
 {
     struct kdm_api *api = request->api;
 
+    const struct kdm_guard *guard = api->options.guard;
+
     if (request->event_run != NULL)
         kdm_bus_cancel(request->event_run);
+    if (request->auth.ticket != NULL)
+        guard->cancel(guard->self, &request->auth);
     if (request->tx != NULL)
         kdm_tx_release(request->tx);
+    if (request->identified)
+        guard->release(guard->self, &request->user);
     unlink_from_peer(request);
     kdm_stats_end(api->stats, request->protocol, request->answered, request->failure.err != KDM_OK);
     api->in_flight--;

@@ -34,6 +34,7 @@ struct kdm_request {
     const struct kdm_door_call *call;            /* then; NULL when no route was found */
     struct kdm_ask ask;
     struct kdm_user user;
+    struct kdm_auth_call auth;       /* while it waits to know the user */
     const struct kdm_action *action; /* NULL: not known (yet) */
     struct kdm_tx *tx, *parent;
     struct kdm_event_run *event_run;  /* the pipe it waits for */
@@ -50,6 +51,8 @@ struct kdm_request {
     bool running, is_http, nested, acted, answered;
     bool silent;          /* fires no events: a plugin's own, see kdm_api_message_nested() */
     bool named;           /* the client knows its request id */
+    bool controller_known;
+    bool identified; /* its user is the guard's */
     struct kdm_args args; /* its values are set by the check alone */
 };
 

@@ -7,6 +7,7 @@
 #include "api/sdk.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include <stddef.h>
 
 static enum kdm_step_result fail(struct kdm_request *request, enum kdm_err err,
                                  const struct kdm_str *props, size_t count)
@@ -202,6 +203,63 @@ static enum kdm_step_result admit(struct kdm_request *request)
     return KDM_STEP_NEXT;
 }
 
+static enum kdm_step_result refuse_user(struct kdm_request *request)
+{
+    kdm_events_hook(request, request->api->events->unauthorized);
+    return KDM_STEP_DONE;
+}
+
+static void on_authenticated(struct kdm_auth_call *call, bool good)
+{
+    struct kdm_request *request =
+        (struct kdm_request *)((char *)call - offsetof(struct kdm_request, auth));
+
+    request->identified = good;
+    kdm_request_resume(request, good ? KDM_STEP_NEXT : refuse_user(request));
+}
+
+/* A connection lasts; what is over HTTP or a plugin's is there for one request. */
+static bool peer_lasts(const struct kdm_request *request)
+{
+    return !request->is_http && !request->nested;
+}
+
+/* What watches the server must see it when Redis is away. */
+static bool is_harmless(const struct kdm_ask *ask)
+{
+    return kdm_str_eq(ask->controller, KDM_STR("server"));
+}
+
+static enum kdm_step_result ask_guard(struct kdm_request *request, struct kdm_str token)
+{
+    const struct kdm_guard *guard = request->api->options.guard;
+
+    request->user.peer = peer_lasts(request) ? request->peer : NULL;
+    request->auth = (struct kdm_auth_call){ .token = token,
+                                            .harmless = is_harmless(&request->ask),
+                                            .arena = &request->arena,
+                                            .deadline_ms = request->deadline_ms,
+                                            .user = &request->user,
+                                            .failure = &request->failure,
+                                            .done = on_authenticated };
+    switch (guard->authenticate(guard->self, &request->auth)) {
+    case KDM_AUTH_GOOD:
+        request->identified = true;
+        return KDM_STEP_NEXT;
+    case KDM_AUTH_WAIT:
+        return KDM_STEP_WAIT;
+    case KDM_AUTH_BAD:
+        break;
+    }
+    return refuse_user(request);
+}
+
+/* A plugin that brings no token asks in its own name: it may do everything, like the server it is part of. */
+static bool is_trusted(const struct kdm_request *request, const struct kdm_auth_token *token)
+{
+    return request->api->options.guard == NULL || (request->nested && kdm_str_none(token->text));
+}
+
 static enum kdm_step_result authenticate(struct kdm_request *request)
 {
     const struct kdm_credentials credentials = {
@@ -212,31 +270,42 @@ static enum kdm_step_result authenticate(struct kdm_request *request)
         .controller = request->ask.controller,
         .action = request->ask.action,
     };
+    struct kdm_auth_token token;
 
-    return kdm_auth_authenticate(&credentials, &request->arena, &request->user, &request->failure)
-               ? KDM_STEP_NEXT
-               : KDM_STEP_DONE;
+    request->user.id = KDM_STR("-1");
+    if (!kdm_auth_token(&credentials, &request->arena, &token, &request->failure))
+        return refuse_user(request);
+    request->user.judged = token.judged;
+    if (!is_trusted(request, &token))
+        return ask_guard(request, token.text);
+    if (!kdm_str_none(token.text))
+        return fail(request, KDM_ERR_SECURITY_TOKEN_INVALID, NULL, 0);
+    return KDM_STEP_NEXT;
 }
 
 static enum kdm_step_result authorise(struct kdm_request *request)
 {
+    const struct kdm_guard *guard = request->api->options.guard;
     const struct kdm_ask *ask = &request->ask;
+    const struct kdm_auth_question question = {
+        .action = request->api->options.protocol->find(ask->controller, ask->action,
+                                                       &request->controller_known),
+        .ask = ask,
+        .arena = &request->arena,
+    };
 
-    if (kdm_auth_authorise(&request->user, ask->controller, ask->action, &request->arena,
-                           &request->failure))
-        return KDM_STEP_NEXT;
-    kdm_events_hook(request, request->api->events->unauthorized);
-    return KDM_STEP_DONE;
+    if (request->identified
+        && !guard->authorise(guard->self, &request->user, &question, &request->failure))
+        return request->failure.status == 429 ? KDM_STEP_DONE : refuse_user(request);
+    request->action = question.action;
+    return KDM_STEP_NEXT;
 }
 
-static enum kdm_step_result find_action(struct kdm_request *request)
+static enum kdm_step_result check_action(struct kdm_request *request)
 {
     const struct kdm_ask *ask = &request->ask;
-    bool controller_known = false;
 
-    request->action =
-        request->api->options.protocol->find(ask->controller, ask->action, &controller_known);
-    if (request->action == NULL && !controller_known)
+    if (request->action == NULL && !request->controller_known)
         return fail(request, KDM_ERR_API_PROCESS_CONTROLLER_NOT_FOUND, KDM_PROPS(ask->controller));
     if (request->action == NULL)
         return fail(request, KDM_ERR_API_PROCESS_ACTION_NOT_FOUND,
@@ -349,6 +418,7 @@ static enum kdm_step_result act(struct kdm_request *request)
             .volatile_json = kdm_val_text(ask->volatile_data),
             .protocol = request->peer->protocol,
             .peer = request->peer,
+            .user = &request->user,
             .timestamp = request->timestamp,
         },
         .deadline_ms = request->deadline_ms,
@@ -409,7 +479,7 @@ const struct kdm_step kdm_request_steps[] = {
     STEP(admit),
     KUZZLE_STEP(authenticate),
     KUZZLE_STEP(authorise),
-    KUZZLE_STEP(find_action),
+    KUZZLE_STEP(check_action),
     KUZZLE_STEP(check_sdk),
     KUZZLE_STEP(check_arguments),
     STEP(authorised_pipes),

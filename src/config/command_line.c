@@ -27,6 +27,14 @@ static bool is_known(const char *name)
            || kdm_option_by_flag(name) != NULL;
 }
 
+/* "--i-know": true by being there; "--i-know=false" is possible too. */
+static bool is_bare(const char *name)
+{
+    const struct kdm_option *option = kdm_option_by_flag(name);
+
+    return option != NULL && option->type == KDM_OPTION_BOOL;
+}
+
 /* The argument at *at and its value, in it behind '=' or in the next one; *at is moved behind both.
  */
 static bool take_argument(struct kdm_loader *loader, int argc, char *const *argv, int *at,
@@ -50,6 +58,8 @@ static bool take_argument(struct kdm_loader *loader, int argc, char *const *argv
                                name, kdm_option_nearest_flag(name));
     if (is_switch(name) && value != NULL)
         return kdm_loader_fail(loader, "%s (command line): takes no value", name);
+    if (value == NULL && is_bare(name))
+        value = "true";
     /* In "--port --data DIR" the value was forgotten; one that begins so is given as --data=--x. */
     if (!is_switch(name) && value == NULL && *at < argc && strncmp(argv[*at], "--", 2) != 0)
         value = argv[(*at)++];

@@ -81,6 +81,8 @@ struct kdm_config {
     int64_t token_grace_ms;
     int64_t token_max_ttl_ms;   /* -1: no limit */
     int64_t api_key_max_ttl_ms; /* -1: no limit */
+    bool i_know;                /* kdm.iKnow: no warning of an open server */
+    bool strict_tenants;        /* kdm's own: security.strictTenants */
     const char *token_secret;   /* NULL: made once and kept in the store */
     struct kdm_config_list restricted_profiles;
     const json_t *default_role, *standard_roles, *standard_profiles; /* objects, lent */

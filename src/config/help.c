@@ -74,8 +74,8 @@ static void put_option(struct kdm_buf *buf, const struct kdm_option *option)
     if (option->group != NULL)
         kdm_buf_printf(buf, "\n%s\n", option->group);
     if (option->flag != NULL)
-        kdm_buf_printf(buf, "    %s %s   (%s, %s)", option->flag, option->arg, option->env,
-                       option->path);
+        kdm_buf_printf(buf, "    %s%s%s   (%s, %s)", option->flag, option->arg == NULL ? "" : " ",
+                       option->arg == NULL ? "" : option->arg, option->env, option->path);
     else
         kdm_buf_printf(buf, "    %s", option->path);
     put_initial(buf, option);

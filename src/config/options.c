@@ -55,6 +55,9 @@ const struct kdm_option kdm_options[] = {
       .env = "KDM_HOST", .arg = "ADDRESS",
       .help = "address to listen on; default: all, IPv4 and IPv6" },
 
+    { "kdm.iKnow", BOOL, .initial = "false", FIELD(i_know), .flag = "--i-know", .env = "KDM_I_KNOW",
+      .help = "no warning that anybody who reaches the server may do everything" },
+
     { "kdm.data", STRING, .initial = "\"./data\"", FIELD(data_dir), .group = "Storage",
       .flag = "--data", .env = "KDM_DATA", .arg = "DIR", .help = "directory of kdmd's own Redis" },
     { "kdm.redis", STRING, .optional = true, .secret = true, .initial = "null", FIELD(redis_url),
@@ -171,6 +174,8 @@ const struct kdm_option kdm_options[] = {
       FIELD(token_secret), .help = "what tokens are signed with; default: made once and stored" },
     { "security.apiKey.maxTTL", DURATION(-1), .initial = "-1", FIELD(api_key_max_ttl_ms),
       .help = "longest life of an API key; -1: no limit" },
+    { "security.strictTenants", BOOL, .initial = "false", FIELD(strict_tenants),
+      .help = "what restricts a profile to indexes holds for engineId too" },
     { "security.restrictedProfileIds", .type = KDM_OPTION_STRINGS, .initial = "[\"default\"]",
       FIELD(restricted_profiles),
       .help = "profiles of users made by security:createRestrictedUser" },

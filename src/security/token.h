@@ -16,13 +16,21 @@ bool kdm_token_ttl(struct kdm_tx *tx, struct kdm_val expires_in, int64_t absent_
 
 struct kdm_token {
     struct kdm_str text; /* with its prefix */
+    struct kdm_str jti;  /* id of its document */
     int64_t expires_at;  /* ms; -1: never */
     int64_t ttl_ms;      /* -1 */
+    int64_t generation;  /* layout.h */
 };
 
 /* Stages a token of the user. `name` tells apart two of one transaction. */
 bool kdm_token_create(struct kdm_tx *tx, struct kdm_str name, struct kdm_str kuid, int64_t ttl_ms,
                       bool single_use, struct kdm_token *ret_token);
+
+/* Stages a successor of a token and the end of the token itself, which is good for a while still (gracePeriod). Its
+ * connections, on all nodes, have the successor from then on. Fails with 401 security.token.invalid when it has one
+ * already. */
+struct kdm_verdict;
+bool kdm_token_refresh(struct kdm_tx *tx, const struct kdm_verdict *token, int64_t ttl_ms, struct kdm_token *ret_token);
 
 /* {"_id":kuid,"expiresAt":..,"jwt":..,"ttl":..}: result of a login. */
 struct kdm_str kdm_token_login_result(struct kdm_tx *tx, struct kdm_str kuid,
@@ -35,6 +43,9 @@ bool kdm_api_key_create(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str i
 
 /* Stages its end; 404 services.storage.not_found when it is not there or another user's. */
 bool kdm_api_key_delete(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str id);
+
+/* Stages the end of one token, by its document's id; one that is gone already is fine. */
+bool kdm_token_revoke(struct kdm_tx *tx, struct kdm_str jti);
 
 /* Stages the end of all tokens of a user; keys_too: of its API keys as well (their documents too).
  */

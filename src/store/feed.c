@@ -39,6 +39,21 @@ void kdm_follower_tell(void *ctx, const struct kdm_feed_change *change)
 
 /* --- reading ------------------------------------------------------------------------------ */
 
+/* All that was there at the last comparison has been told. */
+static void note_heard(struct kdm_followed *followed)
+{
+    if (followed->positioned && !followed->doubt && followed->place.sequence >= followed->compared
+        && followed->heard_until < followed->compared_ms)
+        followed->heard_until = followed->compared_ms;
+}
+
+static void note_compared(struct kdm_followed *followed, uint64_t sequence)
+{
+    followed->compared = sequence;
+    followed->compared_ms = followed->asking_ms;
+    followed->asking_ms = 0;
+}
+
 /* Goes on at this place; what lies between was not told. */
 static void skip_to(struct kdm_followed *followed, struct kdm_feed_place place)
 {
@@ -105,6 +120,7 @@ static void on_entries(void *ctx, enum kdm_redis_outcome outcome, const redisRep
     take_entries(followed, reply);
     if (reply->elements == 0 && followed->heard > followed->place.sequence)
         skip_to(followed, (struct kdm_feed_place){ .sequence = followed->heard });
+    note_heard(followed);
     if (followed->heard > followed->place.sequence)
         read_more(followed);
 }
@@ -173,10 +189,12 @@ static void on_sequence(void *ctx, enum kdm_redis_outcome outcome, const redisRe
     if (followed->follower->closing)
         return;
     if (kdm_store_error_of(outcome, reply) != KDM_OK) {
+        followed->asking_ms = 0;
         followed->late = followed->late || !followed->positioned;
         return; /* compared again in a second */
     }
     sequence = reply->type == REDIS_REPLY_STRING ? strtoull(reply->str, NULL, 10) : 0;
+    note_compared(followed, sequence);
     if (!followed->positioned) {
         take_position(followed, sequence);
     } else if (sequence < followed->place.sequence) {
@@ -189,6 +207,7 @@ static void on_sequence(void *ctx, enum kdm_redis_outcome outcome, const redisRe
     } else {
         kdm_followed_heard(followed, sequence);
     }
+    note_heard(followed);
 }
 
 static void compare(struct kdm_followed *followed)
@@ -203,6 +222,8 @@ static void compare(struct kdm_followed *followed)
         followed->asked++;
         kdm_redis_command(redis, last, 6, deadline_ms, on_last_entry, followed);
     }
+    if (followed->asking_ms == 0)
+        followed->asking_ms = kdm_clock_monotonic_ms();
     followed->asked++;
     kdm_redis_command(redis, sequence, 3, deadline_ms, on_sequence, followed);
 }
@@ -326,6 +347,14 @@ void kdm_feed_follow(struct kdm_store *store, struct kdm_str index)
     kdm_table_put(follower->followed, entry->meta_key, followed);
     kdm_redis_subscribe(follower->bell, entry->meta_key);
     compare(followed);
+}
+
+const int64_t *kdm_feed_heard_until(struct kdm_store *store, struct kdm_str index)
+{
+    struct kdm_followed *followed = kdm_store_index(store, index)->followed;
+
+    KDM_ASSERT(followed != NULL);
+    return &followed->heard_until;
 }
 
 void kdm_feed_unfollow(struct kdm_store *store, struct kdm_str index)

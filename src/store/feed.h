@@ -50,6 +50,11 @@ void kdm_feed_follow(struct kdm_store *store, struct kdm_str index);
 /* Takes one kdm_feed_follow() back. May be called by a listener. */
 void kdm_feed_unfollow(struct kdm_store *store, struct kdm_str index);
 
+/* Until when (monotonic ms) all that anybody committed into a followed index has been told: while
+ * Redis can be reached a second ago at most. 0: nothing was compared yet. The place is there for as
+ * long as the index is followed, to be read at any time. */
+const int64_t *kdm_feed_heard_until(struct kdm_store *store, struct kdm_str index);
+
 /* A place in an index's feed. A Redis that lost its last commits gives their sequences to others, so
  * the entry before the place is also known by a digest of what it says. */
 struct kdm_feed_place {

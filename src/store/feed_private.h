@@ -23,6 +23,10 @@ struct kdm_followed {
     unsigned follows;            /* how often it is followed */
     unsigned asked;              /* commands on their way for it */
     unsigned entries;            /* how many to read at a time */
+    uint64_t compared;           /* the sequence when it was last compared, .. */
+    int64_t compared_ms;         /* ..which was then */
+    int64_t asking_ms;           /* since when a comparison is under way; 0: none is */
+    int64_t heard_until;         /* see kdm_feed_heard_until() */
     bool positioned, reading;
     bool late;  /* its position could not be taken at once: what came before then was not heard */
     bool doubt; /* Redis was restarted or replaced: is the last entry that was told still there? */

@@ -360,6 +360,39 @@ static uint64_t sequence_of(const struct kdm_commit_result *result, const struct
     return 0;
 }
 
+static bool is_watched(const struct kdm_tx *tx, struct kdm_str index)
+{
+    const struct kdm_tx_engine *engine = tx->engine;
+
+    return engine->watch != NULL && kdm_str_eq(index, engine->watched);
+}
+
+static void tell_watcher(struct kdm_tx *tx, const struct tx_write *write)
+{
+    if (is_watched(tx, write->collection->index->name))
+        tx->engine->watch(tx->engine->watch_ctx, write->collection->name, write->id, write->text);
+}
+
+static void tell_watcher_of_catalogue(struct kdm_tx *tx, const struct tx_catalogue_write *write)
+{
+    switch (write->kind) {
+    case DELETE_COLLECTION:
+    case TRUNCATE:
+        if (is_watched(tx, write->collection->index->name))
+            tx->engine->watch(tx->engine->watch_ctx, write->collection->name, KDM_STR_NONE, KDM_STR_NONE);
+        break;
+    case DELETE_INDEX:
+        if (is_watched(tx, write->index))
+            tx->engine->watch(tx->engine->watch_ctx, KDM_STR_NONE, KDM_STR_NONE, KDM_STR_NONE);
+        break;
+    case CREATE_INDEX:
+    case SET_COLLECTION:
+    case MESSAGE:
+    case JOB:
+        break; /* nothing that was there is another thing now */
+    }
+}
+
 /* What the script told of each write, by its number: NULL where it told nothing. NULL when it told nothing at all. */
 static const struct kdm_commit_item **items_by_write(struct kdm_tx *tx, const struct kdm_commit_result *result)
 {
@@ -422,6 +455,7 @@ static void note_written(struct kdm_tx *tx, const struct kdm_commit_result *resu
     written.created = write->change == KDM_CHANGE_CREATE
                       || (write->change == KDM_CHANGE_PUT && (item == NULL || kdm_str_none(item->value)));
     add_done(tx, write, &written);
+    tell_watcher(tx, write);
     if (tx->parent != NULL)
         refresh_parents(tx, write, sequence_of(result, write->collection), written.version);
 }
@@ -545,6 +579,8 @@ static void learn_committed(struct kdm_tx *tx, const struct kdm_commit_result *r
         note_each(tx, result);
     else
         note_all(tx, result);
+    for (uint32_t i = 0; i < tx->catalogue_count; i++)
+        tell_watcher_of_catalogue(tx, &tx->catalogue_writes[i]);
     kdm_tx_jobs_start(tx);
     pass_on(tx, result);
     if (conflicts)

@@ -52,6 +52,13 @@ void kdm_tx_replied(struct kdm_tx *tx);
  * ended. */
 struct kdm_tx *kdm_tx_of_call(struct kdm_tx_engine *engine, const struct kdm_event_call *call);
 
+/* Hears of every change that transactions of this process commit into `index` (lent), as soon as it is committed
+ * and before the transaction goes on: so before whoever asked for it has a reply. What other nodes commit comes by
+ * the feed, which tells this node's own a little later as well. text none: deleted. id none: the whole
+ * collection; collection none: the whole index. One watcher. */
+typedef void kdm_tx_watch_fn(void *ctx, struct kdm_str collection, struct kdm_str id, struct kdm_str text);
+void kdm_tx_engine_watch(struct kdm_tx_engine *engine, struct kdm_str index, kdm_tx_watch_fn *fn, void *ctx);
+
 /* How many run now, and how often races were lost: for server:metrics. */
 struct kdm_tx_counts {
     size_t running, queued;

@@ -367,6 +367,7 @@ struct kdm_tx_engine *kdm_tx_engine_create(uv_loop_t *loop, struct kdm_store *st
     uv_idle_init(loop, &engine->waker);
     engine->sweep.data = engine->resume.data = engine->waker.data = engine;
     engine->open_handles = 3;
+    engine->work_end = &engine->work_first;
     uv_timer_start(&engine->sweep, sweep, SWEEP_MS, SWEEP_MS);
     uv_unref((uv_handle_t *)&engine->sweep);
     return engine;
@@ -381,14 +382,17 @@ static void free_ops(struct tx_op *op)
 }
 
 /* Only now: what was on its way for transactions that had ended may have been answered since. */
-static void on_handle_closed(uv_handle_t *handle)
+void kdm_tx_engine_close_one(struct kdm_tx_engine *engine)
 {
-    struct kdm_tx_engine *engine = handle->data;
-
     if (--engine->open_handles > 0)
         return;
     free_ops(engine->free_ops);
     free(engine);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    kdm_tx_engine_close_one(handle->data);
 }
 
 void kdm_tx_engine_destroy(struct kdm_tx_engine *engine)
@@ -396,6 +400,7 @@ void kdm_tx_engine_destroy(struct kdm_tx_engine *engine)
     if (engine == NULL)
         return;
     kdm_tx_jobs_fini(engine);
+    kdm_tx_work_fini(engine);
     KDM_ASSERT(engine->running == NULL);
     while (engine->ready != NULL) {
         struct tx_op *op = engine->ready;
@@ -411,6 +416,13 @@ void kdm_tx_engine_destroy(struct kdm_tx_engine *engine)
     uv_close((uv_handle_t *)&engine->sweep, on_handle_closed);
     uv_close((uv_handle_t *)&engine->resume, on_handle_closed);
     uv_close((uv_handle_t *)&engine->waker, on_handle_closed);
+}
+
+void kdm_tx_engine_watch(struct kdm_tx_engine *engine, struct kdm_str index, kdm_tx_watch_fn *fn, void *ctx)
+{
+    engine->watched = index;
+    engine->watch = fn;
+    engine->watch_ctx = ctx;
 }
 
 void kdm_tx_counts(const struct kdm_tx_engine *engine, struct kdm_tx_counts *ret_counts)

@@ -20,6 +20,7 @@
 
 struct kdm_tx;
 struct kdm_peer; /* api/peer.h */
+struct kdm_user; /* api/auth.h */
 
 enum kdm_outcome { KDM_DONE, KDM_WAIT };
 
@@ -32,6 +33,7 @@ struct kdm_tx_origin {
     struct kdm_str volatile_json; /* JSON text, or none */
     const char *protocol;         /* "websocket", "http", "funnel" */
     struct kdm_peer *peer;        /* by which it came; lent, gone no sooner than the transaction; NULL: none */
+    const struct kdm_user *user;  /* who asks, for security/: lent; NULL: nobody, the server itself */
     int64_t timestamp;            /* ms; of notifications; a client may give its own */
 };
 
@@ -217,6 +219,14 @@ struct kdm_written {
 };
 const struct kdm_written *kdm_tx_written(struct kdm_tx *tx, const struct kdm_collection *collection,
                                          struct kdm_str id);
+
+/* Work that is too long for the loop (a password's hash): done on the thread pool, over a copy of `input`, and
+ * remembered under `name`; a run with another input asks again. fn is pure but for the randomness it may want, sees
+ * nothing of the transaction, and writes its answer into a buffer of its own. Fails with 503 when too much of it
+ * waits already. */
+typedef void kdm_tx_work_fn(struct kdm_str input, struct kdm_buf *answer);
+bool kdm_tx_work(struct kdm_tx *tx, struct kdm_str name, kdm_tx_work_fn *fn, struct kdm_str input,
+                 struct kdm_str *ret_answer);
 
 /* Keeps what was costly to compute until something it may rest on is dropped (a conflict, a refreshed read, a pipe
  * run again). NULL when nothing is kept under `name` (a static string, compared as pointer). */

@@ -10,6 +10,7 @@
  *   info.c    _kuzzle_info
  *   scroll.c  cursors
  *   once.c    what happens outside, once
+ *   work.c    what is computed on the thread pool
  */
 #ifndef KDM_TX_TX_PRIVATE_H
 #define KDM_TX_TX_PRIVATE_H
@@ -22,6 +23,7 @@
 #include "tx/run.h"
 
 struct tx_job;
+struct tx_work;
 
 struct kdm_tx_engine {
     uv_loop_t *loop;
@@ -40,7 +42,12 @@ struct kdm_tx_engine {
     struct kdm_tx *sweep_next; /* where sweep() stands */
     uv_timer_t sweep, resume;
     uv_idle_t waker;
-    int open_handles;
+    int open_handles; /* and works that run */
+    struct tx_work *work_first, **work_end; /* in line */
+    size_t work_waiting, work_running;
+    struct kdm_str watched; /* an index, or none */
+    kdm_tx_watch_fn *watch;
+    void *watch_ctx;
     uint64_t serial;
     struct kdm_tx_counts counts;
 };
@@ -90,6 +97,7 @@ enum fact_kind {
     FACT_SCROLL,
     FACT_ONCE,
     FACT_LOGGED,
+    FACT_WORK,
 };
 
 struct tx_scan;
@@ -111,8 +119,8 @@ struct tx_fact {
     struct kdm_collection **collections;  /* one reference each */
     size_t collection_count;
     struct kdm_str_list names;
-    struct kdm_str text;    /* INDEX: incarnation; PIPE: payload given; REDIS_INFO */
-    struct kdm_str answer;  /* PIPE: payload returned */
+    struct kdm_str text;    /* INDEX: incarnation; PIPE, WORK: what was given; REDIS_INFO */
+    struct kdm_str answer;  /* PIPE, WORK: what came back */
     int64_t number, number2;
     struct tx_scan *scan;
     struct kdm_event_run *run; /* with `op`: the pipe at work */
@@ -253,7 +261,12 @@ bool kdm_tx_queue_enter(struct kdm_tx *tx, struct kdm_collection *collection, st
 void kdm_tx_queue_leave(struct kdm_tx *tx, const struct kdm_stored *written);
 bool kdm_tx_queue_holds(const struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id);
 
+/* work.c */
+void kdm_tx_work_fini(struct kdm_tx_engine *engine);
+
 /* tx.c */
+/* One of engine->open_handles is done with; the last one frees it. */
+void kdm_tx_engine_close_one(struct kdm_tx_engine *engine);
 void kdm_tx_forget_kept(struct kdm_tx *tx);
 /* A lost race or another memory of Redis: everything that was read is asked for again. */
 void kdm_tx_start_over(struct kdm_tx *tx);

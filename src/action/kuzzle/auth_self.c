@@ -1,0 +1,246 @@
+/* auth_self.c - whoever asks, about himself: his user, his rights, his credentials. */
+#include "action/kuzzle/auth.h"
+#include "security/local.h"
+#include "security/model.h"
+#include "security/token.h"
+
+struct kdm_str kdm_auth_caller(struct kdm_tx *tx)
+{
+    struct kdm_str kuid = kdm_tx_origin(tx)->kuid;
+
+    return kdm_str_none(kuid) ? KDM_ANONYMOUS : kuid;
+}
+
+/* --- the user ------------------------------------------------------------------------------- */
+
+/* ["local"]: the strategies that he has credentials for. */
+static bool strategies_of(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_buf *buf)
+{
+    kdm_buf_char(buf, '[');
+    for (size_t i = 0, count = 0; kdm_strategies[i] != NULL; i++) {
+        bool there;
+
+        if (!kdm_strategies[i]->exists(tx, kuid, &there))
+            return false;
+        if (!there)
+            continue;
+        if (count++ > 0)
+            kdm_buf_char(buf, ',');
+        kdm_json_put_str(buf, kdm_str_of(kdm_strategies[i]->name));
+    }
+    kdm_buf_char(buf, ']');
+    return true;
+}
+
+enum kdm_outcome kdm_auth_get_current_user(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str kuid = kdm_auth_caller(tx);
+    struct kdm_val source;
+    struct kdm_buf buf;
+
+    (void)args;
+    kdm_buf_init(&buf, kdm_tx_arena(tx), 256);
+    if (!kdm_user_get(tx, kuid, &source))
+        return KDM_WAIT;
+    kdm_buf_lit(&buf, "{\"_id\":");
+    kdm_json_put_str(&buf, kuid);
+    kdm_buf_lit(&buf, ",\"_source\":");
+    kdm_buf_put(&buf, kdm_val_text(source));
+    kdm_buf_lit(&buf, ",\"strategies\":");
+    if (kdm_str_eq(kuid, KDM_ANONYMOUS))
+        kdm_buf_lit(&buf, "[]");
+    else if (!strategies_of(tx, kuid, &buf))
+        return KDM_WAIT;
+    kdm_buf_char(&buf, '}');
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+static bool forbid(struct kdm_tx *tx, struct kdm_val body, const char *name)
+{
+    if (kdm_val_none(kdm_val_get(body, kdm_str_of(name))))
+        return true;
+    kdm_tx_fail(tx, KDM_ERR_API_ASSERT_FORBIDDEN_ARGUMENT,
+                KDM_PROPS(kdm_arena_printf(kdm_tx_arena(tx), "body.%s", name)));
+    return false;
+}
+
+/* Top-level members of `patch` take the place of those of `base`. */
+static struct kdm_str merged(struct kdm_tx *tx, struct kdm_val base, struct kdm_val patch)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name, value, whole = base;
+
+    for (kdm_members(&it, patch); kdm_member_next(&it, &name, &value);) {
+        struct kdm_str text = kdm_json_set(kdm_tx_arena(tx), whole, kdm_val_str(kdm_tx_arena(tx), name),
+                                           kdm_json_canonical(kdm_tx_arena(tx), value));
+
+        whole = kdm_json_parse(kdm_tx_arena(tx), text);
+    }
+    return kdm_tx_with_info(tx, whole, kdm_tx_info_updated(tx, base));
+}
+
+enum kdm_outcome kdm_auth_update_self(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str kuid = kdm_auth_caller(tx), source;
+    struct kdm_collection *users;
+    struct kdm_doc *doc;
+
+    if (!kdm_security_assert_known(tx) || !forbid(tx, args->body, "_id")
+        || !forbid(tx, args->body, "profileIds")
+        || !kdm_security_collection(tx, KDM_SECURITY_USERS, &users)
+        || !kdm_tx_claim(tx, users, kuid, &doc))
+        return KDM_WAIT;
+    if (doc == NULL)
+        return kdm_tx_fail(tx, KDM_ERR_SECURITY_USER_NOT_FOUND, KDM_PROPS(kuid));
+    source = merged(tx, kdm_doc_source(tx, doc), args->body);
+    kdm_tx_write(tx, users, doc, source, KDM_CHANGE_UPDATE, KDM_STR_NONE, KDM_WRITE_SILENT);
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, kdm_security_item(kdm_tx_arena(tx), kuid, source));
+}
+
+/* --- rights --------------------------------------------------------------------------------- */
+
+enum kdm_outcome kdm_auth_get_my_rights(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str_list profiles;
+    struct kdm_val source;
+    struct kdm_str result;
+
+    (void)args;
+    if (!kdm_user_get(tx, kdm_auth_caller(tx), &source))
+        return KDM_WAIT;
+    profiles = kdm_user_profiles(kdm_tx_arena(tx), source);
+    if (!kdm_rights_list(tx, profiles.items, profiles.count, &result))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, result);
+}
+
+enum kdm_outcome kdm_auth_check_rights(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_val source;
+    bool allowed;
+
+    if (!kdm_user_get(tx, kdm_auth_caller(tx), &source)
+        || !kdm_rights_check_payload(tx, source, args->body, &allowed))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, allowed ? KDM_STR("{\"allowed\":true}") : KDM_STR("{\"allowed\":false}"));
+}
+
+/* --- credentials ---------------------------------------------------------------------------- */
+
+static bool my_strategy(struct kdm_tx *tx, const struct kdm_args *args,
+                        const struct kdm_strategy **ret_strategy)
+{
+    return kdm_security_assert_known(tx)
+           && kdm_strategy_get(tx, kdm_args_str(args, KDM_ARG_STRATEGY), ret_strategy);
+}
+
+enum kdm_outcome kdm_auth_create_my_credentials(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    const struct kdm_strategy *strategy;
+    struct kdm_str info;
+
+    if (!my_strategy(tx, args, &strategy)
+        || !strategy->create(tx, kdm_auth_caller(tx), args->body, &info) || !kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, info);
+}
+
+enum kdm_outcome kdm_auth_update_my_credentials(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    const struct kdm_strategy *strategy;
+    struct kdm_str info;
+
+    if (!my_strategy(tx, args, &strategy)
+        || !kdm_local_check_current(tx, kdm_auth_caller(tx), args->body)
+        || !strategy->update(tx, kdm_auth_caller(tx), args->body, &info) || !kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, info);
+}
+
+enum kdm_outcome kdm_auth_delete_my_credentials(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    const struct kdm_strategy *strategy;
+
+    if (!my_strategy(tx, args, &strategy)
+        || !kdm_local_check_current(tx, kdm_auth_caller(tx), args->body)
+        || !strategy->remove(tx, kdm_auth_caller(tx)) || !kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_reply_acknowledged(tx);
+}
+
+enum kdm_outcome kdm_auth_get_my_credentials(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    const struct kdm_strategy *strategy;
+    struct kdm_str info;
+
+    if (!my_strategy(tx, args, &strategy) || !strategy->info(tx, kdm_auth_caller(tx), &info))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, info);
+}
+
+enum kdm_outcome kdm_auth_credentials_exist(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    const struct kdm_strategy *strategy;
+    bool there;
+
+    if (!my_strategy(tx, args, &strategy) || !strategy->exists(tx, kdm_auth_caller(tx), &there))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, there ? KDM_STR("true") : KDM_STR("false"));
+}
+
+enum kdm_outcome kdm_auth_validate_my_credentials(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    const struct kdm_strategy *strategy;
+
+    if (!my_strategy(tx, args, &strategy)
+        || !strategy->validate(tx, kdm_auth_caller(tx), args->body, false))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, KDM_STR("true"));
+}
+
+enum kdm_outcome kdm_auth_get_strategies(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_buf buf;
+
+    (void)args;
+    kdm_buf_init(&buf, kdm_tx_arena(tx), 32);
+    kdm_buf_char(&buf, '[');
+    for (size_t i = 0; kdm_strategies[i] != NULL; i++) {
+        if (i > 0)
+            kdm_buf_char(&buf, ',');
+        kdm_json_put_str(&buf, kdm_str_of(kdm_strategies[i]->name));
+    }
+    kdm_buf_char(&buf, ']');
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+/* --- API keys ------------------------------------------------------------------------------- */
+
+enum kdm_outcome kdm_auth_create_api_key(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    int64_t max_ttl_ms = kdm_security_options(kdm_server_of(tx)->guard)->api_key_max_ttl_ms, ttl_ms;
+    struct kdm_str result;
+
+    if (!kdm_token_ttl(tx, kdm_args_val(args, KDM_ARG_EXPIRES_IN), -1, max_ttl_ms, &ttl_ms)
+        || !kdm_api_key_create(tx, kdm_auth_caller(tx), kdm_args_str(args, KDM_ARG__ID),
+                               kdm_args_str(args, KDM_ARG_BODY_DESCRIPTION), ttl_ms, &result)
+        || !kdm_tx_commit(tx))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, result);
+}
+
+enum kdm_outcome kdm_auth_delete_api_key(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str id = kdm_args_str(args, KDM_ARG__ID);
+    struct kdm_buf buf;
+
+    if (!kdm_api_key_delete(tx, kdm_auth_caller(tx), id) || !kdm_tx_commit(tx))
+        return KDM_WAIT;
+    kdm_buf_init(&buf, kdm_tx_arena(tx), id.len + 16);
+    kdm_buf_lit(&buf, "{\"_id\":");
+    kdm_json_put_str(&buf, id);
+    kdm_buf_char(&buf, '}');
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}

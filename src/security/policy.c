@@ -1,0 +1,366 @@
+/* policy.c - what the configuration demands of passwords (passwordPolicies of the strategy "local"). */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "security/internal.h"
+#include "security/local.h"
+#include "security/model.h"
+#include "security/password.h"
+#include "store/names.h"
+#include <ctype.h>
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- what is configured --------------------------------------------------------------------- */
+
+static bool wrong_option(char **ret_error, const char *text)
+{
+    char *error = NULL;
+
+    if (asprintf(&error, "plugins.kuzzle-plugin-auth-passport-local.%s", text) >= 0)
+        *ret_error = error;
+    return false;
+}
+
+/* "/pattern/flags" or a plain pattern; its text and the options of PCRE2. */
+static struct kdm_str pattern_of(const char *text, uint32_t *ret_options)
+{
+    const char *end = strrchr(text, '/');
+
+    *ret_options = PCRE2_UTF;
+    if (text[0] != '/' || end == text || end[1] == '\0')
+        return kdm_str_of(text);
+    for (const char *flag = end + 1; *flag != '\0'; flag++) {
+        if (strchr("gismuy", *flag) == NULL)
+            return kdm_str_of(text);
+        *ret_options |= *flag == 'i'   ? PCRE2_CASELESS
+                        : *flag == 's' ? PCRE2_DOTALL
+                        : *flag == 'm' ? PCRE2_MULTILINE
+                                       : 0;
+    }
+    return (struct kdm_str){ text + 1, (size_t)(end - text - 1) };
+}
+
+static pcre2_code *compile(const char *text)
+{
+    uint32_t options;
+    struct kdm_str pattern = pattern_of(text, &options);
+    PCRE2_SIZE at;
+    int error;
+
+    return pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, options, &error, &at, NULL);
+}
+
+static bool is_duration(const json_t *val)
+{
+    int64_t ms = 0;
+
+    if (json_is_integer(val))
+        return json_integer_value(val) > 0;
+    return json_is_string(val) && kdm_duration_parse(kdm_str_of(json_string_value(val)), &ms) && ms > 0;
+}
+
+static bool check_applies(const json_t *applies)
+{
+    static const char *const lists[] = { "users", "profiles", "roles" };
+    bool any = false;
+
+    if (json_is_string(applies))
+        return strcmp(json_string_value(applies), "*") == 0;
+    if (!json_is_object(applies))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        const json_t *list = json_object_get(applies, lists[i]);
+
+        any = any || list != NULL;
+        if (list != NULL && !json_is_array(list))
+            return false;
+    }
+    return any;
+}
+
+static bool check_policy(const json_t *policy, char **ret_error)
+{
+    const json_t *expires = json_object_get(policy, "expiresAfter");
+    const json_t *regexp = json_object_get(policy, "passwordRegex");
+    pcre2_code *code;
+
+    if (!check_applies(json_object_get(policy, "appliesTo")))
+        return wrong_option(ret_error, "passwordPolicies: appliesTo is \"*\" or an object with lists of users, "
+                                       "profiles or roles");
+    if (expires != NULL && !is_duration(expires))
+        return wrong_option(ret_error, "passwordPolicies: expiresAfter is a duration such as \"30d\"");
+    if (regexp == NULL)
+        return true;
+    code = json_is_string(regexp) ? compile(json_string_value(regexp)) : NULL;
+    if (code == NULL)
+        return wrong_option(ret_error, "passwordPolicies: passwordRegex is a regular expression");
+    pcre2_code_free(code);
+    return true;
+}
+
+bool kdm_local_check_options(const json_t *options, char **ret_error)
+{
+    const json_t *policies = json_object_get(options, "passwordPolicies");
+    const json_t *required = json_object_get(options, "requirePassword");
+    const json_t *life = json_object_get(options, "resetPasswordExpiresIn");
+
+    if (required != NULL && !json_is_boolean(required))
+        return wrong_option(ret_error, "requirePassword is true or false");
+    if (life != NULL && !is_duration(life) && !(json_is_integer(life) && json_integer_value(life) == -1))
+        return wrong_option(ret_error, "resetPasswordExpiresIn is a duration such as \"2h\", or -1");
+    if (policies != NULL && !json_is_array(policies))
+        return wrong_option(ret_error, "passwordPolicies is a list");
+    for (size_t i = 0; i < json_array_size(policies); i++) {
+        if (!check_policy(json_array_get(policies, i), ret_error))
+            return false;
+    }
+    return true;
+}
+
+/* --- whom it is for ------------------------------------------------------------------------- */
+
+/* What policies ask of a user. */
+struct subject {
+    struct kdm_str kuid;
+    struct kdm_str_list profiles, roles;
+};
+
+static bool names(const json_t *list, struct kdm_str id)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+
+        if (json_is_string(item)
+            && kdm_str_eq(id, (struct kdm_str){ json_string_value(item), json_string_length(item) }))
+            return true;
+    }
+    return false;
+}
+
+static bool names_any(const json_t *list, const struct kdm_str_list *ids)
+{
+    for (size_t i = 0; i < ids->count; i++) {
+        if (names(list, ids->items[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool applies(const json_t *policy, const struct subject *subject)
+{
+    const json_t *to = json_object_get(policy, "appliesTo");
+
+    return json_is_string(to) || names(json_object_get(to, "users"), subject->kuid)
+           || names_any(json_object_get(to, "profiles"), &subject->profiles)
+           || names_any(json_object_get(to, "roles"), &subject->roles);
+}
+
+static const json_t *policies_of(struct kdm_tx *tx)
+{
+    return json_object_get(kdm_security_options_of(tx)->local, "passwordPolicies");
+}
+
+/* The roles of the user's profiles. */
+static bool read_roles(struct kdm_tx *tx, struct subject *subject)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_val_iter it;
+    struct kdm_val policy;
+
+    for (size_t i = 0; i < subject->profiles.count; i++) {
+        struct kdm_doc *doc;
+        struct kdm_val policies;
+        struct kdm_str *roles;
+
+        if (!kdm_security_read(tx, KDM_SECURITY_PROFILES, subject->profiles.items[i], &doc))
+            return false;
+        if (doc == NULL)
+            continue;
+        policies = kdm_val_get(kdm_doc_source(tx, doc), KDM_STR("policies"));
+        roles = kdm_arena_alloc(arena, (subject->roles.count + kdm_val_count(policies) + 1) * sizeof(*roles));
+        if (subject->roles.count > 0)
+            memcpy(roles, subject->roles.items, subject->roles.count * sizeof(*roles));
+        subject->roles.items = roles;
+        for (kdm_elements(&it, policies); kdm_element_next(&it, &policy);)
+            roles[subject->roles.count++] = kdm_val_str(arena, kdm_val_get(policy, KDM_STR("roleId")));
+    }
+    return true;
+}
+
+static bool read_subject(struct kdm_tx *tx, struct kdm_str kuid, struct subject *ret_subject)
+{
+    struct kdm_val user;
+
+    *ret_subject = (struct subject){ .kuid = kuid };
+    if (!kdm_user_find(tx, kuid, &user))
+        return false;
+    ret_subject->profiles = kdm_user_profiles(kdm_tx_arena(tx), user);
+    return read_roles(tx, ret_subject);
+}
+
+/* --- new passwords -------------------------------------------------------------------------- */
+
+static bool refuse(struct kdm_tx *tx, enum kdm_err err)
+{
+    kdm_tx_fail(tx, err, NULL, 0);
+    return false;
+}
+
+/* Upper and lower case are the same; of ASCII, as of the names of most people's accounts. */
+static bool contains(struct kdm_str text, struct kdm_str part)
+{
+    for (size_t i = 0; part.len > 0 && i + part.len <= text.len; i++) {
+        size_t n = 0;
+
+        while (n < part.len
+               && tolower((unsigned char)text.ptr[i + n]) == tolower((unsigned char)part.ptr[n]))
+            n++;
+        if (n == part.len)
+            return true;
+    }
+    return false;
+}
+
+static bool regexp_matches(const char *text, struct kdm_str password)
+{
+    pcre2_code *code = compile(text);
+    pcre2_match_data *data = code == NULL ? NULL : pcre2_match_data_create_from_pattern(code, NULL);
+    bool matches =
+        data != NULL
+        && pcre2_match(code, (PCRE2_SPTR)password.ptr, password.len, 0, 0, data, NULL) >= 0;
+
+    pcre2_match_data_free(data);
+    pcre2_code_free(code);
+    return matches;
+}
+
+/* Is it one of the last `count` that the user had, the present one included? */
+static bool check_reused(struct kdm_tx *tx, const struct kdm_local_user *user, int64_t count,
+                         struct kdm_str password)
+{
+    struct kdm_val hash = kdm_val_get(user->source, KDM_STR("password")), former;
+    struct kdm_val_iter it;
+
+    kdm_elements(&it, kdm_val_get(user->source, KDM_STR("history")));
+    for (int64_t i = 0; i < count && !kdm_val_none(hash); i++) {
+        bool same;
+
+        if (!kdm_password_check(tx, kdm_arena_printf(kdm_tx_arena(tx), "former %lld", (long long)i),
+                                kdm_val_str(kdm_tx_arena(tx), hash), password, &same))
+            return false;
+        if (same)
+            return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_REUSED_PASSWORD);
+        if (!kdm_element_next(&it, &former))
+            break;
+        hash = kdm_val_get(former, KDM_STR("password"));
+    }
+    return true;
+}
+
+static bool check_one(struct kdm_tx *tx, const json_t *policy, const struct kdm_local_user *user,
+                      struct kdm_str username, struct kdm_str password)
+{
+    const json_t *regexp = json_object_get(policy, "passwordRegex");
+
+    if (json_is_true(json_object_get(policy, "forbidLoginInPassword")) && contains(password, username))
+        return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_LOGIN_IN_PASSWORD);
+    if (json_is_string(regexp) && !regexp_matches(json_string_value(regexp), password))
+        return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_WEAK_PASSWORD);
+    return check_reused(tx, user,
+                        json_integer_value(json_object_get(policy, "forbidReusedPasswordCount")),
+                        password);
+}
+
+bool kdm_policy_check_new(struct kdm_tx *tx, const struct kdm_local_user *user, struct kdm_str username,
+                          struct kdm_str password)
+{
+    const json_t *policies = policies_of(tx);
+    struct subject subject;
+
+    if (json_array_size(policies) == 0)
+        return true;
+    if (!read_subject(tx, user->kuid, &subject))
+        return false;
+    for (size_t i = 0; i < json_array_size(policies); i++) {
+        const json_t *policy = json_array_get(policies, i);
+
+        if (applies(policy, &subject) && !check_one(tx, policy, user, username, password))
+            return false;
+    }
+    return true;
+}
+
+bool kdm_policy_retention(struct kdm_tx *tx, const struct kdm_local_user *user, int64_t *ret_count)
+{
+    const json_t *policies = policies_of(tx);
+    struct subject subject;
+
+    *ret_count = 0;
+    if (json_array_size(policies) == 0)
+        return true;
+    if (!read_subject(tx, user->kuid, &subject))
+        return false;
+    for (size_t i = 0; i < json_array_size(policies); i++) {
+        const json_t *policy = json_array_get(policies, i);
+        int64_t count = json_integer_value(json_object_get(policy, "forbidReusedPasswordCount"));
+
+        if (applies(policy, &subject) && count > *ret_count)
+            *ret_count = count;
+    }
+    return true;
+}
+
+/* --- logging in ----------------------------------------------------------------------------- */
+
+static int64_t duration_of(const json_t *val)
+{
+    int64_t ms = 0;
+
+    if (json_is_integer(val))
+        return json_integer_value(val);
+    if (json_is_string(val))
+        kdm_duration_parse(kdm_str_of(json_string_value(val)), &ms);
+    return ms;
+}
+
+static bool expired(struct kdm_tx *tx, const json_t *policy, const struct kdm_local_user *user)
+{
+    int64_t life = duration_of(json_object_get(policy, "expiresAfter")), updated_at = 0;
+
+    kdm_val_int64(kdm_val_get(user->source, KDM_STR("updatedAt")), &updated_at);
+    return life > 0 && kdm_tx_now(tx) > updated_at + life;
+}
+
+/* Who has the role admin is trusted with what another has set. */
+static bool must_change(const json_t *policy, const struct subject *subject,
+                        const struct kdm_local_user *user)
+{
+    for (size_t i = 0; i < subject->roles.count; i++) {
+        if (kdm_str_eq(subject->roles.items[i], KDM_STR("admin")))
+            return false;
+    }
+    return json_is_true(json_object_get(policy, "mustChangePasswordIfSetByAdmin"))
+           && !kdm_val_str_eq(kdm_val_get(user->source, KDM_STR("updater")), user->kuid);
+}
+
+bool kdm_policy_check_login(struct kdm_tx *tx, const struct kdm_local_user *user)
+{
+    const json_t *policies = policies_of(tx);
+    bool change = false;
+    struct subject subject;
+
+    if (json_array_size(policies) == 0)
+        return true;
+    if (!read_subject(tx, user->kuid, &subject))
+        return false;
+    for (size_t i = 0; i < json_array_size(policies); i++) {
+        const json_t *policy = json_array_get(policies, i);
+
+        if (!applies(policy, &subject))
+            continue;
+        if (expired(tx, policy, user))
+            return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_EXPIRED_PASSWORD);
+        change = change || must_change(policy, &subject, user);
+    }
+    return !change || refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_MUST_CHANGE_PASSWORD);
+}
