@@ -235,6 +235,23 @@ static struct kdm_str with_author(struct kdm_tx *tx, struct kdm_val message)
     return kdm_tx_with_info(tx, message, kdm_buf_str(&info));
 }
 
+/* The message as the specifications of its collection have it, if it has any. Most collections that
+ * are there say of themselves that they have none. */
+static bool specified_message(struct kdm_tx *tx, const struct kdm_args *args,
+                              struct kdm_val *ret_message)
+{
+    struct kdm_str index = kdm_args_str(args, KDM_ARG_INDEX);
+    struct kdm_str name = kdm_args_str(args, KDM_ARG_COLLECTION);
+    struct kdm_collection *collection;
+
+    if (!kdm_tx_find_collection(tx, index, name, &collection))
+        return false;
+    *ret_message = args->body;
+    return (collection != NULL && collection->unspecified)
+           || kdm_specified_check(tx, index, name, kdm_args_str(args, KDM_ARG__ID), args->body,
+                                  ret_message);
+}
+
 enum kdm_outcome kdm_realtime_publish(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str index = kdm_args_str(args, KDM_ARG_INDEX);
@@ -242,8 +259,7 @@ enum kdm_outcome kdm_realtime_publish(struct kdm_tx *tx, const struct kdm_args *
     struct kdm_str id = kdm_args_str(args, KDM_ARG__ID);
     struct kdm_val message;
 
-    if (!target_possible(tx, args)
-        || !kdm_specified_check(tx, index, collection, id, args->body, &message))
+    if (!target_possible(tx, args) || !specified_message(tx, args, &message))
         return KDM_WAIT;
     kdm_tx_message(tx, KDM_MESSAGE_PUBLISHED, index, collection, id, with_author(tx, message));
     if (!kdm_tx_commit(tx))
