@@ -210,6 +210,8 @@ const struct kdm_option kdm_options[] = {
     { "dialects.actionhub", .type = KDM_OPTION_OBJECT, .secret = true, .initial = "{}",
       FIELD(actionhub), .group = "other vendors' APIs",
       .help = "ActionHub: {enabled, prefix, keys: [{key, programs, admin}]}" },
+    { "dialects.enos", .type = KDM_OPTION_OBJECT, .secret = true, .initial = "{}", FIELD(enos),
+      .help = "EnOS: {enabled, prefix, apps: [{accessKey, secretKey, orgs}]}" },
 
     { "plugins.device-manager.adminIndex", STRING, .initial = "\"device-manager\"",
       FIELD(dm_admin_index), .group = "device manager", .help = "index of the platform" },

@@ -1,13 +1,15 @@
 /* dialect.c - see dialect.h. */
 #include "dialect/dialect.h"
 #include "dialect/actionhub.h"
+#include "dialect/enos.h"
 #include <stdlib.h>
 
-#define DIALECTS 1
+#define DIALECTS 2
 
 struct kdm_dialects {
     struct kdm_arena arena; /* texts of the configuration */
     struct kdm_actionhub actionhub;
+    struct kdm_enos enos;
     struct kdm_door doors[DIALECTS];
     size_t count;
 };
@@ -21,6 +23,9 @@ struct kdm_dialects *kdm_dialects_create(const struct kdm_dialect_options *optio
     kdm_arena_init(&dialects->arena, 1024);
     if (kdm_actionhub_configure(&dialects->actionhub, &reader, options->actionhub,
                                 &dialects->doors[dialects->count]))
+        dialects->count++;
+    if (kdm_enos_configure(&dialects->enos, &reader, options->enos,
+                           &dialects->doors[dialects->count]))
         dialects->count++;
     if (reader.error == NULL)
         return dialects;

@@ -116,6 +116,16 @@ struct kdm_dm_edited {
  * nothing. false: wait, or it failed (its model is gone). */
 bool kdm_dm_asset_edit(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_doc *asset,
                        const struct kdm_dm_edit *edit, struct kdm_dm_edited *ret_edited);
+/* A new asset of the model, what is given verified in the same way, the model's defaults for the
+ * rest. *ret_id: "<model>-<reference>". false: wait, or it failed (it is there already). */
+bool kdm_dm_asset_make(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                       const struct kdm_dm_model *model, struct kdm_str reference,
+                       const struct kdm_dm_edit *edit, struct kdm_str *ret_id,
+                       struct kdm_dm_edited *ret_edited);
+
+/* Deletes an asset that was claimed, with its links to devices. false: wait, or it failed. */
+bool kdm_dm_asset_delete(struct kdm_tx *tx, struct kdm_str engine, const struct kdm_dm_home *home,
+                         struct kdm_doc *asset);
 
 /* create, also of upsert. */
 enum kdm_outcome kdm_dm_asset_create(struct kdm_tx *tx, const struct kdm_args *args);

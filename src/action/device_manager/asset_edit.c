@@ -236,6 +236,91 @@ bool kdm_dm_asset_edit(struct kdm_tx *tx, const struct kdm_dm_home *home, struct
     return decision->change == NULL || store(tx, home, asset, decision->change, ret_edited);
 }
 
+/* --- making one ------------------------------------------------------------------------------- */
+
+/* What is decided about a new one; kept over replays. */
+struct birth {
+    struct kdm_dm_asset_new *asset; /* NULL: refused */
+    struct kdm_dm_edited edited;
+};
+
+static struct kdm_dm_asset_new *new_asset(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                                          const struct kdm_dm_model *model, struct kdm_str id,
+                                          struct kdm_str reference, const struct becoming *becoming,
+                                          struct kdm_failure *ret_failure)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_val metadata = kdm_str_none(becoming->metadata)
+                                  ? KDM_VAL_NONE
+                                  : kdm_json_parse(arena, becoming->metadata);
+    struct kdm_str source = kdm_dm_asset_source(arena, model, reference, metadata), additions;
+    struct kdm_dm_asset_new *asset = kdm_arena_zalloc(arena, sizeof(*asset));
+    int64_t now = kdm_tx_now(tx);
+    struct kdm_val val;
+
+    source = kdm_json_set(arena, kdm_json_parse(arena, source), KDM_STR("dialect"),
+                          becoming->dialect);
+    val = kdm_json_parse(arena, source);
+    if (!kdm_doc_id_check(arena, id, ret_failure)
+        || !check_stored(tx, home, val, &additions, ret_failure))
+        return NULL;
+    asset->additions = additions;
+    asset->text = kdm_tx_with_info(tx, val, kdm_dm_info_created(tx, KDM_DM_USER, now));
+    asset->history = kdm_dm_history_entry(
+        tx, id, now,
+        kdm_dm_metadata_event(arena, kdm_dm_paths(arena, kdm_val_get(val, KDM_STR("metadata")))),
+        asset->text);
+    return asset;
+}
+
+static struct birth *get_birth(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                               const struct kdm_dm_model *model, struct kdm_str id,
+                               struct kdm_str reference, const struct kdm_dm_edit *edit)
+{
+    static const char key[] = "asset birth";
+    struct birth *birth = kdm_tx_kept(tx, key);
+    struct kdm_failure failure;
+    struct becoming becoming;
+
+    if (birth != NULL)
+        return birth;
+    birth = kdm_arena_zalloc(kdm_tx_arena(tx), sizeof(*birth));
+    if (verify(tx, model, KDM_VAL_NONE, edit, &becoming, &birth->edited)) {
+        birth->asset = new_asset(tx, home, model, id, reference, &becoming, &failure);
+        if (birth->asset == NULL)
+            birth->edited = (struct kdm_dm_edited){
+                .refused = KDM_DM_EDIT_METADATA,
+                .mismatch = { .path = KDM_STR("metadata"), .expected = failure.message }
+            };
+    }
+    kdm_tx_keep(tx, key, birth);
+    return birth;
+}
+
+bool kdm_dm_asset_make(struct kdm_tx *tx, const struct kdm_dm_home *home,
+                       const struct kdm_dm_model *model, struct kdm_str reference,
+                       const struct kdm_dm_edit *edit, struct kdm_str *ret_id,
+                       struct kdm_dm_edited *ret_edited)
+{
+    struct kdm_str id = kdm_dm_asset_id(kdm_tx_arena(tx), model->name, reference);
+    struct birth *birth = get_birth(tx, home, model, id, reference, edit);
+
+    *ret_id = id;
+    *ret_edited = birth->edited;
+    if (birth->asset == NULL)
+        return true;
+    ret_edited->text = birth->asset->text;
+    ret_edited->version = 1;
+    if (!kdm_dm_generic_document(tx, KDM_DM_BEFORE_WRITE, home->assets, id, 0, &birth->asset->text)
+        || !kdm_dm_asset_additions(tx, home, birth->asset->additions))
+        return false;
+    kdm_tx_create(tx, home->assets, id, birth->asset->text, 0);
+    kdm_tx_create(tx, home->history, kdm_tx_id(tx, KDM_STR("history")), birth->asset->history, 0);
+    return kdm_tx_commit(tx)
+           && kdm_dm_generic_document(tx, KDM_DM_AFTER_WRITE, home->assets, id, 1,
+                                      &ret_edited->text);
+}
+
 /* --- device-manager/assets:edit, replace -------------------------------------------------------- */
 
 static enum kdm_outcome reply(struct kdm_tx *tx, struct kdm_doc *asset,

@@ -1,0 +1,313 @@
+/* enos_asset.c - assets told and changed (reference dialects.md 3.3 to 3.8). */
+#include "action/scan_search.h"
+#include "dialect/enos.h"
+#include "doors.gen.h"
+#include <strings.h>
+
+/* --- finding ---------------------------------------------------------------------------------- */
+
+/* *ret_home.assets NULL: there is no such organization. */
+static bool find_home(struct kdm_tx *tx, struct kdm_str org, struct kdm_dm_home *ret_home)
+{
+    struct kdm_dm_engine engine;
+    bool found = false;
+
+    *ret_home = (struct kdm_dm_home){ 0 };
+    if (!kdm_index_is_private(org) && !kdm_dm_engine_find(tx, org, &found, &engine))
+        return false;
+    return !found || kdm_dm_home_of(tx, org, ret_home);
+}
+
+/* The id of the one asset with this reference; none when there is none, or several. */
+static bool find_reference(struct kdm_tx *tx, struct kdm_collection *assets,
+                           struct kdm_str reference, struct kdm_str *ret_id)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_scan_search search = { .name = KDM_STR("asset by reference"),
+                                      .collection = assets };
+    struct kdm_scan_found found;
+    struct kdm_buf body;
+
+    kdm_buf_init(&body, arena, reference.len + 64);
+    kdm_buf_lit(&body, "{\"query\":{\"term\":{\"reference\":");
+    kdm_json_put_str(&body, reference);
+    kdm_buf_lit(&body, "}}}");
+    search.request = (struct kdm_search_request){ .body = kdm_json_parse(arena, kdm_buf_str(&body)),
+                                                  .lang = KDM_LANG_ELASTICSEARCH,
+                                                  .from = 0,
+                                                  .size = 2,
+                                                  .now_ms = kdm_tx_now(tx) };
+    if (!kdm_scan_search(tx, &search, &found))
+        return false;
+    *ret_id = found.count == 1 ? found.hits[0].id : KDM_STR_NONE;
+    return true;
+}
+
+bool kdm_enos_find(struct kdm_tx *tx, struct kdm_str org, struct kdm_str id, bool claim,
+                   struct kdm_dm_home *ret_home, struct kdm_doc **ret_asset)
+{
+    bool (*read)(struct kdm_tx *, struct kdm_collection *, struct kdm_str, struct kdm_doc **) =
+        claim ? kdm_tx_claim : kdm_tx_read;
+    struct kdm_str other;
+
+    *ret_asset = NULL;
+    if (!find_home(tx, org, ret_home))
+        return false;
+    if (ret_home->assets == NULL)
+        return true;
+    if (!read(tx, ret_home->assets, id, ret_asset))
+        return false;
+    if (*ret_asset != NULL)
+        return true;
+    if (!find_reference(tx, ret_home->assets, id, &other))
+        return false;
+    return kdm_str_none(other) || read(tx, ret_home->assets, other, ret_asset);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+struct kdm_val kdm_enos_name(struct kdm_arena *arena, struct kdm_val i18n)
+{
+    struct kdm_val text = kdm_val_get(i18n, KDM_STR("defaultValue"));
+    struct kdm_val locales = kdm_val_get(i18n, KDM_STR("i18nValue"));
+    struct kdm_buf buf;
+
+    if (kdm_val_type(i18n) != KDM_JSON_OBJECT || kdm_val_type(text) != KDM_JSON_STRING)
+        return KDM_VAL_NONE;
+    kdm_buf_init(&buf, arena, kdm_val_text(i18n).len + 32);
+    kdm_buf_lit(&buf, "{\"default\":");
+    kdm_buf_put(&buf, kdm_val_text(text));
+    kdm_buf_lit(&buf, ",\"locales\":");
+    kdm_buf_put(&buf, kdm_val_null(locales) ? KDM_STR("{}") : kdm_val_text(locales));
+    kdm_buf_char(&buf, '}');
+    return kdm_json_parse(arena, kdm_buf_str(&buf));
+}
+
+void kdm_enos_put_name(struct kdm_buf *buf, struct kdm_val name, struct kdm_str absent)
+{
+    kdm_buf_lit(buf, "{\"defaultValue\":");
+    if (kdm_val_null(name))
+        kdm_json_put_str(buf, absent);
+    else
+        kdm_buf_put(buf, kdm_val_text(kdm_val_get(name, KDM_STR("default"))));
+    kdm_buf_lit(buf, ",\"i18nValue\":");
+    kdm_buf_put(buf, kdm_val_null(name) ? KDM_STR("{}")
+                                        : kdm_val_text(kdm_val_get(name, KDM_STR("locales"))));
+    kdm_buf_char(buf, '}');
+}
+
+/* --- what is asked for ------------------------------------------------------------------------ */
+
+static bool read_bool(struct kdm_str text, bool *ret_value)
+{
+    bool is_true = text.len == 4 && strncasecmp(text.ptr, "true", 4) == 0;
+    bool is_false = text.len == 5 && strncasecmp(text.ptr, "false", 5) == 0;
+
+    *ret_value = is_true;
+    return is_true || is_false;
+}
+
+bool kdm_enos_read_mode(struct kdm_tx *tx, const struct kdm_args *args,
+                        enum kdm_enos_mode *ret_mode)
+{
+    static const struct {
+        const char *name;
+        enum kdm_enos_mode mode;
+    } modes[] = { { "patchUpdate", KDM_ENOS_PATCH },
+                  { "overwrite", KDM_ENOS_OVERWRITE },
+                  { "tagDelete", KDM_ENOS_TAG_DELETE } };
+    struct kdm_str mode = kdm_enos_query(args, "updateMode");
+    struct kdm_str patch = kdm_enos_query(args, "isPatchUpdate");
+    bool is_patch = true;
+
+    if (!kdm_str_none(mode)) {
+        for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+            if (kdm_str_eq(mode, kdm_str_of(modes[i].name))) {
+                *ret_mode = modes[i].mode;
+                return true;
+            }
+        }
+        kdm_enos_bad(tx, args, "updateMode");
+        return false;
+    }
+    if (!kdm_str_none(patch) && !read_bool(patch, &is_patch)) {
+        kdm_enos_bad(tx, args, "isPatchUpdate");
+        return false;
+    }
+    *ret_mode = is_patch ? KDM_ENOS_PATCH : KDM_ENOS_WHOLE;
+    return true;
+}
+
+static bool read_removed(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val asset,
+                         struct kdm_dm_edit *edit)
+{
+    struct kdm_val keys = kdm_val_get(asset, KDM_STR("tagKeys"));
+    struct kdm_val_iter it;
+    struct kdm_val key;
+    bool texts = kdm_val_type(keys) == KDM_JSON_ARRAY && kdm_val_count(keys) > 0;
+
+    for (kdm_elements(&it, keys); texts && kdm_element_next(&it, &key);)
+        texts = kdm_val_type(key) == KDM_JSON_STRING;
+    if (!texts) {
+        kdm_enos_bad(tx, args, "tagKeys");
+        return false;
+    }
+    edit->identity.remove_tags = keys;
+    return true;
+}
+
+bool kdm_enos_read_edit(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val asset,
+                        enum kdm_enos_mode mode, struct kdm_dm_edit *ret_edit)
+{
+    struct kdm_val name = kdm_val_get(asset, KDM_STR("name"));
+    const char *wrong = NULL;
+
+    *ret_edit = (struct kdm_dm_edit){ .identity.whole = mode != KDM_ENOS_PATCH };
+    if (mode == KDM_ENOS_TAG_DELETE) {
+        ret_edit->identity.whole = false;
+        return read_removed(tx, args, asset, ret_edit);
+    }
+    ret_edit->metadata = kdm_val_get(asset, KDM_STR("attributes"));
+    ret_edit->identity.name = kdm_enos_name(args->arena, name);
+    ret_edit->identity.description = kdm_val_get(asset, KDM_STR("description"));
+    ret_edit->identity.timezone = kdm_val_get(asset, KDM_STR("timezone"));
+    ret_edit->identity.tags = kdm_val_get(asset, KDM_STR("tags"));
+    if (!kdm_val_null(name) && kdm_val_none(ret_edit->identity.name))
+        wrong = "name.defaultValue";
+    else if (!kdm_val_null(ret_edit->metadata)
+             && kdm_val_type(ret_edit->metadata) != KDM_JSON_OBJECT)
+        wrong = "attributes";
+    else if (mode == KDM_ENOS_OVERWRITE && kdm_val_null(name))
+        wrong = "name";
+    else if (mode == KDM_ENOS_OVERWRITE && kdm_val_null(ret_edit->identity.timezone))
+        wrong = "timezone";
+    if (wrong != NULL)
+        kdm_enos_bad(tx, args, wrong);
+    return wrong == NULL;
+}
+
+/* The model an update names must be the asset's own. */
+static bool is_own_model(struct kdm_tx *tx, struct kdm_val asset, struct kdm_doc *stored)
+{
+    struct kdm_val given = kdm_val_get(asset, KDM_STR("modelId"));
+
+    return kdm_val_null(given)
+           || kdm_val_equal(kdm_tx_arena(tx), given,
+                            kdm_val_get(kdm_doc_source(tx, stored), KDM_STR("model")));
+}
+
+/* --- operations ------------------------------------------------------------------------------- */
+
+enum kdm_outcome kdm_enos_update_asset(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    static const char *const actions[] = { "update", NULL };
+    struct kdm_dm_edited edited;
+    struct kdm_dm_edit edit;
+    struct kdm_dm_home home;
+    struct kdm_doc *stored;
+    struct kdm_val asset;
+    struct kdm_str org, id;
+    enum kdm_enos_mode mode;
+    size_t action;
+
+    if (!kdm_enos_enter(tx, args, actions, &org, &action) || !kdm_enos_read_mode(tx, args, &mode))
+        return KDM_DONE;
+    asset = kdm_enos_body(tx, args, "asset");
+    if (kdm_val_none(asset) || !kdm_enos_read_edit(tx, args, asset, mode, &edit))
+        return KDM_DONE;
+    id = kdm_val_str(args->arena, kdm_val_get(asset, KDM_STR("assetId")));
+    if (id.len == 0)
+        return kdm_enos_bad(tx, args, "assetId");
+    if (!kdm_enos_find(tx, org, id, true, &home, &stored))
+        return KDM_WAIT;
+    if (stored == NULL)
+        return kdm_enos_reply(tx, args, KDM_ENOS_NO_ASSET, KDM_STR_NONE, KDM_STR_NONE);
+    if (!is_own_model(tx, asset, stored))
+        return kdm_enos_bad(tx, args, "modelId");
+    if (!kdm_dm_asset_edit(tx, &home, stored, &edit, &edited))
+        return KDM_WAIT;
+    if (edited.refused != KDM_DM_EDIT_FITS)
+        return kdm_enos_refuse(tx, args, &edited, KDM_ENOS_ASSET_INVALID);
+    return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE, KDM_STR_NONE);
+}
+
+static void put_or(struct kdm_buf *buf, const char *name, struct kdm_val val, const char *absent)
+{
+    kdm_json_put_name(buf, kdm_str_of(name));
+    kdm_buf_put(buf, kdm_val_null(val) ? kdm_str_of(absent) : kdm_val_text(val));
+}
+
+/* Every attribute of the model, null when it is not set. */
+static void put_attributes(struct kdm_buf *buf, struct kdm_arena *arena,
+                           const struct kdm_dm_model *model, struct kdm_val metadata)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name, mapping;
+
+    kdm_json_put_name(buf, KDM_STR("attributes"));
+    kdm_buf_char(buf, '{');
+    for (kdm_members(&it, kdm_dm_model_mappings(model)); kdm_member_next(&it, &name, &mapping);) {
+        struct kdm_str key = kdm_val_str(arena, name);
+        struct kdm_val value = kdm_val_get(metadata, key);
+
+        kdm_json_put_name(buf, key);
+        kdm_buf_put(buf, kdm_val_null(value) ? KDM_STR("null") : kdm_val_text(value));
+    }
+    kdm_buf_char(buf, '}');
+}
+
+static struct kdm_str describe(struct kdm_arena *arena, struct kdm_str org, struct kdm_doc *asset,
+                               struct kdm_val source, const struct kdm_dm_model *model)
+{
+    struct kdm_val dialect = kdm_val_get(source, KDM_STR("dialect"));
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, asset->text.len + 256);
+    kdm_buf_lit(&buf, "{\"assetId\":");
+    kdm_json_put_str(&buf, asset->id);
+    kdm_buf_lit(&buf, ",\"orgId\":");
+    kdm_json_put_str(&buf, org);
+    kdm_buf_lit(&buf, ",\"name\":");
+    kdm_enos_put_name(&buf, kdm_val_get(dialect, KDM_STR("name")),
+                      kdm_val_str(arena, kdm_val_get(source, KDM_STR("reference"))));
+    put_or(&buf, "description", kdm_val_get(dialect, KDM_STR("description")), "null");
+    put_attributes(&buf, arena, model, kdm_val_get(source, KDM_STR("metadata")));
+    put_or(&buf, "timezone", kdm_val_get(dialect, KDM_STR("timezone")), "null");
+    put_or(&buf, "modelId", kdm_val_get(source, KDM_STR("model")), "null");
+    kdm_buf_lit(&buf, ",\"modelIdPath\":");
+    kdm_json_put_str(&buf, kdm_arena_printf(arena, "/" KDM_FMT, KDM_ARG(model->name)));
+    put_or(&buf, "tags", kdm_val_get(dialect, KDM_STR("tags")), "{}");
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
+enum kdm_outcome kdm_enos_get_asset(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    static const char *const actions[] = { "get", NULL };
+    struct kdm_str org, id = kdm_enos_query(args, "assetId"), name;
+    struct kdm_dm_model model;
+    struct kdm_dm_home home;
+    struct kdm_doc *asset;
+    struct kdm_val source;
+    size_t action;
+    bool found;
+
+    if (!kdm_enos_enter(tx, args, actions, &org, &action))
+        return KDM_DONE;
+    if (kdm_str_none(id))
+        return kdm_enos_bad(tx, args, "assetId");
+    if (!kdm_enos_find(tx, org, id, false, &home, &asset))
+        return KDM_WAIT;
+    if (asset == NULL)
+        return kdm_enos_reply(tx, args, KDM_ENOS_NO_ASSET, KDM_STR_NONE, KDM_STR_NONE);
+    source = kdm_doc_source(tx, asset);
+    name = kdm_val_str(args->arena, kdm_val_get(source, KDM_STR("model")));
+    if (kdm_str_none(name))
+        name = KDM_STR("");
+    if (!kdm_dm_model_seen(tx, KDM_DM_ASSET, name, KDM_STR_NONE, &found, &model))
+        return KDM_WAIT;
+    if (!found)
+        model = (struct kdm_dm_model){ .name = name };
+    return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE,
+                          describe(args->arena, org, asset, source, &model));
+}
