@@ -14,7 +14,8 @@ static void read_apps(struct kdm_enos *enos, struct kdm_dialect_reader *reader,
     size_t i;
 
     enos->apps = kdm_arena_alloc(reader->arena, (json_array_size(apps) + 1) * sizeof(*enos->apps));
-    json_array_foreach (apps, i, entry) {
+    json_array_foreach(apps, i, entry)
+    {
         struct kdm_enos_app *app = &enos->apps[enos->app_count++];
 
         if (!kdm_dialect_members(reader, where, entry, known))
@@ -113,10 +114,9 @@ static struct kdm_str path_of(struct kdm_arena *arena, struct kdm_str path)
 enum kdm_outcome kdm_enos_refuse(struct kdm_tx *tx, const struct kdm_args *args,
                                  const struct kdm_dm_edited *edited, enum kdm_enos_code base)
 {
-    struct kdm_str submsg =
-        kdm_arena_printf(args->arena, KDM_FMT ": expected " KDM_FMT,
-                         KDM_ARG(path_of(args->arena, edited->mismatch.path)),
-                         KDM_ARG(edited->mismatch.expected));
+    struct kdm_str submsg = kdm_arena_printf(args->arena, KDM_FMT ": expected " KDM_FMT,
+                                             KDM_ARG(path_of(args->arena, edited->mismatch.path)),
+                                             KDM_ARG(edited->mismatch.expected));
 
     return kdm_enos_reply(
         tx, args, edited->refused == KDM_DM_EDIT_METADATA ? base : KDM_ENOS_INVALID_ARGUMENTS,
@@ -133,9 +133,8 @@ static void put_failure(const struct kdm_door_call *call, const struct kdm_failu
     put_envelope(body, ours ? KDM_ENOS_INVALID_ARGUMENTS : KDM_ENOS_SYSTEM_ERROR,
                  call == NULL ? KDM_STR("") : call->request_id,
                  failure->status == 500 ? KDM_STR_NONE : failure->message, KDM_STR_NONE);
-    *ret_status = call == NULL || failure->status == 413 || failure->status == 503
-                      ? failure->status
-                      : 200;
+    *ret_status =
+        call == NULL || failure->status == 413 || failure->status == 503 ? failure->status : 200;
 }
 
 bool kdm_enos_configure(struct kdm_enos *enos, struct kdm_dialect_reader *reader,
@@ -295,8 +294,9 @@ enum kdm_outcome kdm_enos_get_token(struct kdm_tx *tx, const struct kdm_args *ar
         return token_error(tx, code);
     kdm_enos_token(app, now_ms, hex);
     return kdm_tx_reply(
-        tx, kdm_arena_printf(args->arena,
-                             "{\"status\":0,\"msg\":\"SUCCESS\",\"business\":\"apim-token-service\","
-                             "\"data\":{\"accessToken\":\"%.*s\",\"expire\":%lld}}",
-                             KDM_ENOS_HEX, hex, (long long)((slot_ms - now_ms % slot_ms) / 1000)));
+        tx,
+        kdm_arena_printf(args->arena,
+                         "{\"status\":0,\"msg\":\"SUCCESS\",\"business\":\"apim-token-service\","
+                         "\"data\":{\"accessToken\":\"%.*s\",\"expire\":%lld}}",
+                         KDM_ENOS_HEX, hex, (long long)((slot_ms - now_ms % slot_ms) / 1000)));
 }

@@ -73,7 +73,7 @@ struct kdm_str kdm_enos_query(const struct kdm_args *args, const char *name);
 
 /* --- signatures ------------------------------------------------------------------------------- */
 
-#define KDM_ENOS_HEX 64
+#define KDM_ENOS_HEX           64
 #define KDM_ENOS_TOKEN_SECONDS 7200
 
 /* SHA-256 of the texts one after the other, as lower-case hex. */
@@ -89,7 +89,8 @@ const struct kdm_enos_app *kdm_enos_verify(const struct kdm_enos *enos,
 bool kdm_enos_is_recent(struct kdm_str timestamp, int64_t now_ms);
 bool kdm_enos_same(struct kdm_str a, struct kdm_str b); /* in constant time */
 
-/* --- assets ------------------------------------------------------------------------------------ */
+/* --- assets ------------------------------------------------------------------------------------
+ */
 
 /* The asset by its id, or by a reference that only one asset of the organization has; NULL: none.
  * `claim`: it will be written. false: wait, or it failed. */

@@ -23,8 +23,7 @@ static bool find_reference(struct kdm_tx *tx, struct kdm_collection *assets,
                            struct kdm_str reference, struct kdm_str *ret_id)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_scan_search search = { .name = KDM_STR("asset by reference"),
-                                      .collection = assets };
+    struct kdm_scan_search search = { .name = KDM_STR("asset by reference"), .collection = assets };
     struct kdm_scan_found found;
     struct kdm_buf body;
 

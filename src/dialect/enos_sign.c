@@ -111,9 +111,9 @@ const struct kdm_enos_app *kdm_enos_verify(const struct kdm_enos *enos,
     if (found == NULL)
         return NULL;
     *ret_code = KDM_ENOS_BAD_ENCRYPTION;
-    kdm_enos_digest((const struct kdm_str[]){ token, signed_text(call, arena), timestamp,
-                                              found->secret_key },
-                    4, hex);
+    kdm_enos_digest(
+        (const struct kdm_str[]){ token, signed_text(call, arena), timestamp, found->secret_key },
+        4, hex);
     return kdm_enos_is_recent(timestamp, now_ms) && kdm_enos_same(expected, signature) ? found
-                                                                                        : NULL;
+                                                                                       : NULL;
 }

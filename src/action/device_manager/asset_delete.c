@@ -16,11 +16,10 @@ struct links {
     size_t count;
 };
 
-static bool find_collections(struct kdm_tx *tx, const struct kdm_args *args, struct links *links)
+static bool find_collections(struct kdm_tx *tx, struct kdm_str engine, struct links *links)
 {
     return kdm_tx_collection(tx, kdm_dm_platform(tx), KDM_STR("devices"), &links->platform_devices)
-           && kdm_dm_tenant_collection(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), KDM_DM_DEVICES,
-                                       &links->devices);
+           && kdm_dm_tenant_collection(tx, engine, KDM_DM_DEVICES, &links->devices);
 }
 
 static bool read_links(struct kdm_tx *tx, struct kdm_val linked, struct links *links)
@@ -115,12 +114,29 @@ static void stage_unlinking(struct kdm_tx *tx, const struct kdm_dm_home *home,
     }
 }
 
+bool kdm_dm_asset_delete(struct kdm_tx *tx, struct kdm_str engine, const struct kdm_dm_home *home,
+                         struct kdm_doc *asset)
+{
+    struct kdm_val linked = kdm_val_get(kdm_doc_source(tx, asset), KDM_STR("linkedDevices"));
+    struct links links = { .count = 0 };
+    struct kdm_str none = KDM_STR_NONE;
+
+    if (kdm_val_count(linked) > 0
+        && (!find_collections(tx, engine, &links) || !read_links(tx, linked, &links)))
+        return false;
+    if (!kdm_dm_generic_document(tx, KDM_DM_BEFORE_DELETE, home->assets, asset->id, 0, &none))
+        return false;
+    stage_unlinking(tx, home, asset, &links);
+    kdm_tx_delete(tx, home->assets, asset->id, asset, 0);
+    return kdm_tx_commit(tx)
+           && kdm_dm_generic_document(tx, KDM_DM_AFTER_DELETE, home->assets, asset->id, 0, &none);
+}
+
 enum kdm_outcome kdm_dm_assets_delete(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_str id, shown, none = KDM_STR_NONE;
-    struct links links = { .count = 0 };
     struct kdm_dm_home home;
     struct kdm_doc *asset;
+    struct kdm_str id, shown;
     struct kdm_val linked;
 
     if (!kdm_document_id(tx, args, &id) || !kdm_dm_home(tx, args, &home)
@@ -129,15 +145,7 @@ enum kdm_outcome kdm_dm_assets_delete(struct kdm_tx *tx, const struct kdm_args *
     linked = kdm_val_get(kdm_doc_source(tx, asset), KDM_STR("linkedDevices"));
     if (kdm_args_bool(args, KDM_ARG_STRICT) && kdm_val_count(linked) > 0)
         return kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_ASSET_STILL_LINKED, KDM_PROPS(asset->id));
-    if (kdm_val_count(linked) > 0
-        && (!find_collections(tx, args, &links) || !read_links(tx, linked, &links)))
-        return KDM_WAIT;
-    if (!kdm_dm_generic_document(tx, KDM_DM_BEFORE_DELETE, home.assets, asset->id, 0, &none))
-        return KDM_WAIT;
-    stage_unlinking(tx, &home, asset, &links);
-    kdm_tx_delete(tx, home.assets, asset->id, asset, 0);
-    if (!kdm_tx_commit(tx)
-        || !kdm_dm_generic_document(tx, KDM_DM_AFTER_DELETE, home.assets, asset->id, 0, &none))
-        return KDM_WAIT;
-    return kdm_tx_reply(tx, KDM_STR_NONE);
+    return kdm_dm_asset_delete(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), &home, asset)
+               ? kdm_tx_reply(tx, KDM_STR_NONE)
+               : KDM_WAIT;
 }

@@ -5,6 +5,7 @@
  */
 #include "action/device_manager/asset.h"
 #include "action/device_manager/rules.h"
+#include "store/names.h"
 
 /* Of the member `dialect`: mapped with the first asset that has one, so that who never uses it sees
  * the mappings of the plugin. */
@@ -12,7 +13,8 @@ static const struct kdm_str dialect_mapping =
     KDM_STR("{\"properties\":{\"dialect\":{\"dynamic\":\"false\",\"properties\":{\"name\":{"
             "\"properties\":{\"default\":{\"type\":\"keyword\"}}}}}}}");
 
-/* --- what the asset becomes -------------------------------------------------------------------- */
+/* --- what the asset becomes --------------------------------------------------------------------
+ */
 
 struct becoming {
     struct kdm_str metadata; /* as verified; none: as it is */
@@ -59,10 +61,10 @@ static struct kdm_str merged(struct kdm_arena *arena, struct kdm_val old,
     struct kdm_str text = kdm_val_text(old);
 
     if (!kdm_str_none(becoming->metadata))
-        text = kdm_json_set(arena, old, KDM_STR("metadata"),
-                            whole ? becoming->metadata
-                                  : kdm_json_merge(arena, metadata,
-                                                   kdm_json_parse(arena, becoming->metadata)));
+        text = kdm_json_set(
+            arena, old, KDM_STR("metadata"),
+            whole ? becoming->metadata
+                  : kdm_json_merge(arena, metadata, kdm_json_parse(arena, becoming->metadata)));
     return kdm_json_set(arena, kdm_json_parse(arena, text), KDM_STR("dialect"), becoming->dialect);
 }
 
@@ -77,8 +79,8 @@ static bool check_stored(struct kdm_tx *tx, const struct kdm_dm_home *home, stru
         has_dialect && kdm_field_child(kdm_mapping_root(mapping), KDM_STR("dialect")) == NULL;
     bool fits = !learns || kdm_source_grow_mapping(arena, &mapping, dialect_mapping, ret_failure);
 
-    fits = fits
-           && kdm_source_check(arena, home->assets, mapping, source, ret_additions, ret_failure);
+    fits =
+        fits && kdm_source_check(arena, home->assets, mapping, source, ret_additions, ret_failure);
     if (fits && learns)
         *ret_additions = kdm_str_none(*ret_additions)
                              ? dialect_mapping
@@ -184,8 +186,8 @@ static bool decide(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm
         make_change(tx, home, asset, &becoming, edit->identity.whole, changes, &failure);
     if (decision->change == NULL) {
         decision->edited.refused = KDM_DM_EDIT_METADATA;
-        decision->edited.mismatch = (struct kdm_dm_mismatch){ .path = KDM_STR("metadata"),
-                                                              .expected = failure.message };
+        decision->edited.mismatch =
+            (struct kdm_dm_mismatch){ .path = KDM_STR("metadata"), .expected = failure.message };
     }
     return true;
 }
@@ -250,16 +252,15 @@ static struct kdm_dm_asset_new *new_asset(struct kdm_tx *tx, const struct kdm_dm
                                           struct kdm_failure *ret_failure)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_val metadata = kdm_str_none(becoming->metadata)
-                                  ? KDM_VAL_NONE
-                                  : kdm_json_parse(arena, becoming->metadata);
+    struct kdm_val metadata =
+        kdm_str_none(becoming->metadata) ? KDM_VAL_NONE : kdm_json_parse(arena, becoming->metadata);
     struct kdm_str source = kdm_dm_asset_source(arena, model, reference, metadata), additions;
     struct kdm_dm_asset_new *asset = kdm_arena_zalloc(arena, sizeof(*asset));
     int64_t now = kdm_tx_now(tx);
     struct kdm_val val;
 
-    source = kdm_json_set(arena, kdm_json_parse(arena, source), KDM_STR("dialect"),
-                          becoming->dialect);
+    source =
+        kdm_json_set(arena, kdm_json_parse(arena, source), KDM_STR("dialect"), becoming->dialect);
     val = kdm_json_parse(arena, source);
     if (!kdm_doc_id_check(arena, id, ret_failure)
         || !check_stored(tx, home, val, &additions, ret_failure))
@@ -288,10 +289,9 @@ static struct birth *get_birth(struct kdm_tx *tx, const struct kdm_dm_home *home
     if (verify(tx, model, KDM_VAL_NONE, edit, &becoming, &birth->edited)) {
         birth->asset = new_asset(tx, home, model, id, reference, &becoming, &failure);
         if (birth->asset == NULL)
-            birth->edited = (struct kdm_dm_edited){
-                .refused = KDM_DM_EDIT_METADATA,
-                .mismatch = { .path = KDM_STR("metadata"), .expected = failure.message }
-            };
+            birth->edited = (struct kdm_dm_edited){ .refused = KDM_DM_EDIT_METADATA,
+                                                    .mismatch = { .path = KDM_STR("metadata"),
+                                                                  .expected = failure.message } };
     }
     kdm_tx_keep(tx, key, birth);
     return birth;
@@ -321,7 +321,8 @@ bool kdm_dm_asset_make(struct kdm_tx *tx, const struct kdm_dm_home *home,
                                       &ret_edited->text);
 }
 
-/* --- device-manager/assets:edit, replace -------------------------------------------------------- */
+/* --- device-manager/assets:edit, replace --------------------------------------------------------
+ */
 
 static enum kdm_outcome reply(struct kdm_tx *tx, struct kdm_doc *asset,
                               const struct kdm_dm_edited *edited)
@@ -343,8 +344,8 @@ static enum kdm_outcome run(struct kdm_tx *tx, const struct kdm_args *args, bool
                       .description = kdm_args_val(args, KDM_ARG_BODY_DESCRIPTION),
                       .timezone = kdm_args_val(args, KDM_ARG_BODY_TIMEZONE),
                       .tags = kdm_args_val(args, KDM_ARG_BODY_TAGS),
-                      .remove_tags = whole ? KDM_VAL_NONE
-                                           : kdm_args_val(args, KDM_ARG_BODY_REMOVE_TAGS),
+                      .remove_tags =
+                          whole ? KDM_VAL_NONE : kdm_args_val(args, KDM_ARG_BODY_REMOVE_TAGS),
                       .whole = whole }
     };
     struct kdm_dm_edited edited;

@@ -81,8 +81,7 @@ enum kdm_dm_attribute kdm_dm_attribute_type(const struct kdm_dm_model *model, st
 
 static bool refuse(const struct check *check, struct kdm_str path, const char *expected)
 {
-    *check->mismatch =
-        (struct kdm_dm_mismatch){ .path = path, .expected = kdm_str_of(expected) };
+    *check->mismatch = (struct kdm_dm_mismatch){ .path = path, .expected = kdm_str_of(expected) };
     return false;
 }
 
