@@ -6,6 +6,8 @@
  * reply waits for it.
  */
 #include "action/device_manager/dm.h"
+#include "action/device_manager/family.h"
+#include "action/device_manager/foreign.h"
 #include "action/device_manager/rules.h"
 #include "action/device_manager/schema.h"
 #include "store/names.h"
@@ -18,6 +20,8 @@ struct wish {
     enum kdm_err conflicts; /* what conflicts are told as */
     struct kdm_doc *old;    /* updates: the document that is replaced; NULL: create or replace */
     struct kdm_str asset_model; /* its assets follow; or none */
+    struct kdm_str parent;      /* asset models: given by the request; none: as it is stored */
+    int64_t if_match;           /* the _version it must have; 0: any */
 };
 
 /* --- checks ---------------------------------------------------------------------------------- */
@@ -89,37 +93,199 @@ static bool check_size(struct kdm_tx *tx, const struct kdm_dm_model *model)
     return false;
 }
 
+/* Of the member `dialect`: mapped with the first model that has one. */
+static const struct kdm_str dialect_mapping = KDM_STR(
+    "{\"properties\":{\"dialect\":{\"dynamic\":\"false\",\"properties\":{\"parent\":{\"type\":"
+    "\"keyword\"},\"mindsphere\":{\"dynamic\":\"false\",\"properties\":{\"id\":{\"type\":"
+    "\"keyword\"},"
+    "\"tenantId\":{\"type\":\"keyword\"}}}}}}}");
+
 static bool check_document(struct kdm_tx *tx, const struct kdm_collection *collection,
                            const struct kdm_dm_model *model)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_mapping *mapping = kdm_mapping_ref(collection->mapping);
     struct kdm_failure failure;
     struct kdm_str additions;
+    bool fits = kdm_val_none(kdm_val_get(model->source, KDM_STR("dialect")))
+                || kdm_source_grow_mapping(arena, &mapping, dialect_mapping, &failure);
 
-    if (kdm_doc_id_check(arena, model->id, &failure)
-        && kdm_source_check(arena, collection, collection->mapping, model->source, &additions,
-                            &failure))
-        return true;
-    kdm_tx_fail_with(tx, &failure);
+    fits = fits && kdm_doc_id_check(arena, model->id, &failure)
+           && kdm_source_check(arena, collection, mapping, model->source, &additions, &failure);
+    kdm_mapping_unref(mapping);
+    if (!fits)
+        kdm_tx_fail_with(tx, &failure);
+    return fits;
+}
+
+/* --- families -------------------------------------------------------------------------------- */
+
+static bool fail_family(struct kdm_tx *tx, const struct wish *wish,
+                        enum kdm_dm_family_result result, struct kdm_str detail)
+{
+    static const char depth[] = "a parent with fewer than 32 ancestors";
+
+    if (result == KDM_DM_FAMILY_NO_PARENT)
+        kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_UNKNOWN_ASSET_MODEL, KDM_PROPS(detail));
+    else if (result == KDM_DM_FAMILY_TOO_DEEP)
+        kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
+                    KDM_PROPS(KDM_STR("body.parentModel"), KDM_STR(depth)));
+    else
+        kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_MODEL_FAMILY_CONFLICT,
+                    KDM_PROPS(wish->name, detail));
     return false;
+}
+
+/* The parent the model will have: once it has one it keeps it. */
+static bool find_parent(struct kdm_tx *tx, const struct wish *wish,
+                        const struct kdm_dm_model *stored, struct kdm_str *ret_parent)
+{
+    struct kdm_str now = stored == NULL ? KDM_STR_NONE : kdm_dm_parent_of(kdm_tx_arena(tx), stored);
+
+    *ret_parent = kdm_str_none(wish->parent) ? now : wish->parent;
+    if (stored == NULL || kdm_str_none(wish->parent) || kdm_str_eq(now, wish->parent))
+        return true;
+    kdm_tx_fail(
+        tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
+        KDM_PROPS(KDM_STR("body.parentModel"), KDM_STR("the parent that the model has already")));
+    return false;
+}
+
+/* What other vendors' doors know of a model stays when Kuzzle writes it. */
+static struct kdm_str with_foreign(struct kdm_arena *arena, const struct kdm_dm_model *stored,
+                                   struct kdm_str source)
+{
+    struct kdm_val block, given = kdm_json_parse(arena, source);
+
+    if (stored == NULL)
+        return source;
+    block = kdm_val_path(stored->source, KDM_STR("dialect.mindsphere"));
+    if (kdm_val_none(block) || !kdm_val_none(kdm_val_path(given, KDM_STR("dialect.mindsphere"))))
+        return source;
+    return kdm_json_set_path(arena, given, KDM_STR("dialect.mindsphere"),
+                             kdm_dm_foreign_refreshed(arena, block, given));
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-/* A wish that passed all checks; kept over replays. */
-struct plan {
-    struct kdm_str id, text;
+/* A model that passed all checks. */
+struct ready {
+    struct kdm_str id, name, text;
+    struct kdm_doc *old; /* NULL: create or replace */
 };
 
-static struct kdm_str with_info(struct kdm_tx *tx, const struct wish *wish,
+/* The wish's model first, behind it those that inherit from it; kept over replays. */
+struct plan {
+    struct ready *items;
+    size_t count;
+    bool with_dialect; /* the collection's mapping must know of it */
+};
+
+static struct kdm_str with_info(struct kdm_tx *tx, struct kdm_doc *old,
                                 const struct kdm_dm_model *model)
 {
     int64_t now = kdm_tx_now(tx);
 
-    return kdm_tx_with_info(tx, model->source,
-                            wish->old == NULL ? kdm_dm_info_replaced(tx, KDM_DM_NOBODY, now)
-                                              : kdm_dm_info_updated(tx, KDM_DM_USER, now,
-                                                                    kdm_doc_source(tx, wish->old)));
+    return kdm_tx_with_info(
+        tx, model->source,
+        old == NULL ? kdm_dm_info_replaced(tx, KDM_DM_NOBODY, now)
+                    : kdm_dm_info_updated(tx, KDM_DM_USER, now, kdm_doc_source(tx, old)));
+}
+
+/* What is being decided. */
+struct decision {
+    struct kdm_tx *tx;
+    const struct wish *wish;
+    const struct kdm_collection *collection;
+    struct kdm_dm_models models; /* as they will be */
+    struct plan *plan;
+};
+
+/* Checks one model among the others as they will be, and adds it to the plan. */
+static bool add_model(struct decision *decision, struct kdm_str name, struct kdm_str source,
+                      struct kdm_doc *old)
+{
+    struct kdm_tx *tx = decision->tx;
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_str id = kdm_dm_model_id(arena, decision->wish->kind, name);
+    struct kdm_dm_model model;
+
+    if (!kdm_dm_model_read(arena, id, source, kdm_json_parse(arena, source), &model)
+        || !check_size(tx, &model)
+        || !kdm_dm_check_model(tx, &decision->models, &model, decision->wish->conflicts)
+        || !check_document(tx, decision->collection, &model))
+        return false;
+    decision->models = kdm_dm_models_with(arena, &decision->models, &model);
+    decision->plan->items[decision->plan->count++] =
+        (struct ready){ .id = id, .name = name, .text = with_info(tx, old, &model), .old = old };
+    if (!kdm_val_none(kdm_val_get(model.source, KDM_STR("dialect"))))
+        decision->plan->with_dialect = true;
+    return true;
+}
+
+/* The models that inherit from the wish's are flattened anew, from the nearest on. */
+static bool add_descendants(struct decision *decision)
+{
+    struct kdm_arena *arena = kdm_tx_arena(decision->tx);
+    struct kdm_str_list names = kdm_dm_descendants(arena, &decision->models, decision->wish->name);
+
+    if (names.count > KDM_DM_FAMILY_MAX) {
+        kdm_tx_fail(decision->tx, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+                    KDM_PROPS(KDM_STR("A model can't have more than 200 that inherit from it.")));
+        return false;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        const struct kdm_dm_model *child =
+            kdm_dm_model_find(&decision->models, KDM_DM_ASSET, names.items[i]);
+        struct kdm_val own = kdm_json_parse(arena, kdm_dm_own_source(arena, child));
+        enum kdm_dm_family_result result;
+        struct kdm_str source, detail;
+        struct kdm_doc *old;
+
+        if (!kdm_tx_read(decision->tx, (struct kdm_collection *)decision->collection, child->id,
+                         &old))
+            return false;
+        result = kdm_dm_flatten(arena, &decision->models, kdm_dm_parent_of(arena, child), own,
+                                &source, &detail);
+        if (result != KDM_DM_FAMILY_OK)
+            return fail_family(decision->tx, decision->wish, result, detail);
+        if (!add_model(decision, child->name, source, old))
+            return false;
+    }
+    return true;
+}
+
+static bool check_version(struct kdm_tx *tx, const struct wish *wish, struct kdm_doc *stored)
+{
+    if (wish->if_match == 0 || (stored != NULL && stored->version == wish->if_match))
+        return true;
+    kdm_tx_fail(
+        tx, KDM_ERR_DEVICE_MANAGER_MODEL_CHANGED,
+        KDM_PROPS(wish->name, kdm_arena_printf(kdm_tx_arena(tx), "%lld",
+                                               stored == NULL ? 0LL : (long long)stored->version)));
+    return false;
+}
+
+/* The wish's own model, with what it inherits. */
+static bool add_wish(struct decision *decision)
+{
+    const struct wish *wish = decision->wish;
+    struct kdm_arena *arena = kdm_tx_arena(decision->tx);
+    const struct kdm_dm_model *stored =
+        kdm_dm_model_find(&decision->models, wish->kind, wish->name);
+    struct kdm_str parent = KDM_STR_NONE, source, detail;
+    enum kdm_dm_family_result result;
+
+    if (wish->kind != KDM_DM_ASSET)
+        return add_model(decision, wish->name, wish->source, wish->old);
+    if (!find_parent(decision->tx, wish, stored, &parent))
+        return false;
+    source = with_foreign(arena, stored, wish->source);
+    result = kdm_dm_flatten(arena, &decision->models, parent, kdm_json_parse(arena, source),
+                            &source, &detail);
+    if (result != KDM_DM_FAMILY_OK)
+        return fail_family(decision->tx, wish, result, detail);
+    return add_model(decision, wish->name, source, wish->old);
 }
 
 /* NULL: wait, or it failed. */
@@ -127,22 +293,23 @@ static struct plan *decide(struct kdm_tx *tx, const struct wish *wish,
                            const struct kdm_collection *collection)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_str id = kdm_dm_model_id(arena, wish->kind, wish->name);
-    struct kdm_dm_models models, with;
-    struct kdm_dm_model model;
-    struct plan *plan;
+    struct decision decision = { .tx = tx, .wish = wish, .collection = collection };
+    struct kdm_doc *stored = NULL;
 
-    if (!kdm_dm_models(tx, true, &models)
-        || !kdm_dm_model_read(arena, id, wish->source, kdm_json_parse(arena, wish->source), &model)
-        || !check_size(tx, &model) || !kdm_dm_check_model(tx, &models, &model, wish->conflicts)
-        || !check_document(tx, collection, &model))
+    if (!kdm_dm_models(tx, true, &decision.models))
         return NULL;
-    with = kdm_dm_models_with(arena, &models, &model);
-    if (!kdm_dm_refit_possible(tx, kdm_dm_refit_create(tx, &with)))
+    if (wish->if_match != 0
+        && !kdm_tx_read(tx, (struct kdm_collection *)collection,
+                        kdm_dm_model_id(arena, wish->kind, wish->name), &stored))
         return NULL;
-    plan = kdm_arena_alloc(arena, sizeof(*plan));
-    *plan = (struct plan){ .id = id, .text = with_info(tx, wish, &model) };
-    return plan;
+    decision.plan = kdm_arena_zalloc(arena, sizeof(*decision.plan));
+    decision.plan->items =
+        kdm_arena_alloc(arena, (KDM_DM_FAMILY_MAX + 1) * sizeof(*decision.plan->items));
+    if (!check_version(tx, wish, stored) || !add_wish(&decision)
+        || (wish->kind == KDM_DM_ASSET && !add_descendants(&decision))
+        || !kdm_dm_refit_possible(tx, kdm_dm_refit_create(tx, &decision.models)))
+        return NULL;
+    return decision.plan;
 }
 
 /* Checks, commits and waits for what follows. false: wait, or it failed. */
@@ -151,8 +318,8 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
 {
     static const char key[] = "model write";
     struct plan *plan = kdm_tx_kept(tx, key);
-    struct kdm_str job;
-    bool done;
+    struct kdm_str *jobs;
+    bool done, all = true;
 
     if (!kdm_dm_models_collection(tx, ret_collection))
         return false;
@@ -162,15 +329,25 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
             return false;
         kdm_tx_keep(tx, key, plan);
     }
-    if (wish->old == NULL)
-        kdm_tx_put(tx, *ret_collection, plan->id, plan->text, 0);
-    else
-        kdm_tx_write(tx, *ret_collection, wish->old, plan->text, KDM_CHANGE_UPDATE, KDM_STR_NONE,
-                     0);
-    job = kdm_dm_model_job(tx, wish->asset_model);
+    if (plan->with_dialect && !kdm_source_extend_mapping(tx, *ret_collection, dialect_mapping))
+        return false;
+    jobs = kdm_arena_alloc(kdm_tx_arena(tx), plan->count * sizeof(*jobs));
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct ready *item = &plan->items[i];
+
+        if (item->old == NULL)
+            kdm_tx_put(tx, *ret_collection, item->id, item->text, 0);
+        else
+            kdm_tx_write(tx, *ret_collection, item->old, item->text, KDM_CHANGE_UPDATE,
+                         KDM_STR_NONE, 0);
+        jobs[i] = kdm_dm_model_job(tx, i == 0 ? wish->asset_model : item->name);
+    }
     *ret_plan = plan;
-    return kdm_tx_commit(tx)
-           && kdm_tx_await_job(tx, job, &done); /* one that takes longer goes on by itself */
+    if (!kdm_tx_commit(tx))
+        return false;
+    for (size_t i = 0; i < plan->count; i++)
+        all = kdm_tx_await_job(tx, jobs[i], &done) && all; /* what takes longer goes on by itself */
+    return all;
 }
 
 static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wish)
@@ -181,8 +358,9 @@ static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wi
 
     if (!write_model(tx, wish, &plan, &collection))
         return KDM_WAIT;
-    written = kdm_tx_written(tx, collection, plan->id);
-    return kdm_document_reply_created(tx, plan->id, plan->text, written->version, written->created);
+    written = kdm_tx_written(tx, collection, plan->items[0].id);
+    return kdm_document_reply_created(tx, plan->items[0].id, plan->items[0].text, written->version,
+                                      written->created);
 }
 
 bool kdm_dm_ensure_asset_model(struct kdm_tx *tx, struct kdm_str name, struct kdm_str source)
@@ -286,6 +464,8 @@ enum kdm_outcome kdm_dm_models_write_asset(struct kdm_tx *tx, const struct kdm_a
         return KDM_WAIT;
     wish.source = asset_source(args, wish.name);
     wish.asset_model = wish.name;
+    wish.parent = kdm_args_str(args, KDM_ARG_BODY_PARENT_MODEL);
+    wish.if_match = kdm_args_int(args, KDM_ARG_IF_MATCH, 0);
     return write_and_reply(tx, &wish);
 }
 
@@ -399,10 +579,12 @@ static struct kdm_str asset_changes(const struct kdm_args *args)
     return kdm_buf_str(&buf);
 }
 
-/* The stored model with the changes; its tooltip models are not merged but replaced. */
-static struct kdm_str updated_source(struct kdm_arena *arena, struct kdm_val old,
+/* What is the stored model's own, with the changes; its tooltip models are not merged but replaced.
+ */
+static struct kdm_str updated_source(struct kdm_arena *arena, const struct kdm_dm_model *model,
                                      struct kdm_str changes)
 {
+    struct kdm_val old = kdm_json_parse(arena, kdm_dm_own_source(arena, model));
     struct kdm_str bare =
         kdm_json_set_path(arena, old, KDM_STR("asset.tooltipModels"), KDM_STR_NONE);
 
@@ -432,19 +614,39 @@ enum kdm_outcome kdm_dm_models_update_asset(struct kdm_tx *tx, const struct kdm_
     changes = asset_changes(args);
     if (!kdm_dm_generic_document(tx, KDM_DM_BEFORE_UPDATE, collection, model.id, 0, &changes))
         return KDM_WAIT;
-    wish.source = updated_source(args->arena, model.source, changes);
+    wish.source = updated_source(args->arena, &model, changes);
     wish.asset_model = wish.name;
     if (!write_model(tx, &wish, &plan, &collection))
         return KDM_WAIT;
-    shown = plan->text;
-    if (!kdm_dm_generic_document(tx, KDM_DM_AFTER_UPDATE, collection, plan->id,
-                                 kdm_tx_written(tx, collection, plan->id)->version, &shown))
+    shown = plan->items[0].text;
+    if (!kdm_dm_generic_document(tx, KDM_DM_AFTER_UPDATE, collection, model.id,
+                                 kdm_tx_written(tx, collection, model.id)->version, &shown))
         return KDM_WAIT;
-    return kdm_document_reply(tx, plan->id, shown,
-                              kdm_tx_written(tx, collection, plan->id)->version);
+    return kdm_document_reply(tx, model.id, shown,
+                              kdm_tx_written(tx, collection, model.id)->version);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */
+
+/* Others that inherit from it would lose what it gives them. */
+static bool check_childless(struct kdm_tx *tx, struct kdm_str id)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_dm_models models;
+
+    if (!kdm_dm_models(tx, true, &models))
+        return false;
+    for (size_t i = 0; i < models.count; i++) {
+        const struct kdm_dm_model *model = &models.items[i];
+
+        if (!kdm_str_eq(model->id, id) || model->kind != KDM_DM_ASSET
+            || kdm_dm_descendants(arena, &models, model->name).count == 0)
+            continue;
+        kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_MODEL_HAS_DESCENDANTS, KDM_PROPS(model->name));
+        return false;
+    }
+    return true;
+}
 
 /* Any model's id is taken, as upstream does. Mappings only grow: nothing follows. */
 static enum kdm_outcome delete_model(struct kdm_tx *tx, const struct kdm_args *args)
@@ -452,7 +654,8 @@ static enum kdm_outcome delete_model(struct kdm_tx *tx, const struct kdm_args *a
     struct kdm_collection *collection;
     struct kdm_str id;
 
-    if (!kdm_document_id(tx, args, &id) || !kdm_dm_models_collection(tx, &collection))
+    if (!kdm_document_id(tx, args, &id) || !kdm_dm_models_collection(tx, &collection)
+        || !check_childless(tx, id))
         return KDM_WAIT;
     if (kdm_tx_known_absent(tx, collection, id))
         return kdm_document_not_found(tx, collection, id);
