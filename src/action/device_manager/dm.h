@@ -138,9 +138,9 @@ bool kdm_dm_refit_platform(struct kdm_tx *tx, struct kdm_dm_refit *refit);
 
 #define KDM_DM_JOB_KIND "dm-model"
 
-/* Stages the job that brings all tenants up to the models; with the name of an asset model, its
- * assets too. */
-struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, struct kdm_str asset_model);
+/* Stages the job that brings all tenants up to the models, and the assets of these models. One in
+ * a transaction. */
+struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, const struct kdm_str_list *asset_models);
 enum kdm_outcome kdm_dm_model_job_chunk(struct kdm_tx *tx, struct kdm_val args,
                                         struct kdm_val state);
 

@@ -4,7 +4,8 @@
  * that has its history entry of this job is done, so a chunk that is repeated writes nothing twice.
  * It follows the models as they are when it runs, so of two writes in a row the later one is what
  * stays. State: {"phase":"mappings","after":"<index>"}, then
- * {"phase":"assets","engine":"<index>","walk":..}: the tenant and how far its assets are done.
+ * {"phase":"assets","model":n,"engine":"<index>","walk":..}: which of the models, the tenant, and
+ * how far its assets are done.
  */
 #include "action/device_manager/dm.h"
 #include "action/device_manager/rules.h"
@@ -15,18 +16,20 @@
 #define CHUNK_EMPTY_ENGINES 32
 #define CHUNK_BYTES         (KDM_COMMIT_MAX_BYTES / 2)
 
-struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, struct kdm_str asset_model)
+struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, const struct kdm_str_list *asset_models)
 {
     struct kdm_buf args;
 
     kdm_buf_init(&args, kdm_tx_arena(tx), 128);
     kdm_buf_lit(&args, "{\"run\":");
     kdm_json_put_str(&args, kdm_tx_id(tx, KDM_STR("dm-model run")));
-    if (!kdm_str_none(asset_model)) {
-        kdm_buf_lit(&args, ",\"asset\":");
-        kdm_json_put_str(&args, asset_model);
+    kdm_buf_lit(&args, ",\"assets\":[");
+    for (size_t i = 0; i < asset_models->count; i++) {
+        if (i > 0)
+            kdm_buf_char(&args, ',');
+        kdm_json_put_str(&args, asset_models->items[i]);
     }
-    kdm_buf_char(&args, '}');
+    kdm_buf_lit(&args, "]}");
     return kdm_tx_job(tx, KDM_DM_JOB_KIND, kdm_buf_str(&args));
 }
 
@@ -48,6 +51,7 @@ static enum kdm_outcome finish(struct kdm_tx *tx)
 
 /* Where a job stands among the assets. */
 struct place {
+    int64_t model;         /* of args.assets: whose assets are being done */
     struct kdm_str engine; /* being done; "" before the first */
     struct kdm_walk walk;
 };
@@ -57,7 +61,8 @@ static void set_assets_state(struct kdm_tx *tx, const struct place *place)
     struct kdm_buf state;
 
     kdm_buf_init(&state, kdm_tx_arena(tx), 256);
-    kdm_buf_lit(&state, "{\"phase\":\"assets\",\"engine\":");
+    kdm_buf_printf(&state,
+                   "{\"phase\":\"assets\",\"model\":%lld,\"engine\":", (long long)place->model);
     kdm_json_put_str(&state, place->engine);
     kdm_buf_char(&state, ',');
     kdm_walk_put(&state, &place->walk);
@@ -67,7 +72,11 @@ static void set_assets_state(struct kdm_tx *tx, const struct place *place)
 
 static struct place read_place(struct kdm_tx *tx, struct kdm_val state)
 {
-    return (struct place){ .engine = text_of(tx, state, "engine"),
+    int64_t model = 0;
+
+    kdm_val_int64(kdm_val_get(state, KDM_STR("model")), &model);
+    return (struct place){ .model = model,
+                           .engine = text_of(tx, state, "engine"),
                            .walk = kdm_walk_read(tx, state) };
 }
 
@@ -108,7 +117,7 @@ static enum kdm_outcome mappings_chunk(struct kdm_tx *tx, struct kdm_val args, s
         return KDM_WAIT;
     if (last < engines.count)
         set_mappings_state(tx, engines.items[last - 1].index);
-    else if (kdm_val_none(kdm_val_get(args, KDM_STR("asset"))))
+    else if (kdm_val_count(kdm_val_get(args, KDM_STR("assets"))) == 0)
         kdm_tx_job_finish(tx);
     else
         set_assets_state(tx, &(struct place){ .engine = KDM_STR(""), .walk = kdm_walk_begin() });
@@ -264,7 +273,9 @@ static bool next_place(struct kdm_tx *tx, const struct kdm_dm_model *model, stru
     engine = next_engine(&engines, model->group, place);
     *ret_end = engine == NULL;
     if (engine != NULL)
-        *place = (struct place){ .engine = engine->index, .walk = kdm_walk_begin() };
+        *place = (struct place){ .model = place->model,
+                                 .engine = engine->index,
+                                 .walk = kdm_walk_begin() };
     return true;
 }
 
@@ -311,20 +322,49 @@ static bool find_work(struct propagation *all, struct place *place, bool *ret_en
     return true;
 }
 
+/* The model whose turn it is; none: all are done. */
+static struct kdm_str model_name(struct kdm_tx *tx, struct kdm_val args, int64_t number)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name;
+
+    for (kdm_elements(&it, kdm_val_get(args, KDM_STR("assets"))); kdm_element_next(&it, &name);) {
+        if (number-- == 0)
+            return kdm_val_str(kdm_tx_arena(tx), name);
+    }
+    return KDM_STR_NONE;
+}
+
+/* The assets of one model are done: on with the next. */
+static enum kdm_outcome next_model(struct kdm_tx *tx, struct kdm_val args, int64_t number)
+{
+    const struct place place = { .model = number + 1,
+                                 .engine = KDM_STR(""),
+                                 .walk = kdm_walk_begin() };
+
+    if (kdm_str_none(model_name(tx, args, number + 1)))
+        return finish(tx);
+    set_assets_state(tx, &place);
+    return commit_chunk(tx);
+}
+
 static enum kdm_outcome assets_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
 {
     struct propagation all = { .tx = tx, .run = text_of(tx, args, "run") };
     struct place place = read_place(tx, state);
+    struct kdm_str name = model_name(tx, args, place.model);
     bool found, end;
 
-    if (!find_model(tx, text_of(tx, args, "asset"), &found, &all.model))
+    if (kdm_str_none(name))
+        return finish(tx);
+    if (!find_model(tx, name, &found, &all.model))
         return KDM_WAIT;
     if (!found)
-        return finish(tx); /* deleted meanwhile */
+        return next_model(tx, args, place.model); /* deleted meanwhile */
     if (!find_work(&all, &place, &end))
         return KDM_WAIT;
     if (end)
-        return finish(tx);
+        return next_model(tx, args, place.model);
     if (!read_assets(&all, &place.walk))
         return KDM_WAIT;
     kdm_walk_done(&place.walk, stage_assets(&all, &place.walk.ids));

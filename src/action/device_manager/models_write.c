@@ -318,8 +318,9 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
 {
     static const char key[] = "model write";
     struct plan *plan = kdm_tx_kept(tx, key);
-    struct kdm_str *jobs;
-    bool done, all = true;
+    struct kdm_str_list followed = { .count = 0 };
+    struct kdm_str job;
+    bool done;
 
     if (!kdm_dm_models_collection(tx, ret_collection))
         return false;
@@ -331,7 +332,7 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
     }
     if (plan->with_dialect && !kdm_source_extend_mapping(tx, *ret_collection, dialect_mapping))
         return false;
-    jobs = kdm_arena_alloc(kdm_tx_arena(tx), plan->count * sizeof(*jobs));
+    followed.items = kdm_arena_alloc(kdm_tx_arena(tx), plan->count * sizeof(*followed.items));
     for (size_t i = 0; i < plan->count; i++) {
         const struct ready *item = &plan->items[i];
 
@@ -340,14 +341,13 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
         else
             kdm_tx_write(tx, *ret_collection, item->old, item->text, KDM_CHANGE_UPDATE,
                          KDM_STR_NONE, 0);
-        jobs[i] = kdm_dm_model_job(tx, i == 0 ? wish->asset_model : item->name);
+        if (!kdm_str_none(wish->asset_model))
+            followed.items[followed.count++] = item->name;
     }
+    job = kdm_dm_model_job(tx, &followed);
     *ret_plan = plan;
-    if (!kdm_tx_commit(tx))
-        return false;
-    for (size_t i = 0; i < plan->count; i++)
-        all = kdm_tx_await_job(tx, jobs[i], &done) && all; /* what takes longer goes on by itself */
-    return all;
+    return kdm_tx_commit(tx)
+           && kdm_tx_await_job(tx, job, &done); /* one that takes longer goes on by itself */
 }
 
 static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wish)
