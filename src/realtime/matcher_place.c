@@ -1,9 +1,10 @@
 /* matcher_place.c - areas on the globe at one path.
  * A grid of several scales: an area is filed at the scale whose cells are as large as it is, so in
  * at most four cells, and a point looks at one cell of each scale that is in use. What does not fit
- * (areas over a pole, over the 180th meridian or beyond the usual degrees) is asked always.
+ * (areas near a pole, over the 180th meridian or beyond the usual degrees) is asked always.
  */
 #include "realtime/matcher_internal.h"
+#include "search/geometry.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -59,6 +60,36 @@ static struct box box_of_circle(struct kdm_point centre, double metres)
     return (struct box){ centre.lat + lat, centre.lon - lon, centre.lat - lat, centre.lon + lon };
 }
 
+/* A polygon's edges are great circles, which lie nearer to the pole than their ends. */
+static struct box box_of_polygon(const struct kdm_point *points, size_t count)
+{
+    struct box box = box_of_points(points, count);
+
+    for (size_t i = 0, j = count - 1; i < count; j = i++) {
+        double reach = kdm_geo_great_reach(points[j], points[i]);
+
+        if (fabs(points[j].lon - points[i].lon) >= 180) /* it goes round the other side */
+            reach = 360;
+        if (points[i].lat > 0 || points[j].lat > 0 || reach > 90)
+            box.top = fmax(box.top, reach);
+        if (points[i].lat < 0 || points[j].lat < 0)
+            box.bottom = fmin(box.bottom, -reach);
+    }
+    return box;
+}
+
+static struct box box_of(const struct kdm_query *leaf)
+{
+    switch (leaf->kind) {
+    case KDM_QUERY_K_GEO_DISTANCE:
+        return box_of_circle(leaf->points[0], fmin(leaf->far, 1e7));
+    case KDM_QUERY_K_GEO_BOX:
+        return box_of_points(leaf->points, leaf->point_count);
+    default:
+        return box_of_polygon(leaf->points, leaf->point_count);
+    }
+}
+
 static bool usual(struct kdm_point point)
 {
     return fabs(point.lat) <= 90 && fabs(point.lon) <= 180;
@@ -76,9 +107,7 @@ static uint32_t cell_of(double degrees, double origin, unsigned scale)
 
 static struct cover cover_of(const struct kdm_query *leaf)
 {
-    struct box box = leaf->kind == KDM_QUERY_K_GEO_DISTANCE
-                         ? box_of_circle(leaf->points[0], fmin(leaf->far, 1e7))
-                         : box_of_points(leaf->points, leaf->point_count);
+    struct box box = box_of(leaf);
     double size = fmax(box.top - box.bottom, box.right - box.left) + 2e-9;
     struct cover cover = { .wide = true };
 

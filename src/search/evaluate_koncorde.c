@@ -239,7 +239,7 @@ bool kdm_koncorde_inside(const struct kdm_query *query, struct kdm_point point)
     case KDM_QUERY_K_GEO_BOX:
         return kdm_geo_in_box(point, query->points[0], query->points[1]);
     default:
-        return kdm_geo_in_polygon(point, query->points, query->point_count);
+        return kdm_geo_in_great_polygon(point, query->points, query->point_count);
     }
 }
 

@@ -124,3 +124,59 @@ bool kdm_geo_box_within(const struct kdm_point inner[2], const struct kdm_point 
     }
     return true;
 }
+
+/* --- edges along great circles ------------------------------------------------------------ */
+
+/* Degrees of longitude from a to b the shorter way, eastwards positive. */
+static double eastwards(double from, double to)
+{
+    double degrees = remainder(to - from, 360);
+
+    return degrees == -180 ? 180 : degrees;
+}
+
+/* The latitude of the great circle through a and b, `span` degrees apart, `at` degrees east of a.
+ */
+static double great_latitude(struct kdm_point a, struct kdm_point b, double span, double at)
+{
+    double tangent =
+        tan(RADIANS(a.lat)) * sin(RADIANS(span - at)) + tan(RADIANS(b.lat)) * sin(RADIANS(at));
+
+    return atan(tangent / sin(RADIANS(span))) / RADIANS(1);
+}
+
+/* Edges that the meridian north of the point crosses: inside, more of them lead one way than the
+ * other, also where a polygon crosses itself. */
+bool kdm_geo_in_great_polygon(struct kdm_point point, const struct kdm_point *points, size_t count)
+{
+    int winding = 0;
+
+    for (size_t i = 0, j = count - 1; i < count; j = i++) {
+        struct kdm_point a = points[j], b = points[i];
+        double span = eastwards(a.lon, b.lon), at = eastwards(a.lon, point.lon), lat;
+
+        if (span == 0) {
+            if (at == 0 && point.lat >= fmin(a.lat, b.lat) && point.lat <= fmax(a.lat, b.lat))
+                return true;
+            continue;
+        }
+        if (span > 0 ? at < 0 || at > span : at > 0 || at < span)
+            continue;
+        lat = at == 0 ? a.lat : at == span ? b.lat : great_latitude(a, b, span, at);
+        if (fabs(lat - point.lat) < 1e-12)
+            return true;
+        /* An edge holds its western end, so that the meridian of a corner counts once. */
+        if (lat > point.lat && at != (span > 0 ? span : 0))
+            winding += span > 0 ? 1 : -1;
+    }
+    return winding != 0;
+}
+
+double kdm_geo_great_reach(struct kdm_point a, struct kdm_point b)
+{
+    double lat = fmax(fabs(a.lat), fabs(b.lat)), span = fabs(eastwards(a.lon, b.lon));
+
+    if (lat >= 90 || span >= 180)
+        return 90;
+    return atan(tan(RADIANS(lat)) / cos(RADIANS(span / 2))) / RADIANS(1);
+}

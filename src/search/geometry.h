@@ -22,4 +22,12 @@ bool kdm_geo_box_within(const struct kdm_point inner[2], const struct kdm_point 
 /* Inside or on the border; edges are straight in degrees; closed by itself. */
 bool kdm_geo_in_polygon(struct kdm_point point, const struct kdm_point *points, size_t count);
 
+/* The same with edges along great circles, the shorter way round, as Koncorde has them. No pole may
+ * lie inside. */
+bool kdm_geo_in_great_polygon(struct kdm_point point, const struct kdm_point *points, size_t count);
+
+/* Degrees from the equator beyond which the great circle between two points less than 180 degrees
+ * of longitude apart does not go. */
+double kdm_geo_great_reach(struct kdm_point a, struct kdm_point b);
+
 #endif

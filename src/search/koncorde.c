@@ -376,28 +376,36 @@ static struct kdm_query *ids(struct koncorde *koncorde, struct kdm_str keyword,
 /* --- exists, missing
  * ------------------------------------------------------------------------------------ */
 
+/* Where the brackets of "path[value]" begin; text.len when it is only a path: a bracket that stands
+ * first, or behind a backslash, belongs to the name. */
+static size_t find_brackets(struct kdm_str text)
+{
+    if (text.len == 0 || text.ptr[text.len - 1] != ']')
+        return text.len;
+    for (size_t i = 1; i < text.len; i++)
+        if (text.ptr[i] == '[' && text.ptr[i - 1] != '\\')
+            return i;
+    return text.len;
+}
+
 /* Takes "a\[b\][1]" apart: the path without escapes, and the JSON in the brackets (none: no
  * brackets). */
 static bool split_exists(struct kdm_arena *arena, struct kdm_str text, struct kdm_str *ret_path,
                          struct kdm_str *ret_value)
 {
+    size_t end = find_brackets(text);
     struct kdm_buf path;
-    size_t i = 0;
 
     kdm_buf_init(&path, arena, text.len + 1);
-    for (; i < text.len && text.ptr[i] != '['; i++) {
-        if (text.ptr[i] == '\\' && i + 1 < text.len
+    for (size_t i = 0; i < end; i++) {
+        if (text.ptr[i] == '\\' && i + 1 < end
             && (text.ptr[i + 1] == '[' || text.ptr[i + 1] == ']'))
             i++;
         kdm_buf_char(&path, text.ptr[i]);
     }
     *ret_path = kdm_buf_str(&path);
-    *ret_value = KDM_STR_NONE;
-    if (i == text.len)
-        return path.len > 0;
-    if (text.ptr[text.len - 1] != ']')
-        return false;
-    *ret_value = (struct kdm_str){ text.ptr + i + 1, text.len - i - 2 };
+    *ret_value =
+        end == text.len ? KDM_STR_NONE : (struct kdm_str){ text.ptr + end + 1, text.len - end - 2 };
     return path.len > 0;
 }
 
@@ -438,9 +446,12 @@ static struct kdm_query *exists(struct koncorde *koncorde, struct kdm_str keywor
         return leaf(koncorde, KDM_QUERY_K_EXISTS, path, negated);
     }
     doc = kdm_arena_alloc(arena, sizeof(*doc));
-    if (!kdm_json_scan(arena, json, doc, NULL) || !is_scalar(kdm_json_root(doc)))
-        return fail(koncorde, text, "the brackets must hold one JSON scalar");
+    if (!kdm_json_scan(arena, json, doc, NULL))
+        return fail(koncorde, text, "the brackets must hold one JSON value");
     wanted = kdm_json_root(doc);
+    if (!is_scalar(wanted)) /* no element is the same object or array */
+        return koncorde->search ? fail(koncorde, text, "the brackets must hold one JSON scalar")
+                                : nothing(koncorde, keyword, value, negated);
     if (koncorde->search)
         return exists_in_search(koncorde, keyword, path, &wanted, negated);
     query = leaf(koncorde, KDM_QUERY_K_CONTAINS, path, negated);
