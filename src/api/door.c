@@ -42,8 +42,9 @@ static bool is_below(struct kdm_str prefix, struct kdm_str path, struct kdm_str 
     return ret_below->len == 0 || ret_below->ptr[0] == '/';
 }
 
-const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_str verb,
-                                      struct kdm_str path, struct kdm_route_match *ret_match)
+const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_arena *arena,
+                                      struct kdm_str verb, struct kdm_str path,
+                                      struct kdm_route_match *ret_match)
 {
     for (size_t i = 0; i < doors->count; i++) {
         const struct entry *entry = &doors->entries[i];
@@ -52,7 +53,8 @@ const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_
         if (!is_below(entry->door->prefix, path, &below))
             continue;
         ret_match->route = NULL;
-        if (kdm_router_find(entry->router, verb, below, ret_match) || entry->door->owns_prefix)
+        if (kdm_router_find(entry->router, arena, verb, below, ret_match)
+            || entry->door->owns_prefix)
             return entry->door;
     }
     return NULL;

@@ -61,8 +61,9 @@ void kdm_doors_destroy(struct kdm_doors *doors);
 
 /* The door that answers this request; NULL: it is Kuzzle's. A path that the door owns and has no
  * route for leaves ret_match->route NULL. */
-const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_str verb,
-                                      struct kdm_str path, struct kdm_route_match *ret_match);
+const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_arena *arena,
+                                      struct kdm_str verb, struct kdm_str path,
+                                      struct kdm_route_match *ret_match);
 
 /* What `call` keeps of the request, copied into the arena. false: more query arguments than
  * KDM_QUERY_MAX. */

@@ -283,8 +283,9 @@ static bool decode_route(struct decoder *decoder, const struct kdm_router *route
     take_token(decoder);
     if (kdm_str_eq(request->verb, KDM_STR("POST")) && kdm_str_eq(request->path, KDM_STR("/_query")))
         return take_query_payload(decoder) && take_volatile(decoder);
-    if (!kdm_router_find(router, request->verb, request->path, &match))
-        return refuse(decoder, KDM_ERR_NETWORK_HTTP_URL_NOT_FOUND, request->path);
+    if (!kdm_router_find(router, decoder->arena, request->verb, request->path, &match))
+        return refuse(decoder, KDM_ERR_NETWORK_HTTP_URL_NOT_FOUND,
+                      kdm_percent_decode(decoder->arena, request->path));
     return write_payload(decoder, &actions[match.route->action], &match)
            && take_search_body(decoder) && take_volatile(decoder);
 }

@@ -8,17 +8,17 @@ static bool escape_at(struct kdm_str s, size_t i)
            && kdm_hex_digit(s.ptr[i + 2]) >= 0;
 }
 
-static bool plain(struct kdm_str s)
+static bool has(struct kdm_str s, char c)
 {
-    return s.len == 0 || (memchr(s.ptr, '%', s.len) == NULL && memchr(s.ptr, '+', s.len) == NULL);
+    return s.len > 0 && memchr(s.ptr, c, s.len) != NULL;
 }
 
-static struct kdm_str decode(struct kdm_arena *arena, struct kdm_str s)
+static struct kdm_str decode(struct kdm_arena *arena, struct kdm_str s, bool plus_is_blank)
 {
     char *text;
     size_t len = 0;
 
-    if (plain(s))
+    if (!has(s, '%') && !(plus_is_blank && has(s, '+')))
         return s;
     text = kdm_arena_alloc(arena, s.len);
     for (size_t i = 0; i < s.len; i++) {
@@ -26,10 +26,15 @@ static struct kdm_str decode(struct kdm_arena *arena, struct kdm_str s)
             text[len++] = (char)(kdm_hex_digit(s.ptr[i + 1]) * 16 + kdm_hex_digit(s.ptr[i + 2]));
             i += 2;
         } else {
-            text[len++] = s.ptr[i] == '+' ? ' ' : s.ptr[i];
+            text[len++] = s.ptr[i] == '+' && plus_is_blank ? ' ' : s.ptr[i];
         }
     }
     return (struct kdm_str){ .ptr = text, .len = len };
+}
+
+struct kdm_str kdm_percent_decode(struct kdm_arena *arena, struct kdm_str text)
+{
+    return decode(arena, text, false);
 }
 
 static struct kdm_query_pair decode_pair(struct kdm_arena *arena, struct kdm_str pair)
@@ -38,8 +43,8 @@ static struct kdm_query_pair decode_pair(struct kdm_arena *arena, struct kdm_str
     size_t len = equals == NULL ? pair.len : (size_t)(equals - pair.ptr);
     struct kdm_query_pair decoded = { .used = false };
 
-    decoded.name = decode(arena, (struct kdm_str){ .ptr = pair.ptr, .len = len });
-    decoded.value = equals == NULL ? KDM_STR("") : decode(arena, kdm_str_from(pair, len + 1));
+    decoded.name = decode(arena, (struct kdm_str){ .ptr = pair.ptr, .len = len }, true);
+    decoded.value = equals == NULL ? KDM_STR("") : decode(arena, kdm_str_from(pair, len + 1), true);
     return decoded;
 }
 

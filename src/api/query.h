@@ -1,4 +1,4 @@
-/* query.h - query strings taken apart. Pure functions over an arena, any
+/* query.h - query strings taken apart, and escapes in paths. Pure functions over an arena, any
  * thread. */
 #ifndef KDM_API_QUERY_H
 #define KDM_API_QUERY_H
@@ -20,6 +20,10 @@ struct kdm_query_args {
 /* "a=1&b" with %XX and '+' decoded; a '%' that starts no escape stands for itself. The texts are
  * bytes: whether they are UTF-8 is not looked at. false: more than KDM_QUERY_MAX pairs. */
 bool kdm_query_parse(struct kdm_arena *arena, struct kdm_str text, struct kdm_query_args *ret_query);
+
+/* `text` with %XX decoded, in the arena where it differs; a '%' that starts no escape stands for
+ * itself. */
+struct kdm_str kdm_percent_decode(struct kdm_arena *arena, struct kdm_str text);
 
 /* The first value of that name; none when absent. */
 struct kdm_str kdm_query_get(const struct kdm_query_args *query, struct kdm_str name);

@@ -3,6 +3,7 @@
  * two routes may call the same place differently (":index" and ":engineId").
  */
 #include "api/route.h"
+#include "api/query.h"
 #include "base/log.h"
 #include <stdlib.h>
 
@@ -139,8 +140,8 @@ static void name_params(struct kdm_route_match *match)
     }
 }
 
-bool kdm_router_find(const struct kdm_router *router, struct kdm_str verb, struct kdm_str path,
-                     struct kdm_route_match *ret_match)
+bool kdm_router_find(const struct kdm_router *router, struct kdm_arena *arena, struct kdm_str verb,
+                     struct kdm_str path, struct kdm_route_match *ret_match)
 {
     size_t number = verb_number(verb);
     struct kdm_str segment;
@@ -151,8 +152,10 @@ bool kdm_router_find(const struct kdm_router *router, struct kdm_str verb, struc
     at = router->roots[number];
     ret_match->param_count = 0;
     while (next_segment(&path, &segment)) {
-        uint32_t child = find_literal(router, at, segment);
+        uint32_t child;
 
+        segment = kdm_percent_decode(arena, segment);
+        child = find_literal(router, at, segment);
         if (child == NONE) {
             child = router->nodes[at].parameter;
             if (child == NONE)

@@ -18,16 +18,18 @@ struct kdm_router *kdm_router_create(const struct kdm_route *routes, size_t coun
 /* NULL is fine. */
 void kdm_router_destroy(struct kdm_router *router);
 
-/* Texts are slices of the path and of the route. */
+/* Names are slices of the route; values of the path, or decoded texts in the arena. */
 struct kdm_route_match {
     const struct kdm_route *route;
     size_t param_count;
     struct kdm_str names[KDM_ROUTE_PARAMS_MAX], values[KDM_ROUTE_PARAMS_MAX];
 };
 
-/* false: no route leads there. Empty segments and a slash at the end do not count. */
-bool kdm_router_find(const struct kdm_router *router, struct kdm_str verb, struct kdm_str path,
-                     struct kdm_route_match *ret_match);
+/* `path` is raw: it is split at its slashes and each segment decoded then, so that "%2F" is a
+ * character of an id. '+' is one anyway. false: no route leads there. Empty segments and a slash at
+ * the end do not count. */
+bool kdm_router_find(const struct kdm_router *router, struct kdm_arena *arena, struct kdm_str verb,
+                     struct kdm_str path, struct kdm_route_match *ret_match);
 
 /* GET, POST, PUT, PATCH, DELETE, HEAD. */
 bool kdm_router_knows_verb(struct kdm_str verb);

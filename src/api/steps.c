@@ -88,7 +88,8 @@ static bool finds_door(struct kdm_request *request, struct kdm_route_match *ret_
 {
     const struct kdm_http_request *http = request->http_request;
 
-    request->door = kdm_doors_find(request->api->doors, http->verb, http->path, ret_match);
+    request->door = kdm_doors_find(request->api->doors, &request->arena, http->verb, http->path,
+                                   ret_match);
     return request->door != NULL;
 }
 

@@ -34,12 +34,22 @@ static struct kdm_str next_part(struct kdm_str *rest, char mark)
     return trim(part);
 }
 
+bool kdm_head_next_item(struct kdm_str *list, struct kdm_str *ret_item)
+{
+    while (list->len > 0) {
+        *ret_item = next_part(list, ',');
+        if (ret_item->len > 0)
+            return true;
+    }
+    return false;
+}
+
 struct kdm_str kdm_head_item(struct kdm_str list, size_t n)
 {
-    while (list.len > 0) {
-        struct kdm_str item = next_part(&list, ',');
+    struct kdm_str item;
 
-        if (item.len > 0 && n-- == 0)
+    while (kdm_head_next_item(&list, &item)) {
+        if (n-- == 0)
             return item;
     }
     return KDM_STR_NONE;
@@ -53,6 +63,12 @@ bool kdm_head_same(struct kdm_str a, struct kdm_str b)
 struct kdm_str kdm_head_main(struct kdm_str value)
 {
     return next_part(&value, ';');
+}
+
+struct kdm_str kdm_head_params(struct kdm_str value)
+{
+    next_part(&value, ';');
+    return value;
 }
 
 static struct kdm_str unquote(struct kdm_arena *arena, struct kdm_str value)
@@ -71,16 +87,29 @@ static struct kdm_str unquote(struct kdm_arena *arena, struct kdm_str value)
     return (struct kdm_str){ .ptr = plain, .len = len };
 }
 
+bool kdm_head_next_parameter(struct kdm_arena *arena, struct kdm_str *params,
+                             struct kdm_str *ret_name, struct kdm_str *ret_value)
+{
+    struct kdm_str rest;
+    bool valued;
+
+    if (params->len == 0)
+        return false;
+    rest = next_part(params, ';');
+    valued = memchr(rest.ptr, '=', rest.len) != NULL;
+    *ret_name = next_part(&rest, '=');
+    *ret_value = valued ? unquote(arena, trim(rest)) : KDM_STR_NONE;
+    return true;
+}
+
 struct kdm_str kdm_head_parameter(struct kdm_arena *arena, struct kdm_str value,
                                   struct kdm_str name)
 {
-    next_part(&value, ';');
-    while (value.len > 0) {
-        struct kdm_str rest = next_part(&value, ';');
-        struct kdm_str own = next_part(&rest, '=');
+    struct kdm_str params = kdm_head_params(value), own, found;
 
+    while (kdm_head_next_parameter(arena, &params, &own, &found)) {
         if (kdm_head_same(own, name))
-            return unquote(arena, trim(rest));
+            return kdm_str_none(found) ? KDM_STR("") : found;
     }
     return KDM_STR_NONE;
 }
@@ -171,38 +200,6 @@ bool kdm_head_length(struct kdm_str value, size_t max, size_t *ret_value)
     return length <= max;
 }
 
-static void put_encoded(struct kdm_buf *query, char c)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    unsigned char byte = (unsigned char)c;
-
-    if (isalnum(byte) || memchr("-._~*!,:@/$()[]{}'\"", c, 19) != NULL) {
-        kdm_buf_char(query, c);
-        return;
-    }
-    kdm_buf_char(query, '%');
-    kdm_buf_char(query, hex[byte >> 4]);
-    kdm_buf_char(query, hex[byte & 15]);
-}
-
-void kdm_head_put_query(struct kdm_buf *query, struct kdm_str argument)
-{
-    bool in_name = true;
-
-    if (argument.len == 0)
-        return;
-    if (query->len > 0)
-        kdm_buf_char(query, '&');
-    for (size_t i = 0; i < argument.len; i++) {
-        if (in_name && argument.ptr[i] == '=') {
-            kdm_buf_char(query, '=');
-            in_name = false;
-        } else {
-            put_encoded(query, argument.ptr[i]);
-        }
-    }
-}
-
 bool kdm_head_origin_allowed(struct kdm_str list, struct kdm_str origin)
 {
     while (list.len > 0) {
@@ -223,4 +220,24 @@ bool kdm_head_is_clean(struct kdm_str text)
             return false;
     }
     return true;
+}
+
+bool kdm_head_is_token(struct kdm_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!isalnum((unsigned char)text.ptr[i])
+            && memchr("!#$%&'*+-.^_`|~", text.ptr[i], 15) == NULL)
+            return false;
+    }
+    return text.len > 0;
+}
+
+void kdm_head_put(struct kdm_buf *buf, struct kdm_str name, struct kdm_str value)
+{
+    if (kdm_str_none(value) || !kdm_head_is_clean(value) || !kdm_head_is_clean(name))
+        return;
+    kdm_buf_put(buf, name);
+    kdm_buf_lit(buf, ": ");
+    kdm_buf_put(buf, value);
+    kdm_buf_lit(buf, "\r\n");
 }

@@ -8,6 +8,9 @@
  * counted. None when there are fewer. */
 struct kdm_str kdm_head_item(struct kdm_str list, size_t n);
 
+/* Takes the next such item off the list; false when there is none left. */
+bool kdm_head_next_item(struct kdm_str *list, struct kdm_str *ret_item);
+
 /* The same text but for ASCII case? */
 bool kdm_head_same(struct kdm_str a, struct kdm_str b);
 
@@ -16,8 +19,14 @@ bool kdm_head_same(struct kdm_str a, struct kdm_str b);
 struct kdm_str kdm_head_parameter(struct kdm_arena *arena, struct kdm_str value,
                                   struct kdm_str name);
 
-/* The part before the first ';', blanks cut off. */
+/* Takes the next parameter off *params, which is what stands behind the first ';' of a value; the
+ * value is none when there is no '='. False when there is none left. */
+bool kdm_head_next_parameter(struct kdm_arena *arena, struct kdm_str *params,
+                             struct kdm_str *ret_name, struct kdm_str *ret_value);
+
+/* The part before the first ';', blanks cut off, and what stands behind it. */
 struct kdm_str kdm_head_main(struct kdm_str value);
+struct kdm_str kdm_head_params(struct kdm_str value);
 
 enum kdm_media {
     KDM_MEDIA_JSON, /* also when there is no Content-Type */
@@ -45,14 +54,17 @@ enum kdm_coding kdm_head_accepted(struct kdm_str accept_encoding);
  * max + 1 for a number that is merely too large. */
 bool kdm_head_length(struct kdm_str value, size_t max, size_t *ret_value);
 
-/* Appends one argument of a query string, name=value as lws gives it: decoded. It is encoded again
- * so that the result can be split at '&' and the first '=' and decoded without ambiguity. */
-void kdm_head_put_query(struct kdm_buf *query, struct kdm_str argument);
-
 /* Is `origin` in the comma-separated list, or the list "*"? */
 bool kdm_head_origin_allowed(struct kdm_str list, struct kdm_str origin);
 
 /* May this text stand in a header line of ours? No line ends, no other control characters. */
 bool kdm_head_is_clean(struct kdm_str text);
+
+/* Is it a token (RFC 9110, 5.6.2)? */
+bool kdm_head_is_token(struct kdm_str text);
+
+/* Appends the line "name: value". One that could be taken for more than a line (see is_clean), or
+ * has no value, is left out. */
+void kdm_head_put(struct kdm_buf *buf, struct kdm_str name, struct kdm_str value);
 
 #endif

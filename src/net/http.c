@@ -1,13 +1,6 @@
-/* http.c - HTTP requests on a connection of lws.
- * lws reads the head and hands out the body; it answers nothing for us. One request of a connection
- * is handled at a time: reading is off from the moment the API is asked until its answer has left,
- * so a client that pipelines waits in its own socket buffer.
- *
- * Replies are written to the socket here, not through lws_write(): what the socket does not take
- * would be buffered by lws, and an HTTP connection of lws 4.1 can't wait for "writable" while its
- * reading is off, nor keep reading off without spinning on input it does not take in that state. So
- * when something is left over, a second descriptor of the socket is watched for it. (With TLS this
- * is the one place to change.)
+/* http.c - HTTP requests: from bytes to the API, and its reply to bytes.
+ * One request of a connection is handled at a time: a client that pipelines gets its replies in
+ * order, and what it has sent behind the request at hand waits (see conn.h).
  */
 #include "net/conn.h"
 
@@ -15,48 +8,29 @@
 #include "net/bare.h"
 #include "net/codec.h"
 #include "net/form.h"
-#include "net/head.h"
-#include "json/json.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "net/reader.h"
+#include "net/response.h"
+#include "net/upgrade.h"
+#include <linux/sockios.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-/* All headers together; longer gets a 431. */
-#define HEAD_MAX (16u << 10)
+#include <sys/ioctl.h>
 
 /* Replies below this fit one packet anyway: encoding them costs time and saves none. */
 #define ENCODE_MIN 1024u
 /* Encoding runs on the loop at about 100 MB/s, so it is left off where others would wait for it. */
 #define ENCODE_MAX (256u << 10)
 
-#define BODY_MS    60000 /* for a whole body, however slowly it drips in */
-#define SEND_MS    30000 /* for a client to take more of its reply */
-#define DISCARD_MS 5000  /* for the rest of a body that we have refused already */
-#define LINGER_MS                                                                                  \
-    1000 /* between our end and the socket's, so that a reply is not cut off by a reset */
+#define HEAD_MS 10000 /* for a whole head, however slowly it drips in */
+#define BODY_MS 60000 /* for a whole body, likewise */
+#define SEND_MS 30000 /* for a client to take any more of its reply */
 
-/* lws repeats the end of a body once a turn while it has more input and our answer has not left;
- * more often than this it has lost itself (see is_own_head). */
-#define ENDS_MAX 1000
-
-#define ALLOW_METHODS "GET,POST,PUT,PATCH,DELETE,OPTIONS,HEAD"
-#define ALLOW_HEADERS                                                                              \
-    "Content-Type, Access-Control-Allow-Headers, Authorization, X-Requested-With, "                \
-    "Content-Encoding, Content-Length, X-Kuzzle-Volatile"
+#define IDLE_EXCHANGES 64
 
 enum stage {
+    STAGE_HEAD,    /* the head comes in */
     STAGE_BODY,    /* the body comes in */
     STAGE_ASKED,   /* the API works on it */
     STAGE_ANSWERED /* the reply is in the out buffer */
-};
-
-/* Waits for the socket to take more of a reply. */
-struct waiter {
-    uv_poll_t poll;
-    struct kdm_conn *conn;
-    int fd;
 };
 
 /* One request and its reply. */
@@ -64,167 +38,127 @@ struct kdm_exchange {
     struct kdm_peer peer;
     struct kdm_conn *conn;
     struct kdm_arena arena;
+    struct kdm_reader reader;
     struct kdm_http_request request;
-    struct kdm_str accept_encoding, content_encoding;
-    struct kdm_buf body;   /* ptr NULL: none */
-    size_t length;         /* of the body, as announced */
-    size_t got;            /* of it */
-    struct waiter *waiter; /* NULL: none needed */
-    uint8_t stage;         /* enum stage */
-    bool head_only;        /* HEAD */
-    bool known;            /* the API has this peer */
-    int ends;              /* how often lws has said that the body is complete */
-    bool body_ended;
-    bool gave_up; /* answered without it: the rest is read and thrown away for a while */
-    bool last;    /* close the connection after it */
+    struct kdm_buf converted;       /* what was made of the body; ptr NULL: nothing */
+    uint8_t stage;                  /* enum stage */
+    bool waiting;                   /* more of it is waited for, with a deadline */
+    bool read;                      /* all of it was read: the next bytes are another request */
+    bool known;                     /* the API has this peer */
+    bool last;                      /* the connection ends with it */
+    struct kdm_exchange *next_idle; /* in net's list of idle ones */
 };
 
 static void respond(struct kdm_peer *peer, const struct kdm_http_response *response);
 
 static const struct kdm_peer_ops http_ops = { .send = NULL, .respond = respond };
 
+/* --- begin and end ----------------------------------------------------------------------- */
+
+static struct kdm_exchange *new_exchange(struct kdm_net *net)
+{
+    struct kdm_exchange *exchange = net->idle_exchanges;
+
+    if (exchange == NULL) {
+        exchange = kdm_zalloc(sizeof(*exchange));
+        kdm_arena_init(&exchange->arena, 2048);
+        return exchange;
+    }
+    net->idle_exchanges = exchange->next_idle;
+    net->idle_exchange_count--;
+    return exchange;
+}
+
+static struct kdm_exchange *begin(struct kdm_conn *conn)
+{
+    struct kdm_exchange *exchange = new_exchange(conn->net);
+    struct kdm_arena arena = exchange->arena;
+
+    *exchange = (struct kdm_exchange){ .conn = conn, .arena = arena };
+    exchange->peer.ops = &http_ops;
+    exchange->peer.protocol = "http";
+    kdm_uuid(&conn->net->random, exchange->peer.id);
+    kdm_reader_begin(&exchange->reader, &exchange->arena, conn->net->options.max_message);
+    conn->exchange = exchange;
+    return exchange;
+}
+
+static void free_exchange(struct kdm_exchange *exchange)
+{
+    kdm_arena_fini(&exchange->arena);
+    free(exchange);
+}
+
+void kdm_http_gone(struct kdm_conn *conn)
+{
+    struct kdm_exchange *exchange = conn->exchange;
+    struct kdm_net *net = conn->net;
+
+    if (exchange == NULL)
+        return;
+    conn->exchange = NULL;
+    if (exchange->known)
+        kdm_api_gone(net->api, &exchange->peer);
+    kdm_conn_drop(net, &exchange->reader.store);
+    kdm_conn_drop(net, &exchange->converted);
+    if (net->idle_exchange_count == IDLE_EXCHANGES) {
+        free_exchange(exchange);
+        return;
+    }
+    kdm_arena_reset(&exchange->arena);
+    exchange->next_idle = net->idle_exchanges;
+    net->idle_exchanges = exchange;
+    net->idle_exchange_count++;
+}
+
+void kdm_http_free_idle(struct kdm_net *net)
+{
+    while (net->idle_exchanges != NULL) {
+        struct kdm_exchange *exchange = net->idle_exchanges;
+
+        net->idle_exchanges = exchange->next_idle;
+        free_exchange(exchange);
+    }
+}
+
 /* --- replies --------------------------------------------------------------------------- */
-
-static const char *reason_of(int status)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } reasons[] = {
-        { 200, "OK" },
-        { 201, "Created" },
-        { 204, "No Content" },
-        { 206, "Partial Content" },
-        { 301, "Moved Permanently" },
-        { 302, "Found" },
-        { 304, "Not Modified" },
-        { 400, "Bad Request" },
-        { 401, "Unauthorized" },
-        { 403, "Forbidden" },
-        { 404, "Not Found" },
-        { 405, "Method Not Allowed" },
-        { 411, "Length Required" },
-        { 412, "Precondition Failed" },
-        { 413, "Payload Too Large" },
-        { 429, "Too Many Requests" },
-        { 431, "Request Header Fields Too Large" },
-        { 500, "Internal Server Error" },
-        { 501, "Not Implemented" },
-        { 503, "Service Unavailable" },
-        { 504, "Gateway Timeout" },
-    };
-
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    }
-    return "Status";
-}
-
-/* A header line; a value with a line end in it would be more than one, so it is left out. */
-static void put_header(struct kdm_buf *out, struct kdm_str name, struct kdm_str value)
-{
-    if (kdm_str_none(value) || !kdm_head_is_clean(value) || !kdm_head_is_clean(name))
-        return;
-    kdm_buf_put(out, name);
-    kdm_buf_lit(out, ": ");
-    kdm_buf_put(out, value);
-    kdm_buf_lit(out, "\r\n");
-}
-
-static struct kdm_str or_default(const char *text, struct kdm_str otherwise)
-{
-    return text == NULL ? otherwise : kdm_str_of(text);
-}
-
-static bool has_header(const struct kdm_http_response *response, struct kdm_str name)
-{
-    for (size_t i = 0; i < response->header_count; i++) {
-        if (kdm_head_same(response->headers[i].name, name))
-            return true;
-    }
-    return false;
-}
-
-static void put_cors(struct kdm_buf *out, const struct kdm_exchange *exchange,
-                     const struct kdm_http_response *response)
-{
-    const struct kdm_net_options *options = &exchange->conn->net->options;
-    struct kdm_str origin = exchange->peer.origin;
-
-    put_header(out, KDM_STR("Access-Control-Allow-Headers"),
-               or_default(options->allow_headers, KDM_STR(ALLOW_HEADERS)));
-    put_header(out, KDM_STR("Access-Control-Allow-Methods"),
-               or_default(options->allow_methods, KDM_STR(ALLOW_METHODS)));
-    if (options->cookies)
-        put_header(out, KDM_STR("Access-Control-Allow-Credentials"), KDM_STR("true"));
-    if (kdm_str_none(origin) || has_header(response, KDM_STR("Access-Control-Allow-Origin"))
-        || !kdm_head_origin_allowed(kdm_str_of(options->allow_origin), origin))
-        return;
-    put_header(out, KDM_STR("Access-Control-Allow-Origin"), origin);
-    put_header(out, KDM_STR("Vary"), KDM_STR("Origin"));
-}
-
-static void put_head(struct kdm_buf *out, const struct kdm_exchange *exchange,
-                     const struct kdm_http_response *response, enum kdm_coding coding,
-                     size_t length)
-{
-    const struct kdm_net_options *options = &exchange->conn->net->options;
-
-    kdm_buf_printf(out, "HTTP/1.1 %d %s\r\n", response->status, reason_of(response->status));
-    if (!has_header(response, KDM_STR("Content-Type")))
-        put_header(out, KDM_STR("Content-Type"), KDM_STR("application/json"));
-    kdm_buf_printf(out, "Content-Length: %zu\r\n", length);
-    put_header(out, KDM_STR("Connection"),
-               exchange->last ? KDM_STR("close") : KDM_STR("keep-alive"));
-    put_header(out, KDM_STR("Content-Encoding"), kdm_str_of(kdm_head_coding_name(coding)));
-    put_header(out, KDM_STR("Accept-Encoding"),
-               options->allow_compression ? KDM_STR("gzip,deflate,identity") : KDM_STR("identity"));
-    put_header(out, KDM_STR("X-Kuzzle-Node"), options->node);
-    put_header(out, KDM_STR("X-Kuzzle-Request-Id"),
-               kdm_str_none(response->request_id)
-                   ? (struct kdm_str){ exchange->peer.id, sizeof(exchange->peer.id) }
-                   : response->request_id);
-    put_cors(out, exchange, response);
-    for (size_t i = 0; i < response->header_count; i++)
-        put_header(out, response->headers[i].name, response->headers[i].value);
-    kdm_buf_lit(out, "\r\n");
-}
 
 static enum kdm_coding reply_coding(const struct kdm_exchange *exchange, size_t length)
 {
     if (!exchange->conn->net->options.allow_compression || length < ENCODE_MIN
         || length > ENCODE_MAX)
         return KDM_CODING_IDENTITY;
-    return kdm_head_accepted(exchange->accept_encoding);
+    return kdm_head_accepted(exchange->reader.headers[KDM_HEADER_ACCEPT_ENCODING]);
 }
 
 /* Writes the reply into the out buffer; it leaves with the flush of this loop turn. */
 static void answer(struct kdm_exchange *exchange, const struct kdm_http_response *response,
                    bool may_encode)
 {
-    struct kdm_conn *conn = exchange->conn;
     struct kdm_str body = response->body;
-    enum kdm_coding coding = may_encode ? reply_coding(exchange, body.len) : KDM_CODING_IDENTITY;
-    struct kdm_buf encoded = { .ptr = NULL };
-    struct kdm_buf *out;
+    struct kdm_response_frame frame = {
+        .options = &exchange->conn->net->options,
+        .peer = &exchange->peer,
+        .coding = may_encode ? reply_coding(exchange, body.len) : KDM_CODING_IDENTITY,
+        .last = exchange->last,
+    };
+    struct kdm_buf encoded = { .ptr = NULL }, *out;
     size_t before;
 
-    if (coding != KDM_CODING_IDENTITY) {
+    if (frame.coding != KDM_CODING_IDENTITY) {
         kdm_buf_init(&encoded, NULL, body.len / 2 + 64);
-        kdm_codec_encode(coding, body, &encoded);
+        kdm_codec_encode(frame.coding, body, &encoded);
         body = kdm_buf_str(&encoded);
     }
-    out = kdm_conn_out(conn, body.len + 1024);
+    frame.length = body.len;
+    out = kdm_conn_put(exchange->conn, body.len + 1024);
     before = out->len;
-    put_head(out, exchange, response, coding, body.len);
-    if (!exchange->head_only)
+    kdm_response_put_head(out, &frame, response);
+    if (!kdm_str_eq(exchange->reader.verb, KDM_STR("HEAD")))
         kdm_buf_put(out, body);
-    conn->net->queued += out->len - before;
-    if (coding != KDM_CODING_IDENTITY)
-        kdm_buf_fini(&encoded);
+    kdm_conn_put_done(exchange->conn, before);
+    kdm_buf_fini(&encoded);
     exchange->stage = STAGE_ANSWERED;
-    kdm_conn_mark(conn);
 }
 
 static void respond(struct kdm_peer *peer, const struct kdm_http_response *response)
@@ -236,18 +170,20 @@ static void respond(struct kdm_peer *peer, const struct kdm_http_response *respo
         answer(exchange, response, true);
 }
 
-/* Answers with a bare error object: the request never gets to the API. Its body, if it still comes,
- * is discarded (see kdm_http_body). `status` 0: the error's own. */
-static void refuse(struct kdm_exchange *exchange, enum kdm_err err, struct kdm_str prop, int status)
+/* Answers with a bare error object: the request never gets to the API, and, since what follows it
+ * is its body or can't be told from it, the connection ends. `status` 0: the error's own. */
+static void refuse_with(struct kdm_exchange *exchange, enum kdm_err err, struct kdm_str prop,
+                        int status)
 {
     struct kdm_http_header any = { .name = KDM_STR("Access-Control-Allow-Origin"),
                                    .value = KDM_STR("*") };
-    struct kdm_http_response response = { .request_id = exchange->request.request_id };
+    struct kdm_http_response response = { .request_id =
+                                              exchange->reader.headers[KDM_HEADER_REQUEST_ID] };
     struct kdm_failure failure;
     struct kdm_buf text;
 
-    if (!exchange->body_ended && exchange->length > 0)
-        exchange->last = true; /* what follows its body could not be told from it for sure */
+    if (!exchange->read)
+        exchange->last = true;
     kdm_failure_set(&failure, &exchange->arena, err, &prop, kdm_str_none(prop) ? 0 : 1);
     if (status != 0)
         failure.status = (uint16_t)status;
@@ -262,156 +198,45 @@ static void refuse(struct kdm_exchange *exchange, enum kdm_err err, struct kdm_s
     answer(exchange, &response, false);
 }
 
-/* --- reading the head ------------------------------------------------------------------ */
-
-/* The headers that lws does not know are found by name, with the colon. */
-static struct kdm_str custom_header(struct kdm_exchange *exchange, const char *name)
+static void refuse(struct kdm_exchange *exchange, enum kdm_err err, struct kdm_str prop)
 {
-    struct lws *wsi = exchange->conn->wsi;
-    int len = lws_hdr_custom_length(wsi, name, (int)strlen(name));
-    char *text;
-
-    if (len < 0)
-        return KDM_STR_NONE;
-    text = kdm_arena_alloc(&exchange->arena, (size_t)len + 1);
-    if (lws_hdr_custom_copy(wsi, text, len + 1, name, (int)strlen(name)) < 0)
-        return KDM_STR_NONE;
-    return (struct kdm_str){ .ptr = text, .len = strlen(text) };
+    refuse_with(exchange, err, prop, 0);
 }
 
-static struct kdm_str header(struct kdm_exchange *exchange, enum lws_token_indexes token)
+/* What is no request, or can't be taken as one. */
+static void refuse_bytes(struct kdm_exchange *exchange, int status, const char *reason)
 {
-    struct lws *wsi = exchange->conn->wsi;
-    int len = lws_hdr_total_length(wsi, token);
-    char *text;
-
-    if (len <= 0)
-        return KDM_STR_NONE;
-    text = kdm_arena_alloc(&exchange->arena, (size_t)len + 1);
-    if (lws_hdr_copy(wsi, text, len + 1, token) < 0)
-        return KDM_STR_NONE;
-    return (struct kdm_str){ .ptr = text, .len = strlen(text) };
+    if (reason == NULL)
+        refuse(exchange, KDM_ERR_NETWORK_HTTP_UNSUPPORTED_VERB, exchange->reader.verb);
+    else if (status == 413)
+        refuse(exchange, KDM_ERR_NETWORK_HTTP_REQUEST_TOO_LARGE, KDM_STR_NONE);
+    else
+        refuse_with(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR, kdm_str_of(reason), status);
 }
 
-/* One of the pieces lws has cut a token into; none behind the last. */
-static struct kdm_str fragment(struct kdm_exchange *exchange, enum lws_token_indexes token, int n)
+/* The reply is on its way: the connection is free for the next request, or ends. */
+static void end_exchange(struct kdm_conn *conn)
 {
-    struct lws *wsi = exchange->conn->wsi;
-    int len = lws_hdr_fragment_length(wsi, token, n);
-    char *text = kdm_arena_alloc(&exchange->arena, (size_t)len + 1);
+    bool last = conn->exchange->last;
 
-    if (lws_hdr_copy_fragment(wsi, text, len + 1, token, n) < 0)
-        return KDM_STR_NONE;
-    return (struct kdm_str){ .ptr = text, .len = (size_t)len };
+    kdm_http_gone(conn);
+    conn->last = last;
+    kdm_conn_due(conn, kdm_conn_queued(conn) > 0 ? SEND_MS : conn->net->options.idle_timeout_ms);
 }
 
-static const struct {
-    const char *verb;
-    enum lws_token_indexes token;
-} verbs[] = {
-    { "GET", WSI_TOKEN_GET_URI },         { "POST", WSI_TOKEN_POST_URI },
-    { "PUT", WSI_TOKEN_PUT_URI },         { "PATCH", WSI_TOKEN_PATCH_URI },
-    { "DELETE", WSI_TOKEN_DELETE_URI },   { "HEAD", WSI_TOKEN_HEAD_URI },
-    { "OPTIONS", WSI_TOKEN_OPTIONS_URI },
-};
-
-/* lws decodes the path and cuts it at '&' and ';', which are ordinary there: joined again. */
-static void read_target(struct kdm_exchange *exchange)
-{
-    struct kdm_http_request *request = &exchange->request;
-    struct kdm_buf path, query;
-    struct kdm_str part;
-    size_t verb = 0;
-
-    while (verb + 1 < sizeof(verbs) / sizeof(verbs[0])
-           && lws_hdr_total_length(exchange->conn->wsi, verbs[verb].token) == 0)
-        verb++;
-    request->verb = kdm_str_of(verbs[verb].verb);
-    kdm_buf_init(&path, &exchange->arena, 128);
-    for (int i = 0; !kdm_str_none(part = fragment(exchange, verbs[verb].token, i)); i++) {
-        if (i > 0)
-            kdm_buf_char(&path, '&');
-        kdm_buf_put(&path, part);
-    }
-    request->path = kdm_buf_str(&path);
-    kdm_buf_init(&query, &exchange->arena, 128);
-    for (int i = 0; !kdm_str_none(part = fragment(exchange, WSI_TOKEN_HTTP_URI_ARGS, i)); i++)
-        kdm_head_put_query(&query, part);
-    request->query = kdm_buf_str(&query);
-}
-
-static void read_headers(struct kdm_exchange *exchange)
-{
-    struct kdm_http_request *request = &exchange->request;
-
-    read_target(exchange);
-    request->content_type = header(exchange, WSI_TOKEN_HTTP_CONTENT_TYPE);
-    request->authorization = header(exchange, WSI_TOKEN_HTTP_AUTHORIZATION);
-    request->volatile_json = custom_header(exchange, "x-kuzzle-volatile:");
-    request->request_id = custom_header(exchange, "x-kuzzle-request-id:");
-    exchange->peer.origin = header(exchange, WSI_TOKEN_ORIGIN);
-    exchange->peer.cookie = header(exchange, WSI_TOKEN_HTTP_COOKIE);
-    exchange->accept_encoding = header(exchange, WSI_TOKEN_HTTP_ACCEPT_ENCODING);
-    exchange->content_encoding = header(exchange, WSI_TOKEN_HTTP_CONTENT_ENCODING);
-    exchange->head_only = kdm_str_eq(request->verb, KDM_STR("HEAD"));
-}
-
-static size_t head_size(const struct kdm_exchange *exchange)
-{
-    const struct kdm_http_request *request = &exchange->request;
-    size_t size = request->volatile_json.len + request->request_id.len + request->path.len
-                  + request->query.len;
-
-    for (int token = WSI_TOKEN_HOST; token < WSI_TOKEN_COUNT; token++)
-        size += (size_t)lws_hdr_total_length(exchange->conn->wsi, (enum lws_token_indexes)token);
-    return size;
-}
-
-/* lws takes a POST, PUT or PATCH without Content-Length for one with a body of 100 MB. We know it
- * has none, but lws would take the next request for it: so there must be no next one. */
-static bool lws_waits_for_body(struct kdm_exchange *exchange)
-{
-    struct kdm_str verb = exchange->request.verb;
-
-    return kdm_str_eq(verb, KDM_STR("POST")) || kdm_str_eq(verb, KDM_STR("PUT"))
-           || kdm_str_eq(verb, KDM_STR("PATCH"));
-}
-
-/* Learns how long the body is. KDM_OK, or what to refuse the request with. */
-static enum kdm_err read_length(struct kdm_exchange *exchange, int *ret_status)
-{
-    struct kdm_str length = header(exchange, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-    size_t max = exchange->conn->net->options.max_message;
-
-    *ret_status = 0;
-    if (!kdm_str_none(header(exchange, WSI_TOKEN_HTTP_TRANSFER_ENCODING))) {
-        exchange->last = true; /* where its body ends nobody here can tell */
-        *ret_status = 411;
-        return KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR;
-    }
-    if (kdm_str_none(length)) {
-        exchange->last |= lws_waits_for_body(exchange);
-        return KDM_OK;
-    }
-    if (kdm_head_length(length, max, &exchange->length))
-        return KDM_OK;
-    if (exchange->length > max)
-        return KDM_ERR_NETWORK_HTTP_REQUEST_TOO_LARGE;
-    exchange->last = true; /* no number, or two of them */
-    return KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR;
-}
+/* --- content ----------------------------------------------------------------------------- */
 
 /* Content-Encoding: are all layers known and not too many? */
 static enum kdm_err check_encodings(const struct kdm_exchange *exchange, struct kdm_str *ret_prop)
 {
     const struct kdm_net_options *options = &exchange->conn->net->options;
-    struct kdm_str item;
-    size_t n = 0;
+    struct kdm_str layers = exchange->reader.headers[KDM_HEADER_CONTENT_ENCODING], item;
+    int n = 0;
 
-    for (; !kdm_str_none(item = kdm_head_item(exchange->content_encoding, n)); n++) {
+    for (; kdm_head_next_item(&layers, &item); n++) {
         enum kdm_coding coding = kdm_head_coding(item);
 
-        if (n == (size_t)options->max_encoding_layers)
+        if (n == options->max_encoding_layers)
             return KDM_ERR_NETWORK_HTTP_TOO_MANY_ENCODINGS;
         if (coding == KDM_CODING_UNKNOWN
             || (coding != KDM_CODING_IDENTITY && !options->allow_compression)) {
@@ -422,9 +247,10 @@ static enum kdm_err check_encodings(const struct kdm_exchange *exchange, struct 
     return KDM_OK;
 }
 
+/* Everything that can be said without the body. */
 static enum kdm_err check_content(struct kdm_exchange *exchange, struct kdm_str *ret_prop)
 {
-    struct kdm_str type = exchange->request.content_type;
+    struct kdm_str type = exchange->reader.headers[KDM_HEADER_CONTENT_TYPE];
     struct kdm_str charset = kdm_head_parameter(&exchange->arena, type, KDM_STR("charset"));
 
     if (kdm_head_media(type) == KDM_MEDIA_OTHER) {
@@ -439,57 +265,39 @@ static enum kdm_err check_content(struct kdm_exchange *exchange, struct kdm_str 
     return check_encodings(exchange, ret_prop);
 }
 
-/* Everything that can be said without the body. True: refused. */
-static bool refuse_head(struct kdm_exchange *exchange)
+/* The body is `text` from now on, which it takes. */
+static void replace_body(struct kdm_exchange *exchange, struct kdm_buf text)
 {
-    struct kdm_str prop = KDM_STR("content length");
-    int status = 0;
-    enum kdm_err err;
-
-    if (head_size(exchange) > HEAD_MAX) {
-        exchange->last = true;
-        refuse(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR, KDM_STR("headers too large"), 431);
-        return true;
-    }
-    err = read_length(exchange, &status);
-    if (err == KDM_OK)
-        err = check_content(exchange, &prop);
-    if (err == KDM_OK)
-        return false;
-    if (err == KDM_ERR_NETWORK_HTTP_REQUEST_TOO_LARGE
-        || err == KDM_ERR_NETWORK_HTTP_TOO_MANY_ENCODINGS)
-        prop = KDM_STR_NONE;
-    refuse(exchange, err, prop, status);
-    return true;
+    kdm_conn_drop(exchange->conn->net, &exchange->converted);
+    exchange->converted = text;
+    exchange->request.body = kdm_buf_str(&text);
 }
-
-/* --- the request is there ---------------------------------------------------------------- */
 
 /* Takes the layers off the body, the last one first. False: refused. */
 static bool decode_body(struct kdm_exchange *exchange)
 {
+    struct kdm_str codings = exchange->reader.headers[KDM_HEADER_CONTENT_ENCODING];
     size_t layers = 0;
 
-    while (!kdm_str_none(kdm_head_item(exchange->content_encoding, layers)))
+    while (!kdm_str_none(kdm_head_item(codings, layers)))
         layers++;
     while (layers-- > 0) {
-        enum kdm_coding coding = kdm_head_coding(kdm_head_item(exchange->content_encoding, layers));
+        enum kdm_coding coding = kdm_head_coding(kdm_head_item(codings, layers));
         const char *reason = "incorrect data";
         struct kdm_buf plain;
 
         if (coding == KDM_CODING_IDENTITY)
             continue;
-        switch (kdm_codec_decode(coding, kdm_buf_str(&exchange->body),
+        switch (kdm_codec_decode(coding, exchange->request.body,
                                  exchange->conn->net->options.max_message, &plain, &reason)) {
         case KDM_CODEC_TOO_LARGE:
-            refuse(exchange, KDM_ERR_NETWORK_HTTP_REQUEST_TOO_LARGE, KDM_STR_NONE, 0);
+            refuse(exchange, KDM_ERR_NETWORK_HTTP_REQUEST_TOO_LARGE, KDM_STR_NONE);
             return false;
         case KDM_CODEC_BROKEN:
-            refuse(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR, kdm_str_of(reason), 0);
+            refuse(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR, kdm_str_of(reason));
             return false;
         case KDM_CODEC_OK:
-            kdm_buf_fini(&exchange->body);
-            exchange->body = plain;
+            replace_body(exchange, plain);
         }
     }
     return true;
@@ -499,7 +307,7 @@ static bool decode_body(struct kdm_exchange *exchange)
 static bool convert_form(struct kdm_exchange *exchange)
 {
     enum kdm_media media = kdm_head_media(exchange->request.content_type);
-    struct kdm_str body = kdm_buf_str(&exchange->body);
+    struct kdm_str body = exchange->request.body;
     const char *reason = NULL;
     struct kdm_buf json;
     bool ok;
@@ -514,310 +322,256 @@ static bool convert_form(struct kdm_exchange *exchange)
                                 &reason);
     if (!ok) {
         kdm_buf_fini(&json);
-        refuse(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR, kdm_str_of(reason), 0);
+        refuse(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR, kdm_str_of(reason));
         return false;
     }
-    kdm_buf_fini(&exchange->body);
-    exchange->body = json;
+    replace_body(exchange, json);
     return true;
+}
+
+/* --- the request is there ---------------------------------------------------------------- */
+
+static void ask_api(struct kdm_exchange *exchange)
+{
+    struct kdm_conn *conn = exchange->conn;
+    struct kdm_http_request *request = &exchange->request;
+    const struct kdm_str *headers = exchange->reader.headers;
+
+    request->verb = exchange->reader.verb;
+    request->path = exchange->reader.path;
+    request->query = exchange->reader.query;
+    request->content_type = headers[KDM_HEADER_CONTENT_TYPE];
+    request->authorization = headers[KDM_HEADER_AUTHORIZATION];
+    request->volatile_json = headers[KDM_HEADER_VOLATILE];
+    request->request_id = headers[KDM_HEADER_REQUEST_ID];
+    request->headers = exchange->reader.all;
+    request->header_count = exchange->reader.all_count;
+    request->body = exchange->reader.body;
+    if (request->body.len > 0 && (!decode_body(exchange) || !convert_form(exchange)))
+        return;
+    kdm_conn_due(conn, 0); /* the API has a deadline of its own */
+    exchange->stage = STAGE_ASKED;
+    exchange->known = true;
+    kdm_api_http(conn->net->api, &exchange->peer, request);
 }
 
 /* A preflight, or a client that asks what it may do: not the API's business. */
 static void answer_options(struct kdm_exchange *exchange)
 {
     struct kdm_http_response response = { .status = 200,
-                                          .request_id = exchange->request.request_id };
+                                          .request_id =
+                                              exchange->reader.headers[KDM_HEADER_REQUEST_ID] };
 
     answer(exchange, &response, false);
 }
 
-static void ask_api(struct kdm_exchange *exchange)
+/* All of it has been read. */
+static void act(struct kdm_exchange *exchange)
 {
     struct kdm_conn *conn = exchange->conn;
 
-    lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0); /* the API has a deadline of its own */
-    kdm_conn_due(conn, 0);
-    if (kdm_str_eq(exchange->request.verb, KDM_STR("OPTIONS"))) {
+    exchange->read = true;
+    if (kdm_str_eq(exchange->reader.verb, KDM_STR("OPTIONS")))
         answer_options(exchange);
-        return;
-    }
-    if (exchange->body.ptr != NULL && (!decode_body(exchange) || !convert_form(exchange)))
-        return;
-    exchange->request.body = kdm_buf_str(&exchange->body);
-    exchange->stage = STAGE_ASKED;
-    exchange->known = true;
-    kdm_api_http(conn->net->api, &exchange->peer, &exchange->request);
-    if (exchange->stage == STAGE_ASKED)
-        kdm_conn_pause(conn, true);
+    else
+        ask_api(exchange);
+    if (exchange->stage == STAGE_ANSWERED)
+        end_exchange(conn);
 }
 
-/* Sends what the socket takes; false when the connection is broken. */
-static bool send_some(struct kdm_conn *conn)
+/* --- reading ------------------------------------------------------------------------------- */
+
+static void wait_for_more(struct kdm_exchange *exchange, int64_t ms)
 {
-    while (conn->sent < conn->out.len) {
-        ssize_t n = send(lws_get_socket_fd(conn->wsi), conn->out.ptr + conn->sent,
-                         conn->out.len - conn->sent, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK;
-        conn->sent += (size_t)n;
-        conn->net->queued -= (size_t)n;
-    }
-    return true;
+    if (exchange->waiting)
+        return; /* the deadline is for all of it */
+    exchange->waiting = true;
+    kdm_conn_due(exchange->conn, ms);
 }
 
-/* --- callbacks of lws ------------------------------------------------------------------ */
-
-static struct kdm_exchange *begin(struct kdm_conn *conn)
-{
-    struct kdm_exchange *exchange = kdm_zalloc(sizeof(*exchange));
-
-    kdm_http_gone(conn);
-    exchange->conn = conn;
-    exchange->peer.ops = &http_ops;
-    exchange->peer.protocol = "http";
-    kdm_uuid(&conn->net->random, exchange->peer.id);
-    kdm_arena_init(&exchange->arena, 2048);
-    conn->exchange = exchange;
-    return exchange;
-}
-
-/* Told to wait for "100 Continue"? lws does not answer that. */
 static void say_continue(struct kdm_exchange *exchange)
 {
-    struct kdm_conn *conn = exchange->conn;
-    struct kdm_buf *out;
     struct kdm_str line = KDM_STR("HTTP/1.1 100 Continue\r\n\r\n");
+    struct kdm_buf *out;
+    size_t before;
 
-    if (!kdm_head_same(header(exchange, WSI_TOKEN_HTTP_EXPECT), KDM_STR("100-continue")))
+    if (exchange->reader.http_1_0
+        || !kdm_head_same(exchange->reader.headers[KDM_HEADER_EXPECT], KDM_STR("100-continue")))
         return;
-    out = kdm_conn_out(conn, line.len);
+    out = kdm_conn_put(exchange->conn, line.len);
+    before = out->len;
     kdm_buf_put(out, line);
-    conn->net->queued += line.len;
-    kdm_conn_mark(conn);
+    kdm_conn_put_done(exchange->conn, before);
 }
 
-int kdm_http_head(struct kdm_conn *conn)
-{
-    struct kdm_exchange *exchange = begin(conn);
-
-    read_headers(exchange);
-    if (refuse_head(exchange)) {
-        /* A client that waits for a "continue" won't send the body any more: then it would be
-         * missing. */
-        if (!kdm_str_none(header(exchange, WSI_TOKEN_HTTP_EXPECT)))
-            exchange->last = true;
-        return 0;
-    }
-    if (exchange->length == 0) {
-        ask_api(exchange);
-        return 0;
-    }
-    kdm_buf_init(&exchange->body, NULL, exchange->length);
-    kdm_conn_due(conn, BODY_MS);
-    say_continue(exchange);
-    return 0;
-}
-
-/* lws 4.1 reads the head of a pipelined request from its own buffer, then takes the same bytes for
- * the start of the body, and then, with the body complete and bytes left over, tells us of that end
- * again and again, for ever, until it is told to close. Nothing else begins like a request line, so
- * the first can be told; such a client is sent away rather than misunderstood. */
-static bool is_own_head(const struct kdm_exchange *exchange, struct kdm_str bytes)
-{
-    struct kdm_str verb = exchange->request.verb;
-    size_t len =
-        bytes.len < verb.len ? bytes.len : verb.len; /* a body can be shorter than the verb */
-
-    return memcmp(bytes.ptr, verb.ptr, len) == 0
-           && (bytes.len <= verb.len || bytes.ptr[verb.len] == ' ');
-}
-
-static int refuse_pipelined(struct kdm_exchange *exchange)
+/* Becomes a WebSocket, or not. True: the request is dealt with. */
+static bool upgrade(struct kdm_exchange *exchange)
 {
     struct kdm_conn *conn = exchange->conn;
+    struct kdm_upgrade upgrade;
+    struct kdm_buf *out;
+    size_t before;
 
-    if (exchange->stage == STAGE_BODY) {
-        exchange->last = true;
-        refuse(exchange, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR,
-               KDM_STR("a request with a body can't be pipelined"), 0);
-    }
-    send_some(conn); /* now: lws closes when this callback returns */
-    return -1;
-}
-
-int kdm_http_body(struct kdm_conn *conn, const char *bytes, size_t len)
-{
-    struct kdm_exchange *exchange = conn->exchange;
-    struct kdm_str chunk = { .ptr = bytes, .len = len };
-
-    if (exchange == NULL || len == 0)
-        return 0;
-    if (exchange->got == 0 && is_own_head(exchange, chunk))
-        return refuse_pipelined(exchange);
-    exchange->got += len;
-    if (exchange->stage == STAGE_BODY && exchange->got <= exchange->length)
-        kdm_buf_put(&exchange->body, chunk);
-    return 0;
-}
-
-int kdm_http_body_end(struct kdm_conn *conn)
-{
-    struct kdm_exchange *exchange = conn->exchange;
-
-    if (exchange == NULL || ++exchange->ends > ENDS_MAX)
-        return -1;
-    if (exchange->body_ended)
-        return 0;
-    exchange->body_ended = true;
-    if (exchange->length == 0) /* asked already: lws says so of an empty body too */
-        return 0;
-    if (exchange->stage == STAGE_BODY)
-        ask_api(exchange);
-    else if (exchange->stage == STAGE_ANSWERED)
-        kdm_conn_mark(conn); /* refused earlier; now it may be completed */
-    return 0;
-}
-
-/* What lws can't read as HTTP: a verb it does not know, or no HTTP at all. */
-int kdm_http_stray(struct kdm_conn *conn, const char *bytes, size_t len)
-{
-    struct kdm_exchange *exchange;
-    struct kdm_str verb = { .ptr = bytes, .len = 0 };
-
-    if (conn->exchange != NULL || conn->lingering)
-        return 0; /* more of the same */
-    while (verb.len < len && verb.len < 20 && bytes[verb.len] >= 'A' && bytes[verb.len] <= 'Z')
-        verb.len++;
-    exchange = begin(conn);
-    exchange->last = true;
-    refuse(exchange, KDM_ERR_NETWORK_HTTP_UNSUPPORTED_VERB, kdm_arena_copy(&exchange->arena, verb),
-           0);
-    return 0;
-}
-
-/* --- sending and ending ---------------------------------------------------------------- */
-
-static void on_writable(uv_poll_t *poll, int status, int events)
-{
-    (void)status; /* an error shows at the next send() */
-    (void)events;
-    kdm_conn_mark(((struct waiter *)poll->data)->conn);
-}
-
-static void on_waiter_closed(uv_handle_t *poll)
-{
-    free(poll->data);
-}
-
-static void stop_waiting(struct kdm_exchange *exchange)
-{
-    struct waiter *waiter = exchange->waiter;
-
-    if (waiter == NULL)
-        return;
-    exchange->waiter = NULL;
-    uv_poll_stop(&waiter->poll);
-    close(waiter->fd);
-    uv_close((uv_handle_t *)&waiter->poll, on_waiter_closed);
-}
-
-/* False: no descriptor for it. */
-static bool wait_writable(struct kdm_exchange *exchange)
-{
-    struct kdm_conn *conn = exchange->conn;
-    struct waiter *waiter;
-    int fd;
-
-    kdm_conn_due(conn, SEND_MS);
-    if (exchange->waiter != NULL)
-        return true;
-    fd = fcntl(lws_get_socket_fd(conn->wsi), F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
+    switch (kdm_upgrade_check(&exchange->arena, &exchange->reader,
+                              conn->net->options.websocket_compression, &upgrade)) {
+    case KDM_UPGRADE_NONE:
         return false;
-    waiter = kdm_zalloc(sizeof(*waiter));
-    waiter->conn = conn;
-    waiter->fd = fd;
-    uv_poll_init(conn->net->loop, &waiter->poll, fd);
-    waiter->poll.data = waiter;
-    uv_poll_start(&waiter->poll, UV_WRITABLE, on_writable);
-    exchange->waiter = waiter;
+    case KDM_UPGRADE_REFUSED:
+        exchange->last = true;
+        refuse_bytes(exchange, upgrade.status, upgrade.reason);
+        end_exchange(conn);
+        return true;
+    case KDM_UPGRADE_TAKEN:
+        break;
+    }
+    out = kdm_conn_put(conn, upgrade.head.len);
+    before = out->len;
+    kdm_buf_put(out, kdm_buf_str(&upgrade.head));
+    kdm_conn_put_done(conn, before);
+    kdm_ws_open(conn, &upgrade, exchange->peer.origin, exchange->peer.cookie);
+    kdm_http_gone(conn);
     return true;
 }
 
-void kdm_http_gone(struct kdm_conn *conn)
+/* The head is complete. */
+static void on_head(struct kdm_exchange *exchange)
 {
-    struct kdm_exchange *exchange = conn->exchange;
+    struct kdm_conn *conn = exchange->conn;
+    struct kdm_str prop = KDM_STR_NONE;
+    enum kdm_err err;
 
-    if (exchange == NULL)
+    exchange->waiting = false;
+    exchange->last = !exchange->reader.keep_alive;
+    exchange->peer.origin = exchange->reader.headers[KDM_HEADER_ORIGIN];
+    exchange->peer.cookie = exchange->reader.headers[KDM_HEADER_COOKIE];
+    exchange->read = !exchange->reader.has_body;
+    if (upgrade(exchange))
         return;
-    conn->exchange = NULL;
-    stop_waiting(exchange);
-    if (exchange->known)
-        kdm_api_gone(conn->net->api, &exchange->peer);
-    kdm_conn_drop(conn->net, &exchange->body);
-    kdm_arena_fini(&exchange->arena);
-    free(exchange);
+    err = check_content(exchange, &prop);
+    if (err != KDM_OK) {
+        refuse(exchange, err, prop);
+        end_exchange(conn);
+    } else if (exchange->reader.has_body) {
+        exchange->stage = STAGE_BODY;
+        say_continue(exchange);
+        wait_for_more(exchange, BODY_MS);
+    } else {
+        act(exchange);
+    }
 }
 
-/* Our side is closed first and the socket a little later: closed at once, with input that nobody
- * read, it would reset the connection and the client might lose the reply. */
-static void linger(struct kdm_conn *conn)
+static size_t take_head(struct kdm_exchange *exchange, struct kdm_str bytes)
 {
-    conn->lingering = true;
-    shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
-    kdm_conn_due(conn, LINGER_MS);
+    struct kdm_conn *conn = exchange->conn;
+    size_t taken = 0;
+
+    switch (kdm_reader_head(&exchange->reader, bytes, &taken)) {
+    case KDM_READER_MORE:
+        wait_for_more(exchange, HEAD_MS);
+        return 0;
+    case KDM_READER_DONE:
+        on_head(exchange);
+        return taken;
+    case KDM_READER_REFUSED:
+        break;
+    }
+    refuse_bytes(exchange, exchange->reader.status, exchange->reader.reason);
+    end_exchange(conn);
+    return bytes.len;
 }
 
-/* The reply has left. */
-static void complete(struct kdm_conn *conn)
+static size_t take_body(struct kdm_exchange *exchange, struct kdm_str bytes)
 {
-    struct kdm_exchange *exchange = conn->exchange;
+    struct kdm_conn *conn = exchange->conn;
+    size_t taken;
 
-    if (exchange->last && exchange->length > 0 && !exchange->body_ended && !exchange->gave_up) {
-        exchange->gave_up = true; /* many clients read a reply only when they have sent all */
-        kdm_conn_due(conn, DISCARD_MS);
-        return;
+    switch (kdm_reader_body(&exchange->reader, bytes, &taken)) {
+    case KDM_READER_MORE:
+        return taken;
+    case KDM_READER_DONE:
+        act(exchange);
+        return taken;
+    case KDM_READER_REFUSED:
+        break;
     }
-    if (exchange->last) {
-        kdm_http_gone(conn);
-        linger(conn);
-        return;
+    refuse_bytes(exchange, exchange->reader.status, exchange->reader.reason);
+    end_exchange(conn);
+    return bytes.len;
+}
+
+/* Line ends between requests, which some clients send behind a body (RFC 9112, 2.2), begin none. */
+static size_t line_ends(struct kdm_str bytes)
+{
+    size_t n = 0;
+
+    while (n < bytes.len && (bytes.ptr[n] == '\r' || bytes.ptr[n] == '\n'))
+        n++;
+    return n;
+}
+
+size_t kdm_http_take(struct kdm_conn *conn, struct kdm_str bytes)
+{
+    if (conn->exchange == NULL) {
+        size_t n = line_ends(bytes);
+
+        if (n > 0)
+            return n;
+        if (kdm_conn_is_behind(conn))
+            return 0;
+        begin(conn);
     }
-    kdm_http_gone(conn);
-    kdm_conn_pause(conn, false);
-    if (lws_http_transaction_completed(conn->wsi)) {
-        kdm_conn_doom(conn);
-        return;
+    switch (conn->exchange->stage) {
+    case STAGE_HEAD:
+        return take_head(conn->exchange, bytes);
+    case STAGE_BODY:
+        return take_body(conn->exchange, bytes);
+    default:
+        return 0;
     }
-    lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0); /* ours costs less: see wheel.h */
-    kdm_conn_due(conn, conn->net->options.idle_timeout_ms);
+}
+
+bool kdm_http_is_blocked(const struct kdm_conn *conn)
+{
+    return conn->exchange == NULL || conn->exchange->stage != STAGE_HEAD;
+}
+
+void kdm_http_refuse_plain(struct kdm_conn *conn)
+{
+    refuse_bytes(begin(conn), 400, "TLS is spoken here: use https or wss");
+    end_exchange(conn);
 }
 
 void kdm_http_flush(struct kdm_conn *conn)
 {
-    bool broken = !send_some(conn);
-    bool left = conn->sent < conn->out.len;
-
-    kdm_conn_out_done(conn);
-    if (broken || (left && conn->exchange == NULL)) {
-        kdm_conn_doom(conn);
-        return;
-    }
-    if (left) {
-        if (!wait_writable(conn->exchange))
-            kdm_conn_doom(conn);
-        return;
-    }
-    if (conn->exchange != NULL && conn->exchange->stage == STAGE_ANSWERED) {
-        stop_waiting(conn->exchange);
-        complete(conn);
-    }
+    if (conn->exchange != NULL && conn->exchange->stage == STAGE_ANSWERED)
+        end_exchange(conn);
 }
 
+/* Has the client taken any of its reply since this was asked last? */
+static bool reads_on(struct kdm_conn *conn)
+{
+    int in_kernel = 0;
+    size_t unread;
+
+    if (kdm_conn_queued(conn) == 0
+        || ioctl(lws_get_socket_fd(conn->wsi), SIOCOUTQ, &in_kernel) != 0)
+        return false;
+    unread = kdm_conn_queued(conn) + (size_t)in_kernel;
+    if (unread == conn->unread)
+        return false;
+    conn->unread = unread;
+    return true;
+}
+
+/* A request that does not come to its end is told so; a connection without one just ends. */
 void kdm_http_expired(struct kdm_conn *conn)
 {
-    kdm_conn_doom(conn);
+    if (conn->exchange != NULL && conn->exchange->waiting) {
+        refuse_bytes(conn->exchange, 408, "the request has not come to its end in time");
+        end_exchange(conn);
+    } else if (reads_on(conn)) {
+        kdm_conn_due(conn, SEND_MS);
+    } else {
+        kdm_conn_doom(conn);
+    }
 }

@@ -1,7 +1,6 @@
 /* net.c - opens and closes the edge, and takes the callbacks of lws.
- * lws runs on our loop and is given each accepted socket; it listens on none itself. It must tell
- * us about HTTP and WebSocket through one function, because a client that asks for no subprotocol
- * is bound to the first protocol, which plain HTTP has too.
+ * lws runs on our loop and is given each accepted socket, as a raw one: it watches, reads, writes
+ * and encrypts; what the bytes mean is ours. It listens on none itself.
  */
 #include "net/conn.h"
 
@@ -13,22 +12,11 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* lws reads the socket in pieces of this size into one buffer that all connections share. It also
- * allocates as much for each WebSocket, but writes only control frames there, so those pages stay
- * untouched and cost nothing: see the figures in net.h. */
+/* lws reads the sockets in pieces of this size, into one buffer that all connections share. */
 #define RX_SIZE (64u << 10)
 
 /* One send() may take this much; lws would cut it into pieces of RX_SIZE, a loop turn each. */
 #define TX_SIZE (1u << 20)
-
-/* Of one request: beyond it lws hangs up, so it is four times what head.c answers with a 431. */
-#define HEADER_DATA 65535u
-
-/* Requests whose headers are being received at one time; more of them wait. */
-#define HEADER_POOL 1024u
-
-#define HEADERS_S   10 /* all headers must be there by then, however slowly they drip in */
-#define KEEPALIVE_S 60
 
 /* See give_back(). */
 #define BURST    (8u << 20)
@@ -45,28 +33,20 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 {
     struct kdm_conn *conn = user;
 
-    (void)wsi;
+    if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) { /* its user: the SSL_CTX */
+        struct kdm_net *net = lws_context_user(lws_get_context(wsi));
+
+        return kdm_tls_install(net->tls, user) ? 0 : -1;
+    }
     if (conn == NULL) /* vhost events, and connections that never came to be */
         return 0;
     switch ((int)reason) {
-    case LWS_CALLBACK_RECEIVE:
-        return kdm_ws_receive(conn, in, len);
-    case LWS_CALLBACK_SERVER_WRITEABLE:
-        return kdm_ws_writeable(conn);
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return kdm_ws_upgrade(conn, in);
-    case LWS_CALLBACK_ESTABLISHED:
-        return kdm_ws_open(conn);
-    case LWS_CALLBACK_HTTP:
-        return kdm_http_head(conn);
-    case LWS_CALLBACK_HTTP_BODY:
-        return kdm_http_body(conn, in, len);
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        return kdm_http_body_end(conn);
     case LWS_CALLBACK_RAW_RX:
-        return kdm_http_stray(conn, in, len);
-    case LWS_CALLBACK_CLOSED:
-    case LWS_CALLBACK_CLOSED_HTTP:
+        kdm_conn_receive(conn, in, len);
+        return 0;
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        kdm_conn_mark(conn);
+        return 0;
     case LWS_CALLBACK_RAW_CLOSE:
         kdm_conn_closed(conn);
         return 0;
@@ -80,33 +60,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 /* --- once a loop turn ------------------------------------------------------------------ */
 
-/* lws would first try for some seconds to send what it still keeps; on a dead socket it does not.
- */
-static void end(struct kdm_conn *conn)
-{
-    if (lws_partial_buffered(conn->wsi))
-        shutdown(lws_get_socket_fd(conn->wsi), SHUT_RDWR);
-    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
-}
-
-static void flush_one(struct kdm_conn *conn)
-{
-    if ((conn->close_code != 0 || conn->doomed) && !conn->told) {
-        conn->told = true;
-        kdm_api_gone(conn->net->api, &conn->peer);
-    }
-    if (conn->wsi == NULL)
-        return;
-    if (!conn->doomed) {
-        if (conn->kind == KDM_CONN_WEBSOCKET)
-            kdm_ws_flush(conn);
-        else
-            kdm_http_flush(conn);
-    }
-    if (conn->doomed)
-        end(conn);
-}
-
 /* Runs before the loop polls: everything that was said in this turn leaves now. */
 static void on_flush(uv_prepare_t *prepare)
 {
@@ -117,7 +70,7 @@ static void on_flush(uv_prepare_t *prepare)
 
         net->dirty = conn->next_dirty;
         conn->dirty = false;
-        flush_one(conn);
+        kdm_conn_flush(conn);
     }
     uv_idle_stop(&net->wake);
 }
@@ -181,6 +134,8 @@ static void copy_options(struct kdm_net *net, const struct kdm_net_options *opti
     own->allow_origin = copy_text(net, options->allow_origin == NULL ? "*" : options->allow_origin);
     own->allow_headers = copy_text(net, options->allow_headers);
     own->allow_methods = copy_text(net, options->allow_methods);
+    own->tls_cert = copy_text(net, options->tls_cert);
+    own->tls_key = copy_text(net, options->tls_key);
     own->node = kdm_arena_copy(&net->arena, options->node);
     if (own->max_message == 0)
         own->max_message = DEFAULT_MAX_MESSAGE;
@@ -196,19 +151,10 @@ static void copy_options(struct kdm_net *net, const struct kdm_net_options *opti
         own->max_connections = SIZE_MAX;
 }
 
-/* lws copies the table, but not the names: see name_subprotocol() in ws.c. */
 static bool start_lws(struct kdm_net *net)
 {
-    static const struct lws_extension deflate[] = {
-        { "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate" },
-        { NULL, NULL, NULL },
-    };
     const struct lws_protocols protocols[] = {
         { .name = "kdm",
-          .callback = on_event,
-          .rx_buffer_size = RX_SIZE,
-          .tx_packet_size = TX_SIZE },
-        { .name = net->subprotocol,
           .callback = on_event,
           .rx_buffer_size = RX_SIZE,
           .tx_packet_size = TX_SIZE },
@@ -218,27 +164,43 @@ static bool start_lws(struct kdm_net *net)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
-        .extensions = net->options.websocket_compression ? deflate : NULL,
         .foreign_loops = loops,
+        .user = net,
         .pt_serv_buf_size = RX_SIZE + LWS_PRE,
-        .max_http_header_data2 = HEADER_DATA,
-        .max_http_header_pool2 = HEADER_POOL,
-        .timeout_secs_ah_idle = HEADERS_S,
-        .keepalive_timeout = KEEPALIVE_S,
         .retry_and_idle_policy = &no_pings_of_its_own,
-        /* The fallback gives us requests whose verb lws does not know, instead of hanging up. */
+        .alpn = "http/1.1",
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME
-                   | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG
                    | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
     };
 
+    if (net->tls != NULL)
+        /* Plain HTTP is let in to be told what is wrong: see begin() in conn.c. */
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT
+                        | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX
+                        | LWS_SERVER_OPTION_ALLOW_NON_SSL_ON_SSL_PORT
+                        | LWS_SERVER_OPTION_ALLOW_HTTP_ON_HTTPS_LISTENER;
     lws_set_log_level(LLL_ERR, on_lws_log);
-    (void)snprintf(net->subprotocol, sizeof(net->subprotocol), "kdm-any");
     net->context = lws_create_context(&info);
     if (net->context == NULL)
         return false;
     net->vhost = lws_create_vhost(net->context, &info);
     return net->vhost != NULL;
+}
+
+/* True also without TLS. */
+static bool open_tls(struct kdm_net *net, char **ret_error)
+{
+    const struct kdm_net_options *options = &net->options;
+
+    if (options->tls_cert == NULL)
+        return true;
+    net->tls = kdm_tls_open(options->tls_cert, options->tls_key, ret_error);
+    return net->tls != NULL;
+}
+
+bool kdm_net_reload_tls(struct kdm_net *net, char **ret_error)
+{
+    return net->tls == NULL || kdm_tls_reload(net->tls, ret_error);
 }
 
 static void on_accepted(void *ctx, int fd)
@@ -256,6 +218,8 @@ struct kdm_net *kdm_net_open(uv_loop_t *loop, struct kdm_api *api,
     kdm_arena_init(&net->arena, 1024);
     copy_options(net, options);
     start_handles(net);
+    if (!open_tls(net, ret_error))
+        goto fail;
     net->listeners =
         kdm_listeners_open(loop, options->host, options->port, on_accepted, net, ret_error);
     if (net->listeners == NULL)
@@ -300,6 +264,8 @@ static void on_handle_closed(uv_handle_t *handle)
         return;
     while (net->spares > 0)
         kdm_buf_fini(&net->spare[--net->spares]);
+    kdm_http_free_idle(net);
+    kdm_tls_close(net->tls);
     kdm_arena_fini(&net->arena);
     free(net);
 }

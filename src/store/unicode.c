@@ -335,8 +335,16 @@ bool kdm_utf8_valid(struct kdm_str text)
 
     while (text.len > 0) {
         size_t len = utf8_length((unsigned char)text.ptr[0]);
+        uint64_t eight;
         uint32_t point;
 
+        if (text.len >= 8) { /* nearly all text is ASCII */
+            memcpy(&eight, text.ptr, 8);
+            if ((eight & 0x8080808080808080u) == 0) {
+                text = kdm_str_from(text, 8);
+                continue;
+            }
+        }
         if (len == 0 || len > text.len)
             return false;
         for (size_t i = 1; i < len; i++)

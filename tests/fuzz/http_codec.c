@@ -1,7 +1,7 @@
-/* http_codec.c - any bytes as an encoded body: never more than the limit comes out, and what is
- * encoded decodes to what it was.
+/* http_codec.c - any bytes as an encoded body or a compressed message: never more than the limit
+ * comes out, and what is encoded decodes to what it was.
  */
-#include "net/codec.h"
+#include "net/squeeze.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
@@ -34,6 +34,24 @@ static void there_and_back(enum kdm_coding coding, struct kdm_str body)
     kdm_buf_fini(&coded);
 }
 
+static void squeeze(struct kdm_str text)
+{
+    struct kdm_buf packed, plain;
+
+    if (kdm_squeeze_unpack(text, LIMIT, &plain) == KDM_CODEC_OK) {
+        if (plain.len > LIMIT)
+            abort();
+        kdm_buf_fini(&plain);
+    }
+    kdm_buf_init(&packed, NULL, 64);
+    kdm_squeeze_pack(text.len % 2 == 0 ? 15 : 9, text, &packed);
+    if (kdm_squeeze_unpack(kdm_buf_str(&packed), text.len, &plain) != KDM_CODEC_OK
+        || !kdm_str_eq(kdm_buf_str(&plain), text))
+        abort();
+    kdm_buf_fini(&plain);
+    kdm_buf_fini(&packed);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     struct kdm_str body = { .ptr = (const char *)data, .len = size };
@@ -42,5 +60,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     decode(KDM_CODING_DEFLATE, body);
     there_and_back(KDM_CODING_GZIP, body);
     there_and_back(KDM_CODING_DEFLATE, body);
+    squeeze(body);
     return 0;
 }

@@ -1,10 +1,13 @@
-/* http_request.c - any HTTP request: what is decoded is a payload, what is refused is told in valid
- * JSON. The input's lines are verb, path, query string, content type, authorization, volatile data
- * and request id; the rest is the body.
+/* http_request.c - any bytes as HTTP requests, one behind the other: what is read does not depend
+ * on how the bytes were cut, what is decoded is a payload, what is refused is told in valid JSON,
+ * and an upgrade is answered with one head.
  */
 #include "api/args.h"
 #include "api/envelope.h"
 #include "api/http.h"
+#include "net/head.h"
+#include "net/reader.h"
+#include "net/upgrade.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,16 +47,6 @@ static void must(bool holds, const char *what)
         return;
     fprintf(stderr, "broken: %s\n", what);
     abort();
-}
-
-static struct kdm_str take_line(struct kdm_str *rest)
-{
-    const char *end = rest->len == 0 ? NULL : memchr(rest->ptr, '\n', rest->len);
-    size_t len = end == NULL ? rest->len : (size_t)(end - rest->ptr);
-    struct kdm_str line = { .ptr = rest->ptr, .len = len };
-
-    *rest = kdm_str_from(*rest, end == NULL ? len : len + 1);
-    return line;
 }
 
 static void must_be_json(struct kdm_arena *arena, const struct kdm_buf *buf, const char *what)
@@ -114,31 +107,129 @@ static void check_request_id(struct kdm_str id)
         must(id.ptr[i] >= 0x20 && id.ptr[i] < 0x7f, "an id may stand in a header");
 }
 
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+/* --- reading ---------------------------------------------------------------------------------- */
+
+#define BODY_MAX 3000u
+
+/* One request read. */
+struct outcome {
+    struct kdm_reader reader;
+    struct kdm_arena arena;
+    enum kdm_reader_result result;
+    size_t taken;
+};
+
+/* Reads one request off `bytes`, of which first `cut` are there, then cut more, and so on. */
+static void read_cut(struct outcome *outcome, struct kdm_str bytes, size_t cut)
+{
+    size_t there = 0, head = 0, taken = 0;
+
+    kdm_arena_init(&outcome->arena, 4096);
+    kdm_reader_begin(&outcome->reader, &outcome->arena, BODY_MAX);
+    outcome->result = KDM_READER_MORE;
+    while (outcome->result == KDM_READER_MORE && there < bytes.len) {
+        there = bytes.len - there < cut ? bytes.len : there + cut;
+        outcome->result = kdm_reader_head(
+            &outcome->reader, (struct kdm_str){ .ptr = bytes.ptr, .len = there }, &head);
+    }
+    outcome->taken = head;
+    if (outcome->result != KDM_READER_DONE || !outcome->reader.has_body)
+        return;
+    outcome->result = KDM_READER_MORE;
+    while (outcome->result == KDM_READER_MORE && (outcome->taken < there || there < bytes.len)) {
+        if (outcome->taken == there)
+            there = bytes.len - there < cut ? bytes.len : there + cut;
+        outcome->result = kdm_reader_body(
+            &outcome->reader,
+            (struct kdm_str){ .ptr = bytes.ptr + outcome->taken, .len = there - outcome->taken },
+            &taken);
+        outcome->taken += taken;
+    }
+}
+
+static void forget(struct outcome *outcome)
+{
+    kdm_reader_end(&outcome->reader);
+    kdm_arena_fini(&outcome->arena);
+}
+
+static void must_be_same(const struct outcome *a, const struct outcome *b)
+{
+    must(a->result == b->result, "the result does not depend on cuts");
+    must(kdm_str_eq(a->reader.verb, b->reader.verb), "nor does the verb");
+    must(a->reader.status == b->reader.status, "nor does the status of a refusal");
+    if (a->result != KDM_READER_DONE)
+        return;
+    must(a->taken == b->taken, "nor does where it ends");
+    must(kdm_str_eq(a->reader.path, b->reader.path), "nor does the path");
+    must(kdm_str_eq(a->reader.query, b->reader.query), "nor does the query string");
+    must(a->reader.keep_alive == b->reader.keep_alive, "nor does keep-alive");
+    must(kdm_str_eq(a->reader.body, b->reader.body), "nor does the body");
+    for (int i = 0; i < KDM_HEADERS; i++)
+        must(kdm_str_none(a->reader.headers[i]) == kdm_str_none(b->reader.headers[i])
+                 && kdm_str_eq(a->reader.headers[i], b->reader.headers[i]),
+             "nor do headers");
+}
+
+static void check_upgrade(struct outcome *outcome)
+{
+    struct kdm_upgrade upgrade;
+    struct kdm_str head;
+
+    if (kdm_upgrade_check(&outcome->arena, &outcome->reader, true, &upgrade) != KDM_UPGRADE_TAKEN)
+        return;
+    head = kdm_buf_str(&upgrade.head);
+    must((const char *)memmem(head.ptr, head.len, "\r\n\r\n", 4) == head.ptr + head.len - 4,
+         "an answer to an upgrade is one head");
+}
+
+static void decode(struct outcome *outcome)
 {
     static struct kdm_router *router;
-    struct kdm_str rest = { .ptr = size == 0 ? "" : (const char *)data, .len = size };
+    const struct kdm_reader *reader = &outcome->reader;
+    const struct kdm_http_request request = {
+        .verb = reader->verb,
+        .path = reader->path,
+        .query = reader->query,
+        .content_type = reader->headers[KDM_HEADER_CONTENT_TYPE],
+        .authorization = reader->headers[KDM_HEADER_AUTHORIZATION],
+        .volatile_json = reader->headers[KDM_HEADER_VOLATILE],
+        .request_id = reader->headers[KDM_HEADER_REQUEST_ID],
+        .body = reader->body,
+    };
     struct kdm_failure failure = { .err = KDM_OK };
-    struct kdm_http_request request;
     struct kdm_http_ask ask;
-    struct kdm_arena arena;
 
     if (router == NULL)
         router = kdm_router_create(routes, sizeof(routes) / sizeof(routes[0]));
-    request.verb = take_line(&rest);
-    request.path = take_line(&rest);
-    request.query = take_line(&rest);
-    request.content_type = take_line(&rest);
-    request.authorization = take_line(&rest);
-    request.volatile_json = take_line(&rest);
-    request.request_id = take_line(&rest);
-    request.body = rest;
-    kdm_arena_init(&arena, 4096);
-    if (!kdm_http_decode(&arena, router, actions, &request, KDM_STR("connection"), &ask, &failure))
-        refused(&arena, &failure);
+    if (!kdm_http_decode(&outcome->arena, router, actions, &request, KDM_STR("connection"), &ask,
+                         &failure))
+        refused(&outcome->arena, &failure);
     else if (ask.kind == KDM_HTTP_ACTION || ask.kind == KDM_HTTP_QUERY)
-        check(&arena, &ask);
+        check(&outcome->arena, &ask);
     check_request_id(ask.payload.request_id);
-    kdm_arena_fini(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    static const size_t cuts[] = { 1, 7, 100 };
+    struct kdm_str rest = { .ptr = size == 0 ? "" : (const char *)data, .len = size };
+    bool more;
+
+    do {
+        struct outcome whole, cut;
+
+        read_cut(&whole, rest, rest.len);
+        read_cut(&cut, rest, cuts[rest.len % 3]);
+        must_be_same(&whole, &cut);
+        more = whole.result == KDM_READER_DONE;
+        rest = kdm_str_from(rest, more ? whole.taken : 0);
+        if (more) {
+            check_upgrade(&whole);
+            decode(&cut);
+        }
+        forget(&whole);
+        forget(&cut);
+    } while (more && rest.len > 0);
     return 0;
 }

@@ -73,9 +73,9 @@ START_TEST(arguments_come_from_path_and_query_and_the_path_wins)
 {
     ask("GET", "/my%20index/_echo", "index=other&a=1&a=2&b=x%20y&flag&a=3");
     assert_text(member(&peer, "result.args"),
-                "{\"controller\":\"test\",\"action\":\"echo\",\"index\":\"my%20index\","
+                "{\"controller\":\"test\",\"action\":\"echo\",\"index\":\"my index\","
                 "\"a\":[\"1\",\"2\",\"3\"],\"b\":\"x y\",\"flag\":\"\"}");
-    assert_text(member(&peer, "index"), "\"my%20index\"");
+    assert_text(member(&peer, "index"), "\"my index\"");
     assert_text(member(&peer, "result.silent"), "false");
     ask("GET", "/i/_echo", "silent=false");
     assert_text(member(&peer, "result.silent"), "true");

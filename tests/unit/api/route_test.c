@@ -33,8 +33,9 @@ static void tear_down(void)
 
 static int find(const char *verb, const char *path)
 {
-    return kdm_router_find(router, kdm_str_of(verb), kdm_str_of(path), &match) ? match.route->action
-                                                                               : -1;
+    return kdm_router_find(router, &arena, kdm_str_of(verb), kdm_str_of(path), &match)
+               ? match.route->action
+               : -1;
 }
 
 START_TEST(parameters_carry_the_names_of_their_route)
@@ -71,6 +72,19 @@ START_TEST(empty_segments_and_a_slash_at_the_end_do_not_count)
 }
 END_TEST
 
+START_TEST(segments_are_decoded_after_they_were_split)
+{
+    ck_assert_int_eq(find("GET", "/i%2Fj/c+d/a%2fb%20c"), 1);
+    assert_text(match.values[0], "i/j");
+    assert_text(match.values[1], "c+d");
+    assert_text(match.values[2], "a/b c");
+    ck_assert_int_eq(find("GET", "/i/c/%zz%2"), 1);
+    assert_text(match.values[2], "%zz%2");
+    ck_assert_int_eq(find("GET", "/i/c/%5Fsearch"), 2);
+    ck_assert_int_eq(find("GET", "/i%2Fc%2Fd"), -1);
+}
+END_TEST
+
 START_TEST(the_verb_must_fit)
 {
     ck_assert_int_eq(find("PUT", "/i/c/d"), -1);
@@ -93,7 +107,7 @@ START_TEST(a_router_without_routes_finds_nothing)
 {
     struct kdm_router *empty = kdm_router_create(NULL, 0);
 
-    ck_assert(!kdm_router_find(empty, KDM_STR("GET"), KDM_STR("/"), &match));
+    ck_assert(!kdm_router_find(empty, &arena, KDM_STR("GET"), KDM_STR("/"), &match));
     kdm_router_destroy(empty);
     kdm_router_destroy(NULL);
 }
@@ -105,6 +119,7 @@ int main(void)
         parameters_carry_the_names_of_their_route,
         a_literal_wins_over_a_parameter_and_there_is_no_way_back,
         empty_segments_and_a_slash_at_the_end_do_not_count,
+        segments_are_decoded_after_they_were_split,
         the_verb_must_fit,
         half_a_route_is_none,
         a_router_without_routes_finds_nothing,

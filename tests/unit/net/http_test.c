@@ -49,14 +49,14 @@ START_TEST(a_get_is_given_to_the_api_with_all_it_needs)
 
     start_server();
     response =
-        once("GET /index/col%20l/an%20id?a=1&b=x%26y%3Dz+w&flag HTTP/1.1\r\nHost: x\r\n"
+        once("GET /index/col%20l/an+id%2F?a=1&b=x%26y%3Dz+w&flag#there HTTP/1.1\r\nHost: x\r\n"
              "Authorization: Bearer abc\r\nOrigin: http://o.example\r\nCookie: authToken=t\r\n"
              "X-Kuzzle-Volatile: {\"v\":1}\r\nX-Kuzzle-Request-Id: my-id\r\n"
              "Content-Type: application/json\r\ncontent-length: 0\r\n\r\n");
     ck_assert_int_eq(response.status, 200);
     ck_assert_str_eq(api.verb, "GET");
-    ck_assert_str_eq(api.path, "/index/col l/an id");
-    ck_assert_str_eq(api.query, "a=1&b=x%26y%3Dz%20w&flag");
+    ck_assert_str_eq(api.path, "/index/col%20l/an+id%2F");
+    ck_assert_str_eq(api.query, "a=1&b=x%26y%3Dz+w&flag");
     ck_assert_str_eq(api.authorization, "Bearer abc");
     ck_assert_str_eq(api.origin, "http://o.example");
     ck_assert_str_eq(api.cookie, "authToken=t");
@@ -269,33 +269,72 @@ START_TEST(a_pipelined_request_waits_for_the_answer_before_it)
 }
 END_TEST
 
-START_TEST(a_pipelined_body_is_never_misunderstood)
+START_TEST(a_thousand_pipelined_requests_with_bodies_are_answered_in_order)
 {
-    static const char *const second[] = {
-        "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n{\"a\":2}",
-        "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n[2]",
-        "PUT /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n[2]GET / HTTP/1.1\r\n\r\n",
-        "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Type: no/no\r\nContent-Length: 3\r\n\r\n[2]",
-    };
+    struct kdm_buf all;
+    int fd;
 
     start_server();
-    for (int i = 0; i < 4; i++) {
-        struct response response;
-        int fd = client();
-
-        say(fd, "POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n{\"a\":1}");
-        say(fd, second[i]);
-        response = read_response(fd);
-        ck_assert_str_eq(response.body, "{\"a\":1}");
-        free(response.body);
-        response = read_response(fd);
-        ck_assert_int_eq(response.status, 400);
-        ck_assert_str_eq(head_of(&response, "Connection"), "close");
-        ck_assert(ended(fd));
-        ck_assert_int_eq(api.requests, i + 1);
-        free(response.body);
-        close(fd);
+    kdm_buf_init(&all, NULL, 1 << 18);
+    for (int i = 0; i < 1000; i++) {
+        if (i % 3 == 0)
+            kdm_buf_printf(&all, "GET /%d HTTP/1.1\r\nHost: x\r\n\r\n", i);
+        else if (i % 3 == 1)
+            kdm_buf_printf(&all, "POST /%d HTTP/1.1\r\nContent-Length: 4\r\n\r\n%04d\r\n", i, i);
+        else
+            kdm_buf_printf(&all,
+                           "PUT /%d HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n%d\r\n"
+                           "3;x=y\r\n%03d\r\n0\r\nX-Trailer: z\r\n\r\n",
+                           i, i / 1000, i % 1000);
     }
+    fd = client();
+    ck_assert(send_bytes(fd, all.ptr, all.len));
+    for (int i = 0; i < 1000; i++) {
+        struct response response = read_response(fd);
+        char expected[16];
+
+        snprintf(expected, sizeof(expected), i % 3 == 0 ? "" : "%04d", i);
+        ck_assert_int_eq(response.status, 200);
+        ck_assert_str_eq(response.body, expected);
+        free(response.body);
+    }
+    ck_assert_int_eq(api.requests, 1000);
+    ck_assert_int_eq(api.gone, 1000);
+    kdm_buf_fini(&all);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_request_behind_one_that_the_api_works_on_waits_its_turn)
+{
+    int fd;
+
+    start_server();
+    api.hold = true;
+    fd = client();
+    say(fd, "POST /0 HTTP/1.1\r\nContent-Length: 1\r\n\r\n0");
+    for (int i = 1; i < 4; i++) { /* each has half of the next one behind it */
+        char text[128];
+
+        snprintf(text, sizeof(text), "POST /%d HTTP/1.1\r\nContent-Len", i);
+        say(fd, text);
+        wait_for(api.requests == i);
+        pump_ms(20);
+        snprintf(text, sizeof(text), "gth: 1\r\n\r\n%d", i);
+        say(fd, text);
+        pump_ms(20);
+        ck_assert_int_eq(api.requests, i);
+        api_answer();
+        wait_for(api.requests == i + 1);
+    }
+    api_answer();
+    for (int i = 0; i < 4; i++) {
+        struct response response = read_response(fd);
+
+        ck_assert_int_eq(response.body[0], '0' + i);
+        free(response.body);
+    }
+    close(fd);
 }
 END_TEST
 
@@ -323,7 +362,6 @@ END_TEST
 START_TEST(an_answer_may_come_late_and_clients_may_leave_before_it)
 {
     struct response response;
-    struct kdm_peer *first;
     int stays, leaves;
 
     start_server();
@@ -331,18 +369,15 @@ START_TEST(an_answer_may_come_late_and_clients_may_leave_before_it)
     leaves = client();
     say(leaves, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
     wait_for(api.requests == 1);
-    first = api.peer;
     stays = client();
     say(stays, "GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
     wait_for(api.requests == 2);
     close(leaves);
-    pump_ms(50);
+    wait_for(api.gone == 1);
     api_answer();
     response = read_response(stays);
     ck_assert_int_eq(response.status, 200);
     free(response.body);
-    api.peer = first;
-    api_answer(); /* to nobody */
     wait_for(api.gone == 2);
     close(stays);
     wait_for(counts().http == 0);
@@ -462,20 +497,33 @@ START_TEST(a_too_large_body_is_refused_before_it_comes)
 }
 END_TEST
 
-START_TEST(a_chunked_body_gets_a_411)
+START_TEST(a_chunked_body_is_put_together_up_to_the_limit)
 {
     struct response response;
+    char *chunk = xs(200000);
+    char size[32];
     int fd;
 
     start_server();
     fd = client();
-    response = request(fd, "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-                           "7\r\n{\"a\":1}\r\n0\r\n\r\n");
-    expect_error(&response, 411, "network.http.unexpected_error");
-    ck_assert_str_eq(head_of(&response, "Connection"), "close");
-    ck_assert(ended(fd));
-    ck_assert_int_eq(api.requests, 0);
+    response = request(fd, "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
+                           "3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n");
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_str_eq(response.body, "{\"a\":1}");
     free(response.body);
+    say(fd, "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 6; i++) {
+        snprintf(size, sizeof(size), "%x\r\n", 200000);
+        if (!send_bytes(fd, size, strlen(size)) || !send_bytes(fd, chunk, 200000)
+            || !send_bytes(fd, "\r\n", 2))
+            break;
+    }
+    response = read_response(fd);
+    expect_error(&response, 413, "network.http.request_too_large");
+    ck_assert(ended(fd));
+    ck_assert_int_eq(api.requests, 1);
+    free(response.body);
+    free(chunk);
     close(fd);
     wait_for(counts().http == 0);
 }
@@ -519,28 +567,140 @@ START_TEST(a_client_that_asks_for_it_is_told_to_continue)
 }
 END_TEST
 
-START_TEST(long_headers_get_a_431_and_endless_ones_end_the_connection)
+START_TEST(a_head_that_is_too_long_is_told_so)
 {
-    struct response response;
-    char *text = malloc(200000);
+    static const struct {
+        const char *format;
+        int width, status;
+    } heads[] = {
+        { "GET / HTTP/1.1\r\nCookie: %0*d\r\n\r\n", 16000, 200 },
+        { "GET / HTTP/1.1\r\nCookie: %0*d\r\n\r\n", 17000, 431 },
+        { "GET / HTTP/1.1\r\nX-Any: %0*d", 500000, 431 },
+        { "GET /%0*d HTTP/1.1\r\n\r\n", 16000, 200 },
+        { "GET /%0*d HTTP/1.1\r\n\r\n", 17000, 414 },
+        { "GET /?%0*d", 500000, 414 },
+    };
+    char *text = malloc(600000);
     int fd;
 
     start_server();
-    snprintf(text, 200000, "GET / HTTP/1.1\r\nHost: x\r\nCookie: %020000d\r\n\r\n", 0);
-    response = once(text);
-    expect_error(&response, 431, "network.http.unexpected_error");
-    free(response.body);
-    snprintf(text, 200000, "GET / HTTP/1.1\r\nHost: x\r\nX-Any: %0100000d", 0);
-    fd = client();
-    send_bytes(fd, text, strlen(text));
-    ck_assert(ended(fd));
-    close(fd);
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        struct response response;
+
+        snprintf(text, 600000, heads[i].format, heads[i].width, 0);
+        response = once(text);
+        if (heads[i].status != 200)
+            expect_error(&response, heads[i].status, "network.http.unexpected_error");
+        ck_assert_int_eq(response.status, heads[i].status);
+        free(response.body);
+    }
     fd = client();
     for (int i = 0; i < 20000 && send_bytes(fd, "X-A: b\r\n", 8); i++)
         pump();
     close(fd);
     free(text);
     wait_for(counts().http == 0);
+}
+END_TEST
+
+/* What lws took for a head that does not end, or for none at all. */
+START_TEST(any_last_header_ends_a_head)
+{
+    static const char *const last[] = { "A: b", "X-Auth: 1", "X-Forwarded: y",
+                                        "H: 1", "Acc: ",     "Sec-WebSock: 1" };
+
+    start_server();
+    for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+        char text[128];
+        int fd = client();
+
+        snprintf(text, sizeof(text), "GET /last HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", last[i]);
+        for (size_t at = 0; text[at] != '\0'; at++) {
+            ck_assert(send_bytes(fd, text + at, 1));
+            pump();
+        }
+        wait_for(api.requests == (int)i + 1);
+        ck_assert_str_eq(api.path, "/last");
+        close(fd);
+    }
+}
+END_TEST
+
+START_TEST(what_is_no_request_is_answered_with_an_error_and_the_end)
+{
+    static const struct {
+        const char *text;
+        int status;
+    } bad[] = {
+        { "GET / HTTP/1.1\r\nA\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nA : b\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\n: b\r\n\r\n", 400 },
+        { "GET /a b HTTP/1.1\r\n\r\n", 400 },
+        { "GET * HTTP/1.1\r\n\r\n", 400 },
+        { "GET a HTTP/1.1\r\n\r\n", 400 },
+        { "GET /\t HTTP/1.1\r\n\r\n", 400 },
+        { "GET / HTTP/2.0\r\n\r\n", 505 },
+        { "GET /\r\n\r\n", 505 },
+        { "\x16\x03\x01\x02\x00\x01", 400 },
+        { "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x", 400 },
+        { "POST / HTTP/1.1\r\nContent-Length: \r\n\r\n{}x", 400 },
+        { "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+          400 },
+        { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+          400 },
+        { "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501 },
+        { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400 },
+        { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n", 400 },
+    };
+
+    start_server();
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct response response;
+        int fd = client();
+
+        say(fd, bad[i].text);
+        say(fd, "GET /smuggled HTTP/1.1\r\n\r\n");
+        response = read_response(fd);
+        expect_error(&response, bad[i].status, "network.http.unexpected_error");
+        ck_assert_str_eq(head_of(&response, "Connection"), "close");
+        ck_assert_msg(ended(fd), "%s", bad[i].text);
+        free(response.body);
+        close(fd);
+    }
+    ck_assert_int_eq(api.requests, 0);
+    wait_for(counts().http == 0);
+}
+END_TEST
+
+START_TEST(a_target_may_be_absolute_or_a_star)
+{
+    static const struct {
+        const char *target, *path, *query;
+    } good[] = {
+        { "http://host:7512/a%2Fb/c?d=e", "/a%2Fb/c", "d=e" },
+        { "https://host", "/", "" },
+        { "http://host?x=y", "/", "x=y" },
+        { "//double/slash", "//double/slash", "" },
+        { "/a%zz", "/a%zz", "" },
+        { "/a%00b", "/a%00b", "" },
+    };
+    struct response response;
+
+    start_server();
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        char text[128];
+
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", good[i].target);
+        response = once(text);
+        ck_assert_int_eq(response.status, 200);
+        ck_assert_str_eq(api.path, good[i].path);
+        ck_assert_str_eq(api.query, good[i].query);
+        free(response.body);
+    }
+    response = once("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
+    ck_assert_int_eq(response.status, 200);
+    free(response.body);
 }
 END_TEST
 
@@ -781,7 +941,8 @@ int main(void)
     tcase_add_test(tcase, connection_close_is_obeyed);
     tcase_add_test(tcase, pipelined_requests_without_body_are_answered_in_order);
     tcase_add_test(tcase, a_pipelined_request_waits_for_the_answer_before_it);
-    tcase_add_test(tcase, a_pipelined_body_is_never_misunderstood);
+    tcase_add_test(tcase, a_thousand_pipelined_requests_with_bodies_are_answered_in_order);
+    tcase_add_test(tcase, a_request_behind_one_that_the_api_works_on_waits_its_turn);
     tcase_add_test(tcase, a_request_sent_byte_by_byte_is_understood);
     tcase_add_test(tcase, an_answer_may_come_late_and_clients_may_leave_before_it);
     tcase_add_test(tcase, a_large_reply_reaches_a_client_that_reads_slowly);
@@ -789,10 +950,13 @@ int main(void)
     tcase_add_test(tcase, waiting_for_the_api_does_not_spin);
     tcase_add_test(tcase, a_body_of_the_limit_is_taken_and_a_longer_one_is_refused);
     tcase_add_test(tcase, a_too_large_body_is_refused_before_it_comes);
-    tcase_add_test(tcase, a_chunked_body_gets_a_411);
+    tcase_add_test(tcase, a_chunked_body_is_put_together_up_to_the_limit);
     tcase_add_test(tcase, a_content_length_that_is_no_number_is_refused);
     tcase_add_test(tcase, a_client_that_asks_for_it_is_told_to_continue);
-    tcase_add_test(tcase, long_headers_get_a_431_and_endless_ones_end_the_connection);
+    tcase_add_test(tcase, a_head_that_is_too_long_is_told_so);
+    tcase_add_test(tcase, any_last_header_ends_a_head);
+    tcase_add_test(tcase, what_is_no_request_is_answered_with_an_error_and_the_end);
+    tcase_add_test(tcase, a_target_may_be_absolute_or_a_star);
     tcase_add_test(tcase, headers_that_drip_in_are_not_waited_for_long);
     tcase_add_test(tcase, content_types_and_charsets_are_checked);
     tcase_add_test(tcase, forms_become_json);

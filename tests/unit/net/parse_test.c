@@ -66,7 +66,7 @@ START_TEST(frames_are_cut_only_between_two)
 
     kdm_buf_init(&buf, NULL, 16);
     for (size_t i = 0; i < 6; i++)
-        kdm_frame_put(&buf, (struct kdm_str){ .ptr = text, .len = sizes[i] });
+        kdm_frame_put(&buf, KDM_FRAME_TEXT, (struct kdm_str){ .ptr = text, .len = sizes[i] });
     ck_assert_uint_eq(buf.len, 12 + 204 + 70010 + 2 + 127 + 130);
     ck_assert_uint_eq(kdm_frame_cut(kdm_buf_str(&buf), 1 << 20), buf.len);
     ck_assert_uint_eq(kdm_frame_cut(kdm_buf_str(&buf), 300), 216);
@@ -157,19 +157,6 @@ START_TEST(a_length_is_a_number_within_the_limit)
     ck_assert(!kdm_head_length(str(""), 100, &value));
     ck_assert(!kdm_head_length(str("-1"), 100, &value));
     ck_assert_uint_eq(value, 77);
-}
-END_TEST
-
-START_TEST(an_argument_is_encoded_so_that_it_can_be_split_again)
-{
-    struct kdm_buf query;
-
-    kdm_buf_init(&query, &arena, 64);
-    kdm_head_put_query(&query, str("a=1"));
-    kdm_head_put_query(&query, str(""));
-    kdm_head_put_query(&query, str("b=x&y=z +%\xc3\xa9"));
-    kdm_head_put_query(&query, str("flag"));
-    check_str(kdm_buf_str(&query), "a=1&b=x%26y%3Dz%20%2B%25%C3%A9&flag");
 }
 END_TEST
 
@@ -407,7 +394,6 @@ int main(void)
     tcase_add_test(tcase, media_types_are_told_apart);
     tcase_add_test(tcase, the_coding_with_the_highest_q_is_taken);
     tcase_add_test(tcase, a_length_is_a_number_within_the_limit);
-    tcase_add_test(tcase, an_argument_is_encoded_so_that_it_can_be_split_again);
     tcase_add_test(tcase, origins_are_checked_against_the_list);
     tcase_add_test(tcase, what_is_encoded_is_decoded_within_the_limit_only);
     tcase_add_test(tcase, the_empty_text_survives_coding);

@@ -2,6 +2,7 @@
  * them. */
 #include "fixture.h"
 
+#include "net/squeeze.h"
 #include <zlib.h>
 
 /* --- messages -------------------------------------------------------------------------- */
@@ -345,7 +346,8 @@ static char *squeeze(const char *text, size_t len, size_t *ret_len)
 START_TEST(compressed_messages_are_understood_when_that_was_agreed)
 {
     char *text = xs(100000), *squeezed, *payload;
-    size_t len;
+    struct kdm_buf plain = { .ptr = NULL };
+    size_t len, packed;
     int fd;
 
     options.websocket_compression = true;
@@ -353,16 +355,132 @@ START_TEST(compressed_messages_are_understood_when_that_was_agreed)
     fd = ws_client_with(
         "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n");
     squeezed = squeeze(text, 100000, &len);
-    ck_assert(ws_send(fd, 0xc1, squeezed, len));
-    ck_assert_int_eq(ws_read(fd, &payload, &len),
-                     0x81); /* answers are not compressed, which is allowed */
-    ck_assert_uint_eq(len, 100000);
-    ck_assert_mem_eq(payload, text, len);
-    free(payload);
+    for (int i = 0; i < 3; i++) { /* each on its own: no context is taken over */
+        ck_assert(ws_send(fd, 0x41, squeezed, len / 2));
+        ck_assert(ws_send(fd, 0x80, squeezed + len / 2, len - len / 2));
+        ck_assert_int_eq(ws_read(fd, &payload, &packed), 0xc1);
+        ck_assert_uint_lt(packed, 1000);
+        ck_assert_int_eq(
+            kdm_squeeze_unpack((struct kdm_str){ .ptr = payload, .len = packed }, 1 << 20, &plain),
+            KDM_CODEC_OK);
+        ck_assert_uint_eq(plain.len, 100000);
+        ck_assert_mem_eq(plain.ptr, text, 100000);
+        kdm_buf_fini(&plain);
+        free(payload);
+    }
     ws_say(fd, "{}");
     ws_expect(fd, 0x81, "{}");
+    ck_assert(ws_send(fd, 0xc1, "no deflate", 10));
+    ck_assert_int_eq(ws_close_code(fd), 1007);
     free(squeezed);
     free(text);
+    close(fd);
+}
+END_TEST
+
+START_TEST(text_that_is_none_closes_with_1007)
+{
+    static const char *const bad[] = { "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"",
+                                       "{\"aaaaaaaaaa\":1}\xe2\x82" };
+    int fd;
+
+    start_server();
+    for (int i = 0; i < 4; i++) {
+        fd = ws_client();
+        ws_say(fd, bad[i]);
+        ck_assert_int_eq(ws_close_code(fd), 1007);
+        close(fd);
+    }
+    ck_assert_int_eq(api.messages, 0);
+    fd = ws_client();
+    ck_assert(ws_send(fd, 0x82, bad[0], strlen(bad[0]))); /* may hold anything */
+    wait_for(api.messages == 1);
+    close(fd);
+}
+END_TEST
+
+START_TEST(an_upgrade_that_is_none_is_refused_and_says_why)
+{
+    static const struct {
+        const char *first, *headers;
+        int status;
+    } bad[] = {
+        { "GET / HTTP/1.1", "Sec-WebSocket-Version: 13\r\n", 400 },
+        { "GET / HTTP/1.1", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2hvcnQ=\r\n", 400 },
+        { "GET / HTTP/1.1",
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ*=\r\n", 400 },
+        { "GET / HTTP/1.1",
+          "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426 },
+        { "POST / HTTP/1.1",
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 400 },
+        { "GET / HTTP/1.0",
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 400 },
+        { "GET / HTTP/1.1",
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+          "Sec-WebSocket-Protocol: a b\r\n",
+          400 },
+    };
+
+    start_server();
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct response response;
+        char text[512];
+        int fd = client();
+
+        snprintf(text, sizeof(text), "%s\r\nUpgrade: WebSocket\r\nConnection: x, upgrade\r\n%s\r\n",
+                 bad[i].first, bad[i].headers);
+        response = request(fd, text);
+        ck_assert_int_eq(response.status, bad[i].status);
+        ck_assert_ptr_nonnull(strstr(response.body, "network.http.unexpected_error"));
+        ck_assert(ended(fd));
+        free(response.body);
+        close(fd);
+    }
+}
+END_TEST
+
+START_TEST(frames_right_behind_the_upgrade_are_answered)
+{
+    char text[2048];
+    struct response response;
+    size_t n, len;
+    char *f = frame(0x81, "{\"a\":1}", 7, &n);
+    int fd;
+
+    start_server();
+    fd = client();
+    len = (size_t)snprintf(text, sizeof(text),
+                           "GET /before HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nUpgrade: websocket\r\n"
+                           "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    memcpy(text + len, f, n);
+    memcpy(text + len + n, "\xff\x00", 2); /* and against the protocol at that */
+    ck_assert(send_bytes(fd, text, len + n + 2));
+    response = read_response(fd);
+    ck_assert_int_eq(response.status, 200);
+    free(response.body);
+    ck_assert(try_read_response(fd, &response, false));
+    ck_assert_int_eq(response.status, 101);
+    free(response.body);
+    ws_expect(fd, 0x81, "{\"a\":1}");
+    ck_assert_int_eq(ws_close_code(fd), 1002);
+    free(f);
+    close(fd);
+}
+END_TEST
+
+START_TEST(parts_are_one_message)
+{
+    const struct kdm_str parts[] = { KDM_STR("{\"room\":"), KDM_STR("1"), KDM_STR(""),
+                                     KDM_STR("}") };
+    int fd;
+
+    start_server();
+    fd = ws_client();
+    ws_say(fd, "{}");
+    ws_expect(fd, 0x81, "{}");
+    api.peer->ops->send_parts(api.peer, parts, 4);
+    ws_expect(fd, 0x81, "{\"room\":1}");
     close(fd);
 }
 END_TEST
@@ -525,7 +643,12 @@ START_TEST(malformed_frames_close_the_connection_and_nothing_else)
         { "fragmented control frame", "\x09\x80\x01\x02\x03\x04", 6 },
         { "control frame with a long length", "\x89\xfe\x00\x7e\x01\x02\x03\x04", 8 },
         { "continuation of nothing", "\x80\x80\x01\x02\x03\x04", 6 },
-        { "length with its highest bit set", "\x81\xff\x80\x00\x00\x00\x00\x00\x00\x01", 10 },
+        { "length with its highest bit set",
+          "\x81\xff\x80\x00\x00\x00\x00\x00\x00\x01\x01\x02\x03\x04", 14 },
+        { "frame without a mask", "\x81\x02{}", 4 },
+        { "close with a code that does not exist", "\x88\x82\x00\x00\x00\x00\x00\x01", 8 },
+        { "close of one byte", "\x88\x81\x00\x00\x00\x00\x03", 7 },
+        { "close with a reason that is no text", "\x88\x83\x00\x00\x00\x00\x03\xe8\xff", 9 },
         { "new message inside a fragmented one",
           "\x01\x81\x01\x02\x03\x04x\x81\x81\x01\x02\x03\x04x", 14 },
     };
@@ -538,7 +661,8 @@ START_TEST(malformed_frames_close_the_connection_and_nothing_else)
 
         ck_assert(send_bytes(fd, bad[i].bytes, bad[i].len));
         code = ws_close_code(fd);
-        ck_assert_msg(code == 1002 || code == -1, "%s: %d", bad[i].what, code);
+        ck_assert_msg(code == 1002, "%s: %d", bad[i].what, code);
+        ck_assert(ended(fd));
         close(fd);
     }
     ws_say(good, "{}");
@@ -710,6 +834,10 @@ int main(void)
     tcase_add_test(tcase, a_silent_client_is_closed_and_one_that_pings_is_not);
     tcase_add_test(tcase, connections_beyond_the_maximum_are_turned_away);
     tcase_add_test(tcase, compressed_messages_are_understood_when_that_was_agreed);
+    tcase_add_test(tcase, text_that_is_none_closes_with_1007);
+    tcase_add_test(tcase, an_upgrade_that_is_none_is_refused_and_says_why);
+    tcase_add_test(tcase, frames_right_behind_the_upgrade_are_answered);
+    tcase_add_test(tcase, parts_are_one_message);
     tcase_add_test(tcase, a_compressed_message_that_unpacks_to_too_much_closes_with_1009);
     tcase_add_test(tcase, a_client_that_does_not_read_is_closed_with_1013_while_others_go_on);
     tcase_add_test(tcase, a_client_that_never_reads_and_never_leaves_is_ended_all_the_same);
