@@ -50,6 +50,14 @@ struct kdm_agg_order {
     struct kdm_str property;  /* "avg" of stats */
 };
 
+/* Which keys of terms are wanted: those of a list, or those that a pattern fits. */
+struct kdm_agg_choice {
+    bool given;
+    struct kdm_regexp *pattern; /* NULL: the list */
+    struct kdm_key *keys;       /* sorted */
+    size_t count;
+};
+
 struct kdm_agg_range {
     struct kdm_str key; /* none: made of the bounds */
     bool has_from, has_to;
@@ -88,6 +96,7 @@ struct kdm_agg {
     uint64_t size, min_doc_count;
     struct kdm_agg_order orders[4];
     uint32_t order_count;
+    struct kdm_agg_choice include, exclude;
     bool keyed;
     double interval, offset;
     enum kdm_calendar calendar;

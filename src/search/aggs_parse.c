@@ -1,6 +1,7 @@
 /* aggs_parse.c - "aggs" of a request into a tree. Whatever is not understood is refused by name. */
 #include "search/aggs_internal.h"
 #include "search/search_internal.h"
+#include <stdlib.h>
 
 struct parse {
     struct kdm_query_parser query;
@@ -167,6 +168,24 @@ static bool read_order(struct parse *parse)
     return true;
 }
 
+/* What a metric has to order by. */
+static bool has_property(const struct kdm_agg *metric, struct kdm_str property)
+{
+    static const char *const of_stats[] = { "min", "max", "avg", "sum", "count" };
+    static const char *const of_more[] = { "variance", "std_deviation", "sum_of_squares" };
+
+    if (metric->kind != KDM_AGG_STATS && metric->kind != KDM_AGG_EXTENDED_STATS)
+        return kdm_str_eq(property, KDM_STR("value"));
+    for (size_t i = 0; i < sizeof(of_stats) / sizeof(of_stats[0]); i++)
+        if (kdm_str_eq(property, kdm_str_of(of_stats[i])))
+            return true;
+    for (size_t i = 0;
+         metric->kind == KDM_AGG_EXTENDED_STATS && i < sizeof(of_more) / sizeof(of_more[0]); i++)
+        if (kdm_str_eq(property, kdm_str_of(of_more[i])))
+            return true;
+    return false;
+}
+
 /* "stats.avg" or "avg": known once the children are. */
 static bool resolve_order(struct parse *parse, struct kdm_agg *agg, struct kdm_agg_order *order)
 {
@@ -181,13 +200,50 @@ static bool resolve_order(struct parse *parse, struct kdm_agg *agg, struct kdm_a
     }
     for (uint32_t i = 0; i < agg->child_count; i++)
         if (kdm_str_eq(agg->children[i]->name, name) && agg->children[i]->kind >= KDM_AGG_MIN
-            && agg->children[i]->kind <= KDM_AGG_CARDINALITY) {
+            && agg->children[i]->kind <= KDM_AGG_CARDINALITY
+            && has_property(agg->children[i], property)) {
             order->by = agg->children[i];
             order->property = property;
             return true;
         }
     parse->agg = agg;
     return fail(parse, "there is nothing to order by called", order->property);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return kdm_key_cmp(a, b);
+}
+
+/* A regular expression, or an array of values. */
+static bool read_choice(struct parse *parse, const char *name, struct kdm_agg_choice *choice)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_val value = param(parse, name), element;
+    struct kdm_str reason = KDM_STR_NONE;
+    struct kdm_val_iter it;
+
+    if (kdm_val_null(value) || agg->field == NULL)
+        return true;
+    choice->given = true;
+    if (kdm_val_type(value) == KDM_JSON_STRING) {
+        if (agg->field->type != KDM_FIELD_KEYWORD && agg->field->type != KDM_FIELD_FLATTENED)
+            return fail(parse, "a pattern is only for keywords in", kdm_str_of(name));
+        choice->pattern = kdm_regexp_lucene(parse->query.arena,
+                                            kdm_val_str(parse->query.arena, value), false, &reason);
+        return choice->pattern != NULL || fail(parse, "the pattern is not valid:", reason);
+    }
+    if (kdm_val_type(value) != KDM_JSON_ARRAY || kdm_val_count(value) > KDM_QUERY_MAX_TERMS)
+        return fail(parse, "needs a pattern or an array of values for", kdm_str_of(name));
+    choice->keys =
+        kdm_arena_alloc(parse->query.arena, (kdm_val_count(value) + 1) * sizeof(*choice->keys));
+    for (kdm_elements(&it, value); kdm_element_next(&it, &element);)
+        if (!kdm_query_key(&parse->query, agg->name, agg->field, element, false, NULL,
+                           &choice->keys[choice->count++]))
+            return false;
+    if (choice->count > 1)
+        qsort(choice->keys, choice->count, sizeof(*choice->keys), compare_keys);
+    return true;
 }
 
 static bool read_terms(struct parse *parse)
@@ -202,9 +258,15 @@ static bool read_terms(struct parse *parse)
         return false;
     if (agg->size == 0 || agg->size > KDM_AGGS_MAX_BUCKETS)
         return fail(parse, "\"size\" must be from 1 to 65536", KDM_STR(""));
-    if (agg->min_doc_count == 0)
-        return fail(parse, "\"min_doc_count\" of 0 is not supported yet", KDM_STR(""));
-    return true;
+    /* Terms without documents are those of the dictionary; numbers have none. */
+    if (agg->min_doc_count == 0
+        && (parse->nested
+            || (agg->field != NULL && agg->field->type != KDM_FIELD_KEYWORD
+                && agg->field->type != KDM_FIELD_IP)))
+        return fail(parse, "\"min_doc_count\" of 0 is only for keywords that are not nested",
+                    KDM_STR(""));
+    return read_choice(parse, "include", &agg->include)
+           && read_choice(parse, "exclude", &agg->exclude);
 }
 
 static bool read_bound(struct parse *parse, struct kdm_val range, const char *name, bool *has,
@@ -450,7 +512,7 @@ static const struct {
 } kinds[] = {
     { "terms", KDM_AGG_TERMS, read_terms,
       PARAMS("field", "size", "shard_size", "order", "min_doc_count", "missing", "format",
-             "show_term_doc_count_error", "collect_mode", "execution_hint") },
+             "include", "exclude", "show_term_doc_count_error", "collect_mode", "execution_hint") },
     { "range", KDM_AGG_RANGE, read_ranges, PARAMS("field", "ranges", "keyed", "missing") },
     { "date_range", KDM_AGG_DATE_RANGE, read_ranges,
       PARAMS("field", "ranges", "keyed", "missing", "format", "time_zone") },

@@ -148,6 +148,13 @@ static void put_ip(struct kdm_buf *buf, struct kdm_str bytes)
     kdm_buf_char(buf, '"');
 }
 
+static double variance_of(const struct kdm_agg_stats *stats)
+{
+    double count = (double)stats->count, average = stats->sum / count;
+
+    return fmax(0, stats->squares / count - average * average);
+}
+
 static double property_of(const struct kdm_agg *agg, uint32_t owner, struct kdm_str property)
 {
     const struct kdm_agg_stats *stats =
@@ -173,6 +180,12 @@ static double property_of(const struct kdm_agg *agg, uint32_t owner, struct kdm_
         return stats->sum / (double)stats->count;
     if (kdm_str_eq(name, KDM_STR("sum")))
         return stats->sum;
+    if (kdm_str_eq(name, KDM_STR("sum_of_squares")))
+        return stats->squares;
+    if (kdm_str_eq(name, KDM_STR("variance")))
+        return variance_of(stats);
+    if (kdm_str_eq(name, KDM_STR("std_deviation")))
+        return sqrt(variance_of(stats));
     return (double)stats->count;
 }
 
@@ -233,11 +246,57 @@ static uint32_t keep_large(const struct kdm_agg *agg, uint32_t *buckets, uint32_
     return kept;
 }
 
+static struct kdm_key key_of(const struct kdm_agg *agg, uint64_t word)
+{
+    if (agg->column->cell == KDM_CELL_TERM)
+        return (struct kdm_key){ .is_text = true, .text = term_text(agg, word) };
+    if (kdm_column_real(agg->column))
+        return (struct kdm_key){ .number = kdm_number_double(kdm_agg_number(agg, word)) };
+    return (struct kdm_key){ .number = kdm_number_int((int64_t)(word ^ (uint64_t)1 << 63)) };
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return kdm_key_cmp(a, b);
+}
+
+static bool is_chosen(struct kdm_run *run, const struct kdm_agg_choice *choice,
+                      const struct kdm_key *key)
+{
+    enum kdm_regexp_result result;
+
+    if (choice->pattern == NULL)
+        return choice->count > 0
+               && bsearch(key, choice->keys, choice->count, sizeof(*key), compare_keys) != NULL;
+    result = kdm_regexp_match(choice->pattern, key->text);
+    if (result == KDM_REGEXP_TOO_COSTLY)
+        run->result = KDM_PROJECTION_TOO_COSTLY;
+    return result == KDM_REGEXP_YES;
+}
+
+/* Moves those that are wanted to the front; returns how many. */
+static uint32_t keep_chosen(struct kdm_run *run, const struct kdm_agg *agg, uint32_t *buckets,
+                            uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct kdm_key key = key_of(agg, agg->keys[buckets[i]]);
+
+        if ((!agg->include.given || is_chosen(run, &agg->include, &key))
+            && !(agg->exclude.given && is_chosen(run, &agg->exclude, &key)))
+            buckets[kept++] = buckets[i];
+    }
+    return kept;
+}
+
 static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner)
 {
     uint32_t count, *buckets = buckets_of(agg, owner, &count);
     uint64_t others = 0;
 
+    if (count > 0 && (agg->include.given || agg->exclude.given))
+        count = keep_chosen(render->run, agg, buckets, count);
     for (uint32_t i = 0; i < count; i++)
         others += agg->counts[buckets[i]];
     if (count > 0)
@@ -501,7 +560,7 @@ static void put_deviations(struct kdm_buf *buf, const struct kdm_agg_stats *stat
 {
     bool has = stats->count > 0;
     double count = (double)stats->count, average = has ? stats->sum / count : 0;
-    double variance = has ? fmax(0, stats->squares / count - average * average) : 0;
+    double variance = has ? variance_of(stats) : 0;
     double sampling = stats->count > 1 ? variance * count / (count - 1) : 0;
 
     put_member(buf, "sum_of_squares", has, stats->squares);
@@ -727,6 +786,22 @@ static void end_nested(struct kdm_run *run, struct kdm_agg *agg)
         end_nested(run, agg->children[i]);
 }
 
+/* Terms of the dictionary that no bucket has, for aggregations that show them. */
+static void add_empty(struct kdm_run *run, struct kdm_agg *agg, uint32_t owners)
+{
+    const struct kdm_terms *terms =
+        agg->kind == KDM_AGG_TERMS && agg->min_doc_count == 0 && agg->column != NULL
+            ? agg->column->terms
+            : NULL;
+
+    for (uint32_t owner = 0; terms != NULL && owner < owners; owner++)
+        for (uint32_t term = 1; term < terms->names.count; term++)
+            if (kdm_terms_at(terms, term)->count > 0 && run->result == KDM_PROJECTION_OK)
+                kdm_agg_bucket(run, agg, owner, term);
+    for (uint32_t i = 0; agg->kind != KDM_AGG_NESTED && i < agg->child_count; i++)
+        add_empty(run, agg->children[i], agg->bucket_count);
+}
+
 void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs)
 {
     struct kdm_buf buf;
@@ -734,6 +809,8 @@ void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs)
 
     for (uint32_t i = 0; i < aggs->count; i++)
         end_nested(run, aggs->items[i]);
+    for (uint32_t i = 0; i < aggs->count; i++)
+        add_empty(run, aggs->items[i], 1);
     kdm_buf_init(&buf, run->arena, 1024);
     kdm_buf_char(&buf, '{');
     for (uint32_t i = 0; i < aggs->count; i++) {

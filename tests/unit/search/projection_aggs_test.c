@@ -213,6 +213,36 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
           "\"nested\":{\"path\":\"o\"}}}}",
           "{\"buckets\":[{\"doc_count\":1,\"o\":{\"doc_count\":3}},{\"doc_count\":1,\"o\":{"
           "\"doc_count\":0}}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"include\":\"[ab]\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"a\",\"doc_count\":2},{\"key\":\"b\",\"doc_count\":2}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"exclude\":[\"a\",\"zzz\"]}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"b\",\"doc_count\":2},{\"key\":\"c\",\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"include\":[\"a\",\"c\"],\"exclude\":\"c\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"a\",\"doc_count\":2}]}" },
+        { "{\"terms\":{\"field\":\"n\",\"include\":[4,7.0,99]}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":4,"
+          "\"doc_count\":1},{\"key\":7,\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"include\":[\"a\",\"b\"],\"size\":1}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":2,\"buckets\":[{\"key\":"
+          "\"a\",\"doc_count\":2}]}" },
+        { "{\"filter\":{\"term\":{\"n\":1}},\"aggs\":{\"t\":{\"terms\":{\"field\":\"k\",\"min_doc_"
+          "count\":0,\"order\":{\"_key\":\"asc\"}},\"aggs\":{\"m\":{\"max\":{\"field\":\"n\"}},"
+          "\"c\":{\"cardinality\":{\"field\":\"n\"}}}}}}",
+          "{\"doc_count\":1,\"t\":{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,"
+          "\"buckets\":[{\"key\":\"a\",\"doc_count\":1,\"m\":{\"value\":1},\"c\":{\"value\":1}},{"
+          "\"key\":\"b\",\"doc_count\":0,\"m\":{\"value\":null},\"c\":{\"value\":0}},{\"key\":"
+          "\"c\",\"doc_count\":0,\"m\":{\"value\":null},\"c\":{\"value\":0}}]}}" },
+        { "{\"terms\":{\"field\":\"tags\",\"min_doc_count\":0,\"include\":\"y\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"y\",\"doc_count\":2}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"order\":[{\"c\":\"desc\"},{\"_key\":\"desc\"}]},\"aggs\":{"
+          "\"c\":{\"cardinality\":{\"field\":\"n\"}}}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"a\",\"doc_count\":2,\"c\":{\"value\":3}},{\"key\":\"b\",\"doc_count\":2,\"c\":{"
+          "\"value\":2}},{\"key\":\"c\",\"doc_count\":1,\"c\":{\"value\":1}}]}" },
         { "{\"missing\":{\"field\":\"k\"}}", "{\"doc_count\":1}" },
         { "{\"missing\":{\"field\":\"nobody\"}}", "{\"doc_count\":6}" },
         { "{\"min\":{\"field\":\"d\"}}", "{\"value\":-1}" },
@@ -284,6 +314,23 @@ START_TEST(what_is_not_understood_is_refused_by_name)
         "{\"x\":{\"filters\":{\"filters\":{}}}}",
         "{\"x\":{\"filter\":{\"nope\":{}}}}",
         "{\"x\":{\"percentiles\":{\"field\":\"n\",\"percents\":[101]}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"include\":\"(\"}}}",
+        "{\"x\":{\"terms\":{\"field\":\"n\",\"include\":\"4\"}}}",
+        "{\"x\":{\"terms\":{\"field\":\"n\",\"include\":[\"x\"]}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"include\":{\"partition\":1,\"num_partitions\":2}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"n\",\"min_doc_count\":0}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"s.nope\":\"asc\"}},\"aggs\":{\"s\":{"
+        "\"stats\":{\"field\":\"n\"}}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"s\":\"asc\"}},\"aggs\":{\"s\":{\"stats\":{"
+        "\"field\":\"n\"}}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"m.max\":\"asc\"}},\"aggs\":{\"m\":{"
+        "\"max\":{\"field\":\"n\"}}}}}",
+        "{\"x\":{\"nested\":{\"path\":\"o\"},\"aggs\":{\"t\":{\"terms\":{\"field\":\"o.k\",\"min_"
+        "doc_count\":0}}}}}",
+        "{\"x\":{\"significant_terms\":{\"field\":\"k\"}}}",
+        "{\"x\":{\"composite\":{\"sources\":[]}}}",
+        "{\"x\":{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"day\",\"time_zone\":"
+        "\"Mars/Base\"}}}",
         "{\"x\":{\"top_hits\":{\"size\":101}}}",
         "{\"x\":{\"top_hits\":{\"sort\":[\"nobody\"]}}}",
     };

@@ -6,7 +6,9 @@
 #include "base/hash.h"
 #include "search/aggs.h"
 #include "search/projection.h"
+#include "search/values.h"
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -758,7 +760,7 @@ static long walk_all(const struct kdm_search *search, struct kdm_hit *hits)
     return count;
 }
 
-static uint64_t cases, found, buckets_seen, looked_at, refused;
+static uint64_t cases, found, buckets_seen, metrics_seen, looked_at, refused;
 
 static void same_values(const struct kdm_search *search, const struct kdm_hit *a,
                         const struct kdm_hit *b, const char *body)
@@ -890,6 +892,186 @@ static void compare_buckets(void)
     kdm_arena_reset(&arena);
 }
 
+/* --- a naive aggregator --------------------------------------------------------------------------
+ */
+
+#define MAX_NUMBERS 8192
+
+/* All numbers of a field in the documents that match, and how many documents have none. */
+struct numbers {
+    double values[MAX_NUMBERS];
+    uint32_t document[MAX_NUMBERS];
+    uint32_t count, documents, without;
+};
+
+static bool add_number(void *ctx, const struct kdm_key *key)
+{
+    struct numbers *numbers = ctx;
+
+    ck_assert_uint_lt(numbers->count, MAX_NUMBERS);
+    numbers->values[numbers->count] = key->number.d;
+    numbers->document[numbers->count++] = numbers->documents;
+    return false;
+}
+
+static bool read_numbers(const char *query_text, const char *field_name, struct numbers *numbers)
+{
+    const struct kdm_field *field = kdm_mapping_find(mapping, kdm_str_of(field_name));
+    struct kdm_failure failure = { 0 };
+    struct kdm_query *query =
+        kdm_search_query(&arena, mapping, kdm_json_parse(&arena, kdm_str_of(query_text)),
+                         KDM_LANG_ELASTICSEARCH, 0, &failure);
+
+    *numbers = (struct numbers){ .count = 0 };
+    for (uint32_t i = 0; query != NULL && field != NULL && i < document_count; i++) {
+        uint32_t before = numbers->count;
+        struct kdm_val source;
+
+        if (documents[i].text == NULL)
+            continue;
+        source = kdm_json_parse(&scratch, kdm_str_of(documents[i].text));
+        if (kdm_search_matches(query, &arena, &scratch, kdm_str_of(documents[i].id), source, NULL,
+                               &failure)) {
+            kdm_field_keys(&scratch, field, NULL, source, kdm_str_of(documents[i].id), add_number,
+                           numbers);
+            numbers->without += numbers->count == before;
+            numbers->documents++;
+        }
+        kdm_arena_reset(&scratch);
+        if (failure.err != KDM_OK)
+            return false;
+    }
+    return query != NULL && field != NULL;
+}
+
+/* Documents with a value in [from, to). */
+static int64_t documents_within(const struct numbers *numbers, double from, double to)
+{
+    int64_t count = 0;
+    uint32_t last = UINT32_MAX;
+
+    for (uint32_t i = 0; i < numbers->count; i++) {
+        if (numbers->values[i] < from || !(numbers->values[i] < to) || numbers->document[i] == last)
+            continue;
+        last = numbers->document[i];
+        count++;
+    }
+    return count;
+}
+
+static double number_at(struct kdm_val answer, const char *path)
+{
+    double number = NAN;
+
+    kdm_val_double(kdm_val_path(answer, kdm_str_of(path)), &number);
+    return number;
+}
+
+static void same_number(double found_one, double wanted, const char *what, const char *query)
+{
+    ck_assert_msg(fabs(found_one - wanted) <= 1e-6 * fmax(1, fabs(wanted)),
+                  "seed %llu: %s of %s: %.17g, not %.17g", (unsigned long long)seed, what, query,
+                  found_one, wanted);
+}
+
+static void check_steps(struct kdm_val buckets, const struct numbers *numbers, const char *query)
+{
+    struct kdm_val_iter it;
+    struct kdm_val bucket;
+    int64_t count, seen = 0;
+    double from;
+
+    for (kdm_elements(&it, buckets); kdm_element_next(&it, &bucket); seen++) {
+        ck_assert(kdm_val_double(kdm_val_get(bucket, KDM_STR("key")), &from));
+        ck_assert(kdm_val_int64(kdm_val_get(bucket, KDM_STR("doc_count")), &count));
+        same_number((double)count, (double)documents_within(numbers, from, from + 2.5), "histogram",
+                    query);
+    }
+    if (numbers->count > 0)
+        ck_assert_int_gt(seen, 0);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void check_metrics(struct kdm_val answer, double median, struct numbers *numbers,
+                          const char *query)
+{
+    double sum = 0, squares = 0, distinct = 0, rank, middle;
+    uint32_t count = numbers->count;
+
+    same_number(number_at(answer, "m.doc_count"), numbers->without, "missing", query);
+    same_number(number_at(answer, "r.buckets.low.doc_count"),
+                (double)documents_within(numbers, -INFINITY, 2), "range", query);
+    same_number(number_at(answer, "r.buckets.high.doc_count"),
+                (double)documents_within(numbers, 1, INFINITY), "range", query);
+    check_steps(kdm_val_path(answer, KDM_STR("h.buckets")), numbers, query);
+    qsort(numbers->values, count, sizeof(double), compare_doubles);
+    for (uint32_t i = 0; i < count; i++) {
+        sum += numbers->values[i];
+        squares += numbers->values[i] * numbers->values[i];
+        distinct += i == 0 || numbers->values[i] != numbers->values[i - 1];
+    }
+    same_number(number_at(answer, "s.count"), count, "count", query);
+    same_number(number_at(answer, "s.sum"), sum, "sum", query);
+    same_number(number_at(answer, "v.value"), count, "value_count", query);
+    same_number(number_at(answer, "c.value"), distinct, "cardinality", query);
+    if (count == 0)
+        return;
+    same_number(number_at(answer, "s.min"), numbers->values[0], "min", query);
+    same_number(number_at(answer, "s.max"), numbers->values[count - 1], "max", query);
+    same_number(number_at(answer, "s.avg"), sum / count, "avg", query);
+    same_number(number_at(answer, "s.sum_of_squares"), squares, "squares", query);
+    rank = 0.5 * (count - 1);
+    middle = numbers->values[(uint32_t)rank];
+    if ((uint32_t)rank + 1 < count)
+        middle += (rank - floor(rank)) * (numbers->values[(uint32_t)rank + 1] - middle);
+    same_number(median, middle, "median", query);
+}
+
+static void compare_metrics(void)
+{
+    static const char *const fields[] = { "i", "b", "o.i", "bool" };
+    const char *field = fields[below(4)];
+    static struct numbers numbers;
+    struct kdm_val answer, name, value;
+    struct kdm_val_iter it;
+    struct kdm_buf query, aggs;
+    double median = NAN;
+
+    kdm_buf_init(&query, &arena, 512);
+    put_query(&query, 1);
+    kdm_buf_char(&query, '\0');
+    kdm_buf_init(&aggs, &arena, 1024);
+    kdm_buf_printf(
+        &aggs,
+        "{\"m\":{\"missing\":{\"field\":\"%s\"}},\"s\":{\"extended_stats\":{\"field\":\"%s\"}},"
+        "\"v\":{\"value_count\":{\"field\":\"%s\"}},\"c\":{\"cardinality\":{\"field\":\"%s\"}},",
+        field, field, field, field);
+    kdm_buf_printf(
+        &aggs,
+        "\"p\":{\"percentiles\":{\"field\":\"%s\",\"percents\":[50]}},\"h\":{\"histogram\":{"
+        "\"field\":\"%s\",\"interval\":2.5,\"min_doc_count\":1}},\"r\":{\"range\":{\"field\":\"%"
+        "s\","
+        "\"keyed\":true,\"ranges\":[{\"key\":\"low\",\"to\":2},{\"key\":\"high\",\"from\":1}]}}}",
+        field, field, field);
+    kdm_buf_char(&aggs, '\0');
+    answer = aggregated(query.ptr, aggs.ptr);
+    if (kdm_val_none(answer) || !read_numbers(query.ptr, field, &numbers))
+        return;
+    /* "50.0" has a dot, which a path would take for a step. */
+    kdm_members(&it, kdm_val_path(answer, KDM_STR("p.values")));
+    ck_assert(kdm_member_next(&it, &name, &value));
+    kdm_val_double(value, &median);
+    check_metrics(answer, median, &numbers, query.ptr);
+    metrics_seen += numbers.count > 0;
+    kdm_arena_reset(&arena);
+}
+
 static void compare_random(void)
 {
     enum kdm_search_lang lang = one_in(4) ? KDM_LANG_KONCORDE : KDM_LANG_ELASTICSEARCH;
@@ -930,14 +1112,17 @@ START_TEST(it_answers_what_walking_each_document_answers)
             compare_random();
             if (one_in(10))
                 compare_buckets();
+            if (one_in(5))
+                compare_metrics();
         }
         drop_world();
     }
     printf("seeds up to %llu: %llu cases, %llu with hits but not all, %llu documents looked at, "
-           "%llu queries refused, %llu buckets\n",
+           "%llu queries refused, %llu buckets, %llu times metrics\n",
            (unsigned long long)seed - 1, (unsigned long long)cases, (unsigned long long)found,
            (unsigned long long)looked_at, (unsigned long long)refused,
-           (unsigned long long)buckets_seen);
+           (unsigned long long)buckets_seen, (unsigned long long)metrics_seen);
+    ck_assert_uint_gt(metrics_seen, rounds);
     ck_assert_uint_gt(cases, rounds * 150);
     ck_assert_uint_gt(found, rounds * 50);
 }
