@@ -208,6 +208,14 @@ static void push_previous(struct kdm_commit *commit, struct section *section, co
                               write->previous_version, KDM_ARG(write->previous)));
 }
 
+/* "": the next one; "+2": the one after that. */
+static struct kdm_str version_of(struct kdm_commit *commit, const struct kdm_commit_write *write)
+{
+    if (write->version != 0)
+        return number(commit, (uint64_t)write->version);
+    return write->steps == 0 ? KDM_STR("") : kdm_arena_printf(&commit->arena, "+%u", write->steps + 1);
+}
+
 void kdm_commit_put(struct kdm_commit *commit, const struct kdm_commit_write *write)
 {
     static const char changes[] = "crudp";
@@ -224,7 +232,7 @@ void kdm_commit_put(struct kdm_commit *commit, const struct kdm_commit_write *wr
     push_copy(commit, ops, write->id);
     push(commit, ops, expectation(commit, write->expect, write->sequence));
     push_copy(commit, ops, write->collection->name);
-    push(commit, ops, write->version == 0 ? KDM_STR("") : number(commit, (uint64_t)write->version));
+    push(commit, ops, version_of(commit, write));
     push(commit, ops, (struct kdm_str){ change, 1 });
     push(commit, ops, write->silent ? KDM_STR("-") : KDM_STR("+"));
     push_copy(commit, ops, write->changed);

@@ -69,7 +69,8 @@ struct kdm_commit_write {
     struct kdm_str text;     /* none: delete */
     enum kdm_expect expect;
     uint64_t sequence;       /* with KDM_EXPECT_SEQUENCE */
-    int64_t version;         /* of the new document; 0: the script adds one to what it finds */
+    int64_t version;         /* of the new document; 0: the script adds one, and `steps`, to what it finds */
+    unsigned steps;
     enum kdm_change change;
     bool silent;             /* no notification; projection and caches follow all the same */
     struct kdm_str changed;  /* JSON array of changed paths for _updatedFields, or none */

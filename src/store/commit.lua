@@ -11,7 +11,7 @@
 --     number of operations, operation*
 -- Operations (key = number in KEYS; expect = "" absent, "+" present, "*" any, else a sequence):
 --   ?  token key id expect                                    a document that was only read
---   w  token key id expect collection version change notify changed text       put; version "" = next
+--   w  token key id expect collection version change notify changed text       put; version "" = next, "+2" = the one after that
 --   x  token key id expect collection version change notify changed ""         delete
 --   i  key incarnation                                        make the index
 --   I  key                                                    delete the index and all it holds
@@ -182,9 +182,10 @@ for i = 1, index_count do
             local op = ARGV[o_at]
             if (op == 'w' or op == 'x') and not section.skip[o] then
                 local value, version, change = section.values[o], ARGV[o_at + 6], ARGV[o_at + 7]
-                if version == '' then
+                if version == '' or string.sub(version, 1, 1) == '+' then
                     local old = value and string.match(value, '^%d+ (%d+) ')
-                    version = string.format('%.0f', (tonumber(old) or 0) + (op == 'w' and 1 or 0))
+                    local steps = op == 'w' and (tonumber(version) or 1) or 0
+                    version = string.format('%.0f', (tonumber(old) or 0) + steps)
                     items[#items + 1] = { tonumber(ARGV[o_at + 1]), 0, value, tonumber(version) }
                 end
                 if change == 'p' then

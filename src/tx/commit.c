@@ -65,6 +65,19 @@ static enum read_state state_of(const struct tx_write *write)
     return write->read == NULL ? READ_WANTED : write->read->state;
 }
 
+#ifdef KDM_DEBUG_REPLAY
+static void check_disjoint(struct kdm_tx *tx)
+{
+    for (uint32_t i = 0; i < tx->write_count; i++)
+        KDM_ASSERT(find_done(tx, tx->writes[i].collection, tx->writes[i].id) == NULL); /* two commits write it */
+}
+#else
+static void check_disjoint(struct kdm_tx *tx)
+{
+    (void)tx;
+}
+#endif
+
 bool kdm_tx_commit_made(const struct kdm_tx *tx)
 {
     return tx->commit_at < tx->commits_done;
@@ -78,6 +91,7 @@ bool kdm_tx_commit(struct kdm_tx *tx)
         clear_staged(tx);
         return true;
     }
+    check_disjoint(tx);
     for (uint32_t i = 0; i < tx->write_count; i++) {
         struct tx_write *write = &tx->writes[i];
 
@@ -210,6 +224,7 @@ static void put_write(struct kdm_tx *tx, struct kdm_commit *commit, uint32_t num
                                     .sequence = write->expect_sequence,
                                     .change = write->change,
                                     .silent = write->silent,
+                                    .steps = write->steps,
                                     .changed = write->changed,
                                     .token = number };
 

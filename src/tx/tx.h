@@ -160,6 +160,7 @@ bool kdm_tx_redis_info(struct kdm_tx *tx, struct kdm_str *ret_info);
 /* --- writing ------------------------------------------------------------------------------- */
 
 #define KDM_WRITE_SILENT 1u /* no notification */
+#define KDM_WRITE_AGAIN  2u /* staged over a write of the same run: counts as one more version */
 
 /* Stages a new document: the commit fails with 400 document_already_exists when it is there. */
 void kdm_tx_create(struct kdm_tx *tx, struct kdm_collection *collection, struct kdm_str id,
@@ -199,7 +200,10 @@ bool kdm_tx_await_job(struct kdm_tx *tx, struct kdm_str job_id, bool *ret_done);
 struct kdm_str kdm_tx_job_result(struct kdm_tx *tx, struct kdm_str job_id);
 
 /* Commits what is staged; false until it is done. A lost race drops what was read and runs the function again.
- * An action may commit several times: in a replay the commits that are done return true at once. */
+ * An action may commit several times: in a replay the commits that are done return true at once. Then
+ * - no two of them write the same document (asserted by a debug build): a replay decides an earlier part on what was
+ *   read before its commit, also when all else is read again, and can't know what that part made of it;
+ * - what leads to a commit that is made neither fails nor goes another way in a replay: kdm_tx_commit_made() tells. */
 bool kdm_tx_commit(struct kdm_tx *tx);
 /* Was the next commit made already, in an earlier run? For actions that commit as often as they have to. */
 bool kdm_tx_commit_made(const struct kdm_tx *tx);

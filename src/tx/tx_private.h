@@ -138,6 +138,7 @@ struct tx_write {
     struct tx_read *read; /* the state it was decided on; NULL: blind */
     enum kdm_expect expect;
     uint64_t expect_sequence;
+    unsigned steps; /* further versions that it counts as */
     enum kdm_change change;
     bool silent;
     struct kdm_doc doc; /* what later reads of this run see */

@@ -31,6 +31,10 @@ static struct tx_write *stage(struct kdm_tx *tx, struct kdm_collection *collecti
         *write = (struct tx_write){ .collection = collection, .id = id };
         write->read = kdm_tx_memory_find(tx, collection, id);
     }
+    if (write->change != 0 && (flags & KDM_WRITE_AGAIN) != 0) {
+        write->steps++;
+        write->doc.version += write->doc.version != 0; /* 0: the commit tells */
+    }
     write->text = text;
     write->silent = (flags & KDM_WRITE_SILENT) != 0;
     write->doc = (struct kdm_doc){ .id = write->id, .text = text, .version = write->doc.version };
@@ -42,7 +46,8 @@ void kdm_tx_create(struct kdm_tx *tx, struct kdm_collection *collection, struct 
 {
     struct tx_write *write = stage(tx, collection, id, text, flags);
 
-    write->doc.version = 1;
+    if (write->steps == 0)
+        write->doc.version = 1;
     if (write->change == KDM_CHANGE_DELETE)
         write->change = KDM_CHANGE_REPLACE; /* deleted and made again in one commit */
     if (write->change != 0)

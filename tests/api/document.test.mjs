@@ -544,6 +544,15 @@ describe('documents', () => {
           await asker.result(
             in_('mUpsert', items([{ _id: 'tw2', changes: { b: 1 } }, { _id: 'tw2', changes: { c: 1 } }])));
           assert.deepEqual(own((await kuzzle.document.get(index, collection, 'tw2'))._source), { b: 1, c: 1 });
+          const versions = ({ successes }) => successes.map(({ _version, status }) => [_version, status]);
+          const stored = async (_id) => (await kuzzle.document.get(index, collection, _id))._version;
+          assert.deepEqual([versions(made), versions(changed)], [[[1, 201], [2, 200]], [[3, 200], [4, 200]]]);
+          assert.deepEqual([await stored('tw'), await stored('tw2')], [4, 2]);
+          for (const expected of [[[1, 201], [2, 200], [3, 200]], [[4, 200], [5, 200], [6, 200]]]) {
+            const put = await asker.result(in_('mCreateOrReplace', items([1, 2, 3].map((n) => ({ _id: 'tw3', body: { n } })))));
+            assert.deepEqual(versions(put), expected);
+            assert.equal(await stored('tw3'), expected[2][0]);
+          }
         });
 
         test('a dynamic mapping grows item by item', async () => {

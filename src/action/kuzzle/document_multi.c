@@ -1,8 +1,10 @@
 /* document_multi.c - writing several documents: mCreate, mCreateOrReplace, mReplace, mUpdate,
  * mUpsert, and bulk:mWrite. Each document is stored or refused by itself. An action first decides
- * on all items, without staging anything, so that what their dynamic mapping takes up is known before the first is
- * stored; then it stages and commits them, and those that lost a race are decided again. An id that stands several times in one request: the last one wins, and changes
- * build on the ones before.
+ * on all items, without staging anything, so that what their dynamic mapping takes up is known
+ * before the first is stored; then it stages and commits them, and those that lost a race are
+ * decided again. An id that stands several times in one request: the last one wins, changes build
+ * on the ones before, and each counts as a version, as if they had come one after the other;
+ * subscribers are told of the last.
  */
 #include "action/kuzzle/document.h"
 #include "action/write_rules.h"
@@ -27,6 +29,7 @@ struct item {
     struct kdm_str reason;  /* unless ACCEPTED */
     int status;
     enum fate fate;
+    int64_t nth;            /* of the items of its id, from 0; each is a version of its own */
     bool superseded;        /* a later item of the same id builds on it: that one is stored */
     struct item *same_hash; /* the one before it of those that are accepted */
 };
@@ -199,6 +202,7 @@ static struct item **bucket_of(const struct decision *decision, const struct ite
     return &decision->accepted[item->hash % decision->bucket_count];
 }
 
+/* The last one that has been accepted. */
 static struct item *earlier_of_same_id(const struct decision *decision, const struct item *item)
 {
     struct item *earlier = *bucket_of(decision, item);
@@ -277,8 +281,10 @@ static void decide_item(struct multi *multi, const struct decision *decision, st
         grow_mapping(multi, item, additions);
     if (item->fate != ACCEPTED)
         return;
-    if (earlier != NULL)
+    if (earlier != NULL) {
         earlier->superseded = true;
+        item->nth = earlier->nth + 1;
+    }
     note_accepted(decision, item);
 }
 
@@ -352,6 +358,8 @@ static void stage_item(struct multi *multi, const struct item *item)
     unsigned flags =
         multi->kind->raw ? kdm_bulk_flags(multi->args) : kdm_document_flags(multi->args);
 
+    if (item->nth > 0)
+        flags |= KDM_WRITE_AGAIN;
     if (multi->kind->change == KDM_CHANGE_PUT)
         kdm_tx_put(multi->tx, multi->collection, item->id, item->text, flags);
     else if (item->doc != NULL)
@@ -361,8 +369,9 @@ static void stage_item(struct multi *multi, const struct item *item)
         kdm_tx_create(multi->tx, multi->collection, item->id, item->text, flags);
 }
 
-/* A document is found only under a mapping that knows its fields, so what they add to it goes with the first of them. What
- * follows from changes (write_rules.h) commits together with them: then all are one commit. */
+/* A document is found only under a mapping that knows its fields, so what they add to it goes with
+ * the first of them. What follows from changes (write_rules.h) commits together with them: then all
+ * are one commit. */
 static bool store_items(struct multi *multi, struct decision *decision)
 {
     bool any = false;
@@ -370,7 +379,7 @@ static bool store_items(struct multi *multi, struct decision *decision)
     if (!kdm_str_none(decision->mapping))
         kdm_source_set_mapping(multi->tx, multi->collection, decision->mapping);
     for (size_t i = 0; i < decision->count; i++) {
-        if (!will_be_stored(&decision->items[i]))
+        if (decision->items[i].fate != ACCEPTED)
             continue;
         stage_item(multi, &decision->items[i]);
         any = true;
@@ -435,26 +444,27 @@ static bool shows_source(const struct multi *multi)
     return kdm_val_type(source) != KDM_JSON_FALSE && !kdm_val_str_eq(source, KDM_STR("false"));
 }
 
+/* `after`: how many items of the same id came behind it. */
 static void put_success(const struct multi *multi, struct kdm_buf *buf, const struct item *item,
-                        const struct kdm_written *written)
+                        const struct kdm_written *written, int64_t after)
 {
     const struct kind *kind = multi->kind;
+    bool created = written->created && item->nth == 0;
 
     comma(buf);
     kdm_document_open(buf, item->id, shows_source(multi) ? item->text : KDM_STR_NONE,
-                      written->version);
+                      written->version - after);
     if (kind->raw) {
         kdm_buf_char(buf, '}');
         return;
     }
     if (kind->tells_outcome || !kind->needs_document)
-        kdm_buf_put(buf, written->created ? KDM_STR(",\"created\":true")
-                                          : KDM_STR(",\"created\":false"));
+        kdm_buf_put(buf, created ? KDM_STR(",\"created\":true") : KDM_STR(",\"created\":false"));
     if (kind->tells_outcome)
-        kdm_buf_put(buf, written->created ? KDM_STR(",\"result\":\"created\"")
-                                          : KDM_STR(",\"result\":\"updated\""));
-    kdm_buf_put(buf, written->created ? KDM_STR(",\"status\":201") : KDM_STR(",\"status\":200"));
-    if (!kdm_str_none(item->changed) && !written->created) {
+        kdm_buf_put(buf, created ? KDM_STR(",\"result\":\"created\"")
+                                 : KDM_STR(",\"result\":\"updated\""));
+    kdm_buf_put(buf, created ? KDM_STR(",\"status\":201") : KDM_STR(",\"status\":200"));
+    if (!kdm_str_none(item->changed) && !created) {
         kdm_buf_lit(buf, ",\"_updatedFields\":");
         kdm_buf_put(buf, item->changed);
     }
@@ -474,7 +484,8 @@ static void put_successes(struct multi *multi, struct kdm_buf *buf, struct decis
         if (written->existed)
             refuse(item, MISPLACED, 400, KDM_STR("Document already exists."));
         else
-            put_success(multi, buf, item, written);
+            put_success(multi, buf, item, written,
+                        earlier_of_same_id(decision, item)->nth - item->nth);
     }
 }
 

@@ -113,6 +113,29 @@ static enum kdm_outcome two_commits(struct kdm_tx *tx, void *ctx)
     return kdm_tx_reply(tx, KDM_STR("true"));
 }
 
+static enum kdm_outcome one_twice(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+
+    (void)ctx;
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    for (int i = 0; i < 2; i++) {
+        kdm_tx_put(tx, assets, KDM_STR("same"), KDM_STR("{}"), 0);
+        if (!kdm_tx_commit(tx))
+            return KDM_WAIT;
+    }
+    return kdm_tx_reply(tx, KDM_STR("true"));
+}
+
+START_TEST(a_debug_build_finds_two_commits_that_write_one_document)
+{
+    struct run run;
+
+    run_now(&run, &node, &loop, one_twice, NULL);
+}
+END_TEST
+
 START_TEST(an_action_may_commit_twice_and_each_commit_is_done_once)
 {
     struct run run;
@@ -459,6 +482,7 @@ int main(void)
     tcase_add_test(tcase, an_index_may_be_staged_after_what_lies_in_it);
     tcase_add_test(tcase, a_replay_gets_the_same_ids_another_transaction_others);
 #ifdef KDM_DEBUG_REPLAY
+    tcase_add_test_raise_signal(tcase, a_debug_build_finds_two_commits_that_write_one_document, SIGABRT);
     tcase_add_test_raise_signal(tcase, a_debug_build_finds_an_action_that_is_not_pure, SIGABRT);
 #endif
     tcase_add_test(tcase, a_scan_sees_every_document_once_while_the_collection_grows);
