@@ -1,7 +1,8 @@
 /* brute.h - how often somebody's password may be guessed.
- * After too many wrong ones within a minute only one attempt in some seconds is looked at, whoever makes it, so
- * that guessing gets nowhere and the owner is not locked out. Counted by a keyed hash of the name in a table of fixed
- * size: two names may share a place, which makes both a little stricter. Of this process. Loop thread only.
+ * After too many wrong ones within a minute only one attempt in some seconds is looked at, whoever
+ * makes it, so that guessing gets nowhere and the owner is not locked out. Counted by a keyed hash
+ * of the name in a table of fixed size: two names may share a place, which makes both a little
+ * stricter. Of this process. Loop thread only.
  */
 #ifndef KDM_SECURITY_BRUTE_H
 #define KDM_SECURITY_BRUTE_H

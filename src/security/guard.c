@@ -43,7 +43,8 @@ static enum kdm_auth_outcome authenticate_anonymous(struct kdm_security *securit
 }
 
 /* Most requests of a connection bring the token that the one before brought. */
-static struct kdm_session *find_session(struct kdm_security *security, const struct kdm_auth_call *call)
+static struct kdm_session *find_session(struct kdm_security *security,
+                                        const struct kdm_auth_call *call)
 {
     struct kdm_peer *peer = call->user->peer;
 
@@ -165,7 +166,8 @@ static bool count(struct sec_user *counted, int64_t second, int64_t limit)
     return ++counted->count <= limit;
 }
 
-static bool login_in_time(const struct kdm_security *security, struct kdm_user *user, int64_t second)
+static bool login_in_time(const struct kdm_security *security, struct kdm_user *user,
+                          int64_t second)
 {
     struct kdm_peer *peer = user->peer;
     int64_t limit = security->options.logins_per_second;
@@ -189,10 +191,12 @@ static bool in_time(struct kdm_security *security, struct kdm_user *user,
     if (is(question->ask, KDM_STR("auth"), KDM_STR("login"))) {
         if (login_in_time(security, user, second))
             return true;
-        kdm_failure_set(ret_failure, question->arena, KDM_ERR_API_PROCESS_TOO_MANY_LOGINS_REQUESTS, NULL, 0);
+        kdm_failure_set(ret_failure, question->arena, KDM_ERR_API_PROCESS_TOO_MANY_LOGINS_REQUESTS,
+                        NULL, 0);
         return false;
     }
-    if (limit == 0 || (user->session != NULL && is(question->ask, KDM_STR("auth"), KDM_STR("logout")))
+    if (limit == 0
+        || (user->session != NULL && is(question->ask, KDM_STR("auth"), KDM_STR("logout")))
         || count(counted, second, limit))
         return true;
     kdm_failure_set(ret_failure, question->arena, KDM_ERR_API_PROCESS_TOO_MANY_REQUESTS, NULL, 0);
@@ -212,7 +216,8 @@ static bool authorise(void *self, struct kdm_user *user, const struct kdm_auth_q
 /* --- changes -------------------------------------------------------------------------------- */
 
 /* A refreshed token says when it ends, and which one its connections have from now on. */
-static void change_token(struct kdm_security *security, struct kdm_session *session, struct kdm_val source)
+static void change_token(struct kdm_security *security, struct kdm_session *session,
+                         struct kdm_val source)
 {
     struct kdm_val successor;
     struct kdm_arena arena;
@@ -236,7 +241,8 @@ static void change_token(struct kdm_security *security, struct kdm_session *sess
     kdm_arena_fini(&arena);
 }
 
-static void on_token(struct kdm_security *security, char kind, struct kdm_str id, struct kdm_str text)
+static void on_token(struct kdm_security *security, char kind, struct kdm_str id,
+                     struct kdm_str text)
 {
     struct kdm_arena arena;
     struct kdm_session *session;
@@ -297,7 +303,8 @@ static void on_user(struct kdm_security *security, struct kdm_str kuid)
         return;
     kdm_rights_unref(user->rights);
     user->rights = NULL;
-    for (struct kdm_session *session = user->sessions; session != NULL; session = session->user_next)
+    for (struct kdm_session *session = user->sessions; session != NULL;
+         session = session->user_next)
         session->verified = false; /* he may be gone */
 }
 
@@ -357,7 +364,8 @@ void kdm_guard_change(void *ctx, struct kdm_str collection, struct kdm_str id, s
         on_generation(security, id, text);
     else if (is_collection(collection, KDM_SECURITY_USERS))
         on_user(security, id);
-    else if (is_collection(collection, KDM_SECURITY_PROFILES) || is_collection(collection, KDM_SECURITY_ROLES))
+    else if (is_collection(collection, KDM_SECURITY_PROFILES)
+             || is_collection(collection, KDM_SECURITY_ROLES))
         on_rights(security);
     else if (is_collection(collection, KDM_SECURITY_CONFIG))
         doubt_everything(security);
@@ -379,7 +387,8 @@ static void on_gap(void *ctx, struct kdm_str index)
 
 /* --- time ----------------------------------------------------------------------------------- */
 
-/* Connections of a session that may be none any more are not to wait for their next request to be told. */
+/* Connections of a session that may be none any more are not to wait for their next request to be
+ * told. */
 static void recheck(struct kdm_security *security)
 {
     struct kdm_session *session;
@@ -419,7 +428,8 @@ static void follow(struct kdm_security *security, struct kdm_store *store)
 
 struct kdm_security *kdm_security_create(uv_loop_t *loop, struct kdm_tx_engine *engine,
                                          struct kdm_store *store,
-                                         const struct kdm_security_options *options, char **ret_error)
+                                         const struct kdm_security_options *options,
+                                         char **ret_error)
 {
     struct kdm_security *security = kdm_zalloc(sizeof(*security));
     struct kdm_hash_seed seed;
@@ -525,7 +535,8 @@ bool kdm_security_assert_known(struct kdm_tx *tx)
     if (origin->user != NULL && origin->user->session != NULL
         && !kdm_str_eq(origin->user->id, KDM_ANONYMOUS))
         return true;
-    kdm_tx_fail(tx, KDM_ERR_SECURITY_RIGHTS_UNAUTHORIZED, KDM_PROPS(origin->controller, origin->action));
+    kdm_tx_fail(tx, KDM_ERR_SECURITY_RIGHTS_UNAUTHORIZED,
+                KDM_PROPS(origin->controller, origin->action));
     return false;
 }
 

@@ -20,10 +20,10 @@ struct kdm_security {
     struct sec_load *loads;     /* under way */
     size_t rechecks;            /* of these nobody's */
     struct kdm_brute *brute;
-    struct kdm_str secret;      /* the stored one once it was read; owned */
+    struct kdm_str secret; /* the stored one once it was read; owned */
     uv_timer_t tick;
     struct sec_prepare *prepare; /* under way */
-    struct kdm_tx *sweep; /* of tokens that are over */
+    struct kdm_tx *sweep;        /* of tokens that are over */
     struct kdm_arena sweep_arena;
     struct kdm_str sweep_cursor;
     int64_t swept_ms;
@@ -50,7 +50,8 @@ void kdm_loads_stop(struct kdm_security *security);
 void kdm_loads_outdate(struct kdm_security *security, struct kdm_str kuid, struct kdm_str id);
 
 /* A change in the private index, heard of by commit or feed. */
-void kdm_guard_change(void *security, struct kdm_str collection, struct kdm_str id, struct kdm_str text);
+void kdm_guard_change(void *security, struct kdm_str collection, struct kdm_str id,
+                      struct kdm_str text);
 
 /* What was read of the secret is kept until its document changes. */
 void kdm_guard_keep_secret(struct kdm_security *security, struct kdm_str secret);

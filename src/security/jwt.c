@@ -130,7 +130,8 @@ static bool decode_object(struct kdm_arena *arena, struct kdm_str part, struct k
 }
 
 enum kdm_jwt_verdict kdm_jwt_verify(struct kdm_arena *arena, const struct kdm_jwt_key *key,
-                                    struct kdm_str token, int64_t now_ms, struct kdm_val *ret_payload)
+                                    struct kdm_str token, int64_t now_ms,
+                                    struct kdm_val *ret_payload)
 {
     struct kdm_str rest = token, header, body, input, signature;
     struct kdm_val header_object, payload, exp;
@@ -140,7 +141,8 @@ enum kdm_jwt_verdict kdm_jwt_verify(struct kdm_arena *arena, const struct kdm_jw
         return KDM_JWT_BAD;
     input = (struct kdm_str){ token.ptr, header.len + 1 + body.len };
     /* The signature comes first: nothing else is worth reading before. */
-    if (!decode(arena, rest, &signature) || !kdm_same_secret(signature, signature_of(arena, key, input)))
+    if (!decode(arena, rest, &signature)
+        || !kdm_same_secret(signature, signature_of(arena, key, input)))
         return KDM_JWT_BAD;
     if (!decode_object(arena, header, &header_object)
         || !kdm_val_str_eq(kdm_val_get(header_object, KDM_STR("alg")), kdm_str_of(key->algorithm))

@@ -1,6 +1,7 @@
 /* jwt.h - JSON Web Tokens, signed with a shared secret.
- * Only what was signed with our key and our algorithm is believed: a token that names another one ("none"
- * among them) is as bad as one with a wrong signature. Pure functions over an arena, any thread.
+ * Only what was signed with our key and our algorithm is believed: a token that names another one
+ * ("none" among them) is as bad as one with a wrong signature. Pure functions over an arena, any
+ * thread.
  */
 #ifndef KDM_SECURITY_JWT_H
 #define KDM_SECURITY_JWT_H
@@ -17,11 +18,13 @@ struct kdm_jwt_key {
 enum kdm_jwt_verdict { KDM_JWT_GOOD, KDM_JWT_BAD, KDM_JWT_EXPIRED };
 
 /* header.payload.signature of a JSON object. */
-struct kdm_str kdm_jwt_sign(struct kdm_arena *arena, const struct kdm_jwt_key *key, struct kdm_str payload);
+struct kdm_str kdm_jwt_sign(struct kdm_arena *arena, const struct kdm_jwt_key *key,
+                            struct kdm_str payload);
 
 /* Checks signature and `exp` (seconds); *ret_payload is set when GOOD, an object. */
-enum kdm_jwt_verdict kdm_jwt_verify(struct kdm_arena *arena, const struct kdm_jwt_key *key, struct kdm_str token,
-                                    int64_t now_ms, struct kdm_val *ret_payload);
+enum kdm_jwt_verdict kdm_jwt_verify(struct kdm_arena *arena, const struct kdm_jwt_key *key,
+                                    struct kdm_str token, int64_t now_ms,
+                                    struct kdm_val *ret_payload);
 
 /* SHA-256 as 64 hexadecimal digits. */
 struct kdm_str kdm_sha256_hex(struct kdm_arena *arena, struct kdm_str text);

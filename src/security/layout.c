@@ -8,7 +8,8 @@
 #define KEYWORD "{\"type\":\"keyword\"}"
 #define INFO                                                                                       \
     "\"_kuzzle_info\":{\"properties\":{\"author\":" KEYWORD                                        \
-    ",\"createdAt\":{\"type\":\"date\"},\"updatedAt\":{\"type\":\"date\"},\"updater\":" KEYWORD "}}"
+    ",\"createdAt\":{\"type\":\"date\"},\"updatedAt\":{\"type\":\"date\"},\"updater\":" KEYWORD    \
+    "}}"
 #define MAPPING(properties)                                                                        \
     "{\"mappings\":{\"dynamic\":\"false\",\"properties\":{" properties INFO "}}}"
 
@@ -21,11 +22,12 @@ static const struct {
                                         ",\"policies\":{\"properties\":{\"roleId\":" KEYWORD
                                         ",\"restrictedTo\":{\"type\":\"nested\",\"properties\":{"
                                         "\"index\":" KEYWORD ",\"collections\":" KEYWORD "}}}},") },
-    [KDM_SECURITY_ROLES] = { "roles", MAPPING("\"tags\":" KEYWORD
-                                              ",\"controllers\":{\"dynamic\":\"false\","
-                                              "\"properties\":{}},") },
+    [KDM_SECURITY_ROLES] = { "roles",
+                             MAPPING("\"tags\":" KEYWORD ",\"controllers\":{\"dynamic\":\"false\","
+                                     "\"properties\":{}},") },
     [KDM_SECURITY_API_KEYS] = { "api-keys",
-                                MAPPING("\"userId\":" KEYWORD ",\"description\":{\"type\":\"text\"},"
+                                MAPPING("\"userId\":" KEYWORD
+                                        ",\"description\":{\"type\":\"text\"},"
                                         "\"expiresAt\":{\"type\":\"long\"},\"ttl\":" KEYWORD
                                         ",\"fingerprint\":" KEYWORD ",") },
     [KDM_SECURITY_TOKENS] = { "tokens", MAPPING("") },
@@ -54,7 +56,8 @@ bool kdm_security_read(struct kdm_tx *tx, enum kdm_security_collection which, st
 {
     struct kdm_collection *collection;
 
-    return kdm_security_collection(tx, which, &collection) && kdm_tx_read(tx, collection, id, ret_doc);
+    return kdm_security_collection(tx, which, &collection)
+           && kdm_tx_read(tx, collection, id, ret_doc);
 }
 
 /* --- the collections ------------------------------------------------------------------------ */
@@ -104,15 +107,16 @@ static struct kdm_str member(struct kdm_tx *tx, struct kdm_str object, const cha
 
 static struct kdm_str default_role(struct kdm_tx *tx, const char *id, bool restricted)
 {
-    return restricted ? member(tx, configured(tx)->standard_roles, id) : configured(tx)->default_role;
+    return restricted ? member(tx, configured(tx)->standard_roles, id)
+                      : configured(tx)->default_role;
 }
 
 static struct kdm_str default_profile(struct kdm_tx *tx, const char *id, bool restricted)
 {
     if (restricted)
         return member(tx, configured(tx)->standard_profiles, id);
-    return kdm_arena_printf(kdm_tx_arena(tx), "{\"policies\":[{\"roleId\":\"%s\"}],\"rateLimit\":0}",
-                            id);
+    return kdm_arena_printf(kdm_tx_arena(tx),
+                            "{\"policies\":[{\"roleId\":\"%s\"}],\"rateLimit\":0}", id);
 }
 
 /* A configuration may leave some out. */
@@ -211,7 +215,8 @@ static bool read_secret(struct kdm_tx *tx, struct kdm_str name, struct kdm_jwt_k
     if (!kdm_security_collection(tx, KDM_SECURITY_CONFIG, &collection)
         || !kdm_tx_read_unchecked(tx, collection, KDM_STR("security"), &doc))
         return false;
-    if (doc == NULL) { /* somebody has removed it from Redis by hand; the next start makes another */
+    if (doc
+        == NULL) { /* somebody has removed it from Redis by hand; the next start makes another */
         kdm_tx_fail(tx, KDM_ERR_SECURITY_TOKEN_GENERATION_FAILED, KDM_PROPS(KDM_STR("no secret")));
         return false;
     }

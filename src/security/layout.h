@@ -48,8 +48,9 @@ bool kdm_security_collection(struct kdm_tx *tx, enum kdm_security_collection whi
 bool kdm_security_read(struct kdm_tx *tx, enum kdm_security_collection which, struct kdm_str id,
                        struct kdm_doc **ret_doc);
 
-/* Steps of the start, in this order: the index and what is missing of the collections; then what is missing of
- * the first documents: the roles and profiles admin, default and anonymous, and the secrets. */
+/* Steps of the start, in this order: the index and what is missing of the collections; then what is
+ * missing of the first documents: the roles and profiles admin, default and anonymous, and the
+ * secrets. */
 enum kdm_outcome kdm_security_make(struct kdm_tx *tx, void *ctx);
 enum kdm_outcome kdm_security_fill(struct kdm_tx *tx, void *ctx);
 

@@ -1,6 +1,6 @@
-/* load.c - what the guard does not have at hand is read, in one transaction: the token's document, its user, his
- * profiles, their roles. When something of it changes while it is being read it is read again, so nothing that is
- * out of date is ever kept.
+/* load.c - what the guard does not have at hand is read, in one transaction: the token's document,
+ * its user, his profiles, their roles. When something of it changes while it is being read it is
+ * read again, so nothing that is out of date is ever kept.
  */
 #include "base/clock.h"
 #include "security/guard.h"
@@ -27,16 +27,17 @@ struct sec_load {
     bool outdated; /* what was read may have changed meanwhile */
 
     struct kdm_verdict verdict; /* kuid always once it is known */
-    struct kdm_str profiles;   /* ids, joined */
-    struct kdm_rights *rights; /* of these, from what is kept; NULL: made of the documents */
+    struct kdm_str profiles;    /* ids, joined */
+    struct kdm_rights *rights;  /* of these, from what is kept; NULL: made of the documents */
     struct kdm_doc_list profile_docs, role_docs;
 };
 
 /* --- the rights ----------------------------------------------------------------------------- */
 
-/* Those of these documents that are there; a profile or role that somebody has removed by hand gives nothing. */
-static bool read_all(struct kdm_tx *tx, enum kdm_security_collection which, const struct kdm_str_list *ids,
-                     struct kdm_doc_list *ret_docs)
+/* Those of these documents that are there; a profile or role that somebody has removed by hand
+ * gives nothing. */
+static bool read_all(struct kdm_tx *tx, enum kdm_security_collection which,
+                     const struct kdm_str_list *ids, struct kdm_doc_list *ret_docs)
 {
     struct kdm_collection *collection;
 
@@ -234,7 +235,8 @@ static void take_result(struct sec_load *load)
 
 static void run(struct sec_load *load);
 
-/* A session that was read again and is none any more. That Redis could not be asked says nothing. */
+/* A session that was read again and is none any more. That Redis could not be asked says nothing.
+ */
 static void end_session(struct sec_load *load, const struct kdm_failure *failure)
 {
     struct kdm_session *session = kdm_session_find(load->security->sessions, load->token);
@@ -270,7 +272,8 @@ static void on_loaded(struct kdm_tx *tx, void *ctx)
     const struct kdm_failure *failure = kdm_tx_failure(tx);
 
     load->tx = tx;
-    if (failure->err == KDM_OK && load->outdated && load->tries < TRIES && !load->verdict.single_use) {
+    if (failure->err == KDM_OK && load->outdated && load->tries < TRIES
+        && !load->verdict.single_use) {
         kdm_tx_release(tx);
         load->tx = NULL;
         run(load);
@@ -339,7 +342,8 @@ enum kdm_auth_outcome kdm_load_start(struct kdm_security *security, struct kdm_a
 
     load->call = call;
     load->arena = call->arena;
-    load->deadline_ms = kdm_guard_fresh(security) || call->deadline_ms < soon ? call->deadline_ms : soon;
+    load->deadline_ms =
+        kdm_guard_fresh(security) || call->deadline_ms < soon ? call->deadline_ms : soon;
     load->starting = true;
     run(load);
     if (!load->ended) {

@@ -25,7 +25,8 @@ static bool take_text(struct kdm_tx *tx, struct kdm_val credentials, const char 
     if (kdm_val_null(val) || kdm_val_str_eq(val, KDM_STR("")))
         return true;
     if (kdm_val_type(val) != KDM_JSON_STRING) {
-        kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, KDM_PROPS(kdm_str_of(name), KDM_STR("string")));
+        kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_TYPE,
+                    KDM_PROPS(kdm_str_of(name), KDM_STR("string")));
         return false;
     }
     *ret_text = kdm_val_str(kdm_tx_arena(tx), val);
@@ -34,7 +35,8 @@ static bool take_text(struct kdm_tx *tx, struct kdm_val credentials, const char 
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-static bool read_username(struct kdm_tx *tx, struct kdm_str username, struct kdm_local_user *ret_user)
+static bool read_username(struct kdm_tx *tx, struct kdm_str username,
+                          struct kdm_local_user *ret_user)
 {
     struct kdm_doc *doc;
 
@@ -164,19 +166,21 @@ static bool check_create(struct kdm_tx *tx, struct kdm_str kuid, const struct gi
            && kdm_policy_check_new(tx, &nobody, given->username, given->password);
 }
 
-static bool check_update(struct kdm_tx *tx, const struct kdm_local_user *user, const struct given *given)
+static bool check_update(struct kdm_tx *tx, const struct kdm_local_user *user,
+                         const struct given *given)
 {
     if (kdm_str_none(given->username) && kdm_str_none(given->password))
         return refuse(tx, KDM_ERR_SECURITY_LOCAL_NOTHING_TO_UPDATE);
     if (!check_name(tx, user->kuid, given->username))
         return false;
     return kdm_str_none(given->password)
-           || kdm_policy_check_new(
-               tx, user, kdm_str_none(given->username) ? user->username : given->username,
-               given->password);
+           || kdm_policy_check_new(tx, user,
+                                   kdm_str_none(given->username) ? user->username : given->username,
+                                   given->password);
 }
 
-static bool validate(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_val credentials, bool update)
+static bool validate(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_val credentials,
+                     bool update)
 {
     struct kdm_local_user user;
     struct given given;
@@ -226,8 +230,9 @@ static bool put_history(struct kdm_tx *tx, const struct kdm_local_user *user, st
 }
 
 /* The document with a new password, which `updater` has set. */
-static bool with_password(struct kdm_tx *tx, const struct kdm_local_user *user, struct kdm_str username,
-                          struct kdm_str password, struct kdm_str updater, struct kdm_str *ret_source)
+static bool with_password(struct kdm_tx *tx, const struct kdm_local_user *user,
+                          struct kdm_str username, struct kdm_str password, struct kdm_str updater,
+                          struct kdm_str *ret_source)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str hash;
@@ -253,7 +258,8 @@ static bool with_password(struct kdm_tx *tx, const struct kdm_local_user *user, 
 }
 
 /* The same password under another name. */
-static struct kdm_str renamed(struct kdm_tx *tx, const struct kdm_local_user *user, struct kdm_str username)
+static struct kdm_str renamed(struct kdm_tx *tx, const struct kdm_local_user *user,
+                              struct kdm_str username)
 {
     return kdm_json_set(kdm_tx_arena(tx), user->source, KDM_STR("username"),
                         json_str(kdm_tx_arena(tx), username));
@@ -361,7 +367,8 @@ static bool may_try(struct kdm_tx *tx, struct kdm_str username)
     return true;
 }
 
-static bool check_password(struct kdm_tx *tx, const struct kdm_local_user *user, struct kdm_str password)
+static bool check_password(struct kdm_tx *tx, const struct kdm_local_user *user,
+                           struct kdm_str password)
 {
     struct kdm_brute *brute = kdm_security_of(tx)->brute;
     struct kdm_str hash =
@@ -420,7 +427,8 @@ bool kdm_local_check_current(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_
     if (!read_kuid(tx, kuid, &user)
         || !kdm_password_check(
             tx, KDM_STR("current"),
-            kdm_val_str(kdm_tx_arena(tx), kdm_val_get(user.source, KDM_STR("password"))), password, &same))
+            kdm_val_str(kdm_tx_arena(tx), kdm_val_get(user.source, KDM_STR("password"))), password,
+            &same))
         return false;
     return same || refuse(tx, KDM_ERR_SECURITY_LOCAL_WRONG_PASSWORD);
 }
@@ -436,12 +444,13 @@ static int64_t updated_at(struct kdm_val source)
     return at;
 }
 
-#define RESET_ISSUER  "kuzzle-plugin-auth-passport-local"
-#define RESET_MS      7200000
+#define RESET_ISSUER "kuzzle-plugin-auth-passport-local"
+#define RESET_MS     7200000
 
 static int64_t reset_life_ms(struct kdm_tx *tx)
 {
-    const json_t *life = json_object_get(kdm_security_options_of(tx)->local, "resetPasswordExpiresIn");
+    const json_t *life =
+        json_object_get(kdm_security_options_of(tx)->local, "resetPasswordExpiresIn");
     int64_t ms = RESET_MS;
 
     if (json_is_integer(life))
@@ -477,8 +486,10 @@ bool kdm_local_reset_token(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_st
     return true;
 }
 
-/* Whose password may be set with it? It is good for one: `of` is when the one that it replaces was set. */
-static bool read_reset_token(struct kdm_tx *tx, struct kdm_str token, struct kdm_local_user *ret_user)
+/* Whose password may be set with it? It is good for one: `of` is when the one that it replaces was
+ * set. */
+static bool read_reset_token(struct kdm_tx *tx, struct kdm_str token,
+                             struct kdm_local_user *ret_user)
 {
     struct kdm_jwt_key key;
     struct kdm_val payload;
@@ -535,7 +546,8 @@ static const struct kdm_strategy local = {
 
 const struct kdm_strategy *const kdm_strategies[] = { &local, NULL };
 
-bool kdm_strategy_get(struct kdm_tx *tx, struct kdm_str name, const struct kdm_strategy **ret_strategy)
+bool kdm_strategy_get(struct kdm_tx *tx, struct kdm_str name,
+                      const struct kdm_strategy **ret_strategy)
 {
     for (size_t i = 0; kdm_strategies[i] != NULL; i++) {
         if (kdm_str_eq(name, kdm_str_of(kdm_strategies[i]->name))) {

@@ -67,8 +67,8 @@ struct kdm_str_list kdm_user_profiles(struct kdm_arena *arena, struct kdm_val so
     return list;
 }
 
-/* kdm_friendly_id() wants a source of randomness; this one is the transaction's and says the same in
- * every replay. */
+/* kdm_friendly_id() wants a source of randomness; this one is the transaction's and says the same
+ * in every replay. */
 static void seed_random(struct kdm_tx *tx, struct kdm_random *random)
 {
     random->left = sizeof(random->bytes);
@@ -132,7 +132,8 @@ static bool names_role(void *ctx, struct kdm_str id, struct kdm_val source)
     struct kdm_val policy;
 
     (void)id;
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("policies"))); kdm_element_next(&it, &policy);) {
+    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("policies")));
+         kdm_element_next(&it, &policy);) {
         if (kdm_val_str_eq(kdm_val_get(policy, KDM_STR("roleId")), *role))
             return true;
     }
@@ -146,7 +147,8 @@ static bool names_profile(void *ctx, struct kdm_str id, struct kdm_val source)
     struct kdm_val named;
 
     (void)id;
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds"))); kdm_element_next(&it, &named);) {
+    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds")));
+         kdm_element_next(&it, &named);) {
         if (kdm_val_str_eq(named, *profile))
             return true;
     }

@@ -1,4 +1,5 @@
-/* model_check.c - see model.h: what is a valid role, profile, user. Errors name what is wrong as Kuzzle does:
+/* model_check.c - see model.h: what is a valid role, profile, user. Errors name what is wrong as
+ * Kuzzle does:
  * "<id>.policies[0].roleId". */
 #include "security/internal.h"
 #include "security/model.h"
@@ -10,7 +11,8 @@ static bool fail1(struct kdm_tx *tx, enum kdm_err err, struct kdm_str argument)
     return false;
 }
 
-static bool fail2(struct kdm_tx *tx, enum kdm_err err, struct kdm_str argument, const char *expected)
+static bool fail2(struct kdm_tx *tx, enum kdm_err err, struct kdm_str argument,
+                  const char *expected)
 {
     kdm_tx_fail(tx, err, KDM_PROPS(argument, kdm_str_of(expected)));
     return false;
@@ -28,16 +30,18 @@ static bool check_actions(struct kdm_tx *tx, struct kdm_str controller, struct k
     if (kdm_val_none(actions))
         return fail1(tx, KDM_ERR_API_ASSERT_MISSING_ARGUMENT, controller);
     if (kdm_val_type(actions) != KDM_JSON_OBJECT)
-        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, PATH(KDM_FMT ".actions", KDM_ARG(controller)),
-                     "object");
+        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE,
+                     PATH(KDM_FMT ".actions", KDM_ARG(controller)), "object");
     if (kdm_val_count(actions) == 0)
-        return fail1(tx, KDM_ERR_API_ASSERT_EMPTY_ARGUMENT, PATH(KDM_FMT ".actions", KDM_ARG(controller)));
+        return fail1(tx, KDM_ERR_API_ASSERT_EMPTY_ARGUMENT,
+                     PATH(KDM_FMT ".actions", KDM_ARG(controller)));
     for (kdm_members(&it, actions); kdm_member_next(&it, &name, &value);) {
         struct kdm_str action = kdm_val_str(kdm_tx_arena(tx), name);
 
         if (kdm_val_type(value) != KDM_JSON_TRUE && kdm_val_type(value) != KDM_JSON_FALSE)
             return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE,
-                         PATH(KDM_FMT ".actions." KDM_FMT, KDM_ARG(controller), KDM_ARG(action)), "boolean");
+                         PATH(KDM_FMT ".actions." KDM_FMT, KDM_ARG(controller), KDM_ARG(action)),
+                         "boolean");
     }
     return true;
 }
@@ -76,11 +80,12 @@ static struct kdm_str nearest(struct kdm_tx *tx, struct kdm_str controller, stru
 
     for (size_t i = 0; i < protocol->action_count; i++) {
         const struct kdm_action *action = &protocol->actions[i];
-        struct kdm_str name = kdm_str_of(kdm_str_none(controller) ? action->asked_controller
-                                                                  : action->asked_action);
+        struct kdm_str name =
+            kdm_str_of(kdm_str_none(controller) ? action->asked_controller : action->asked_action);
         unsigned distance;
 
-        if (!kdm_str_none(controller) && !kdm_str_eq(controller, kdm_str_of(action->asked_controller)))
+        if (!kdm_str_none(controller)
+            && !kdm_str_eq(controller, kdm_str_of(action->asked_controller)))
             continue;
         distance = kdm_str_distance(wrong, name);
         if (distance < least) {
@@ -130,7 +135,8 @@ static bool check_names(struct kdm_tx *tx, struct kdm_str id, struct kdm_str con
                     KDM_PROPS(id, controller, hint(tx, KDM_STR_NONE, controller)));
         return false;
     }
-    for (kdm_members(&it, kdm_val_get(rights, KDM_STR("actions"))); kdm_member_next(&it, &name, &value);) {
+    for (kdm_members(&it, kdm_val_get(rights, KDM_STR("actions")));
+         kdm_member_next(&it, &name, &value);) {
         struct kdm_str action = kdm_val_str(kdm_tx_arena(tx), name);
 
         if (kdm_str_eq(action, KDM_STR("*")) || (force && is_plugins(controller)))
@@ -212,15 +218,16 @@ static bool check_collections(struct kdm_tx *tx, struct kdm_str path, struct kdm
     if (kdm_val_null(collections))
         return true;
     if (kdm_val_type(collections) != KDM_JSON_ARRAY)
-        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, PATH(KDM_FMT ".collections", KDM_ARG(path)),
-                     "string[]");
+        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE,
+                     PATH(KDM_FMT ".collections", KDM_ARG(path)), "string[]");
     for (kdm_elements(&it, collections); kdm_element_next(&it, &name);) {
         struct kdm_collection *collection;
 
         if (kdm_val_type(name) != KDM_JSON_STRING)
             return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE,
                          PATH(KDM_FMT ".collections", KDM_ARG(path)), "string[]");
-        if (strict && !kdm_tx_collection(tx, index, kdm_val_str(kdm_tx_arena(tx), name), &collection))
+        if (strict
+            && !kdm_tx_collection(tx, index, kdm_val_str(kdm_tx_arena(tx), name), &collection))
             return false;
     }
     return true;
@@ -236,12 +243,15 @@ static bool check_restriction(struct kdm_tx *tx, struct kdm_str path, struct kdm
     if (kdm_val_type(restriction) != KDM_JSON_OBJECT)
         return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, path, "object");
     if (kdm_val_null(index))
-        return fail1(tx, KDM_ERR_API_ASSERT_MISSING_ARGUMENT, PATH(KDM_FMT ".index", KDM_ARG(path)));
+        return fail1(tx, KDM_ERR_API_ASSERT_MISSING_ARGUMENT,
+                     PATH(KDM_FMT ".index", KDM_ARG(path)));
     if (kdm_val_type(index) != KDM_JSON_STRING)
-        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, PATH(KDM_FMT ".index", KDM_ARG(path)), "string");
+        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, PATH(KDM_FMT ".index", KDM_ARG(path)),
+                     "string");
     name = kdm_val_str(kdm_tx_arena(tx), index);
     return (!strict || check_index(tx, name))
-           && check_collections(tx, path, name, kdm_val_get(restriction, KDM_STR("collections")), strict)
+           && check_collections(tx, path, name, kdm_val_get(restriction, KDM_STR("collections")),
+                                strict)
            && check_members(tx, path, restriction, members, "\"index\", \"collections\"");
 }
 
@@ -255,8 +265,8 @@ static bool check_restrictions(struct kdm_tx *tx, struct kdm_str path, struct kd
     if (kdm_val_null(restricted_to))
         return true;
     if (kdm_val_type(restricted_to) != KDM_JSON_ARRAY)
-        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, PATH(KDM_FMT ".restrictedTo", KDM_ARG(path)),
-                     "object[]");
+        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE,
+                     PATH(KDM_FMT ".restrictedTo", KDM_ARG(path)), "object[]");
     for (kdm_elements(&it, restricted_to); kdm_element_next(&it, &restriction); i++) {
         if (!check_restriction(tx, PATH(KDM_FMT ".restrictedTo[%d]", KDM_ARG(path), i), restriction,
                                strict))
@@ -273,9 +283,11 @@ static bool check_policy(struct kdm_tx *tx, struct kdm_str path, struct kdm_val 
     if (kdm_val_type(policy) != KDM_JSON_OBJECT)
         return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, path, "object");
     if (kdm_val_null(role) || kdm_val_str_eq(role, KDM_STR("")))
-        return fail1(tx, KDM_ERR_API_ASSERT_MISSING_ARGUMENT, PATH(KDM_FMT ".roleId", KDM_ARG(path)));
+        return fail1(tx, KDM_ERR_API_ASSERT_MISSING_ARGUMENT,
+                     PATH(KDM_FMT ".roleId", KDM_ARG(path)));
     if (kdm_val_type(role) != KDM_JSON_STRING)
-        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, PATH(KDM_FMT ".roleId", KDM_ARG(path)), "string");
+        return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, PATH(KDM_FMT ".roleId", KDM_ARG(path)),
+                     "string");
     return check_members(tx, path, policy, members, "\"roleId\", \"restrictedTo\"")
            && check_restrictions(tx, path, kdm_val_get(policy, KDM_STR("restrictedTo")), strict);
 }

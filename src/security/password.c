@@ -6,8 +6,11 @@
 #define PASSES 2
 #define MEMORY (19456u * 1024u)
 
-/* Of no password, with the same parameters: so a name that nobody has takes as long as a wrong password. */
-#define OF_NOBODY "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+/* Of no password, with the same parameters: so a name that nobody has takes as long as a wrong
+ * password. */
+#define OF_NOBODY                                                                                  \
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"                                       \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 /* Work: the password. Answer: its hash; nothing when there is no memory for it. */
 static void hash_work(struct kdm_str password, struct kdm_buf *answer)
@@ -42,8 +45,8 @@ bool kdm_password_hash(struct kdm_tx *tx, struct kdm_str password, struct kdm_st
     return false;
 }
 
-bool kdm_password_check(struct kdm_tx *tx, struct kdm_str name, struct kdm_str hash, struct kdm_str password,
-                        bool *ret_same)
+bool kdm_password_check(struct kdm_tx *tx, struct kdm_str name, struct kdm_str hash,
+                        struct kdm_str password, bool *ret_same)
 {
     bool nobody = kdm_str_none(hash);
     struct kdm_str answer;

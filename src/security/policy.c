@@ -1,4 +1,5 @@
-/* policy.c - what the configuration demands of passwords (passwordPolicies of the strategy "local"). */
+/* policy.c - what the configuration demands of passwords (passwordPolicies of the strategy
+ * "local"). */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "security/internal.h"
 #include "security/local.h"
@@ -56,7 +57,8 @@ static bool is_duration(const json_t *val)
 
     if (json_is_integer(val))
         return json_integer_value(val) > 0;
-    return json_is_string(val) && kdm_duration_parse(kdm_str_of(json_string_value(val)), &ms) && ms > 0;
+    return json_is_string(val) && kdm_duration_parse(kdm_str_of(json_string_value(val)), &ms)
+           && ms > 0;
 }
 
 static bool check_applies(const json_t *applies)
@@ -85,10 +87,12 @@ static bool check_policy(const json_t *policy, char **ret_error)
     pcre2_code *code;
 
     if (!check_applies(json_object_get(policy, "appliesTo")))
-        return wrong_option(ret_error, "passwordPolicies: appliesTo is \"*\" or an object with lists of users, "
-                                       "profiles or roles");
+        return wrong_option(
+            ret_error, "passwordPolicies: appliesTo is \"*\" or an object with lists of users, "
+                       "profiles or roles");
     if (expires != NULL && !is_duration(expires))
-        return wrong_option(ret_error, "passwordPolicies: expiresAfter is a duration such as \"30d\"");
+        return wrong_option(ret_error,
+                            "passwordPolicies: expiresAfter is a duration such as \"30d\"");
     if (regexp == NULL)
         return true;
     code = json_is_string(regexp) ? compile(json_string_value(regexp)) : NULL;
@@ -106,8 +110,10 @@ bool kdm_local_check_options(const json_t *options, char **ret_error)
 
     if (required != NULL && !json_is_boolean(required))
         return wrong_option(ret_error, "requirePassword is true or false");
-    if (life != NULL && !is_duration(life) && !(json_is_integer(life) && json_integer_value(life) == -1))
-        return wrong_option(ret_error, "resetPasswordExpiresIn is a duration such as \"2h\", or -1");
+    if (life != NULL && !is_duration(life)
+        && !(json_is_integer(life) && json_integer_value(life) == -1))
+        return wrong_option(ret_error,
+                            "resetPasswordExpiresIn is a duration such as \"2h\", or -1");
     if (policies != NULL && !json_is_array(policies))
         return wrong_option(ret_error, "passwordPolicies is a list");
     for (size_t i = 0; i < json_array_size(policies); i++) {
@@ -131,7 +137,8 @@ static bool names(const json_t *list, struct kdm_str id)
         const json_t *item = json_array_get(list, i);
 
         if (json_is_string(item)
-            && kdm_str_eq(id, (struct kdm_str){ json_string_value(item), json_string_length(item) }))
+            && kdm_str_eq(id,
+                          (struct kdm_str){ json_string_value(item), json_string_length(item) }))
             return true;
     }
     return false;
@@ -177,12 +184,14 @@ static bool read_roles(struct kdm_tx *tx, struct subject *subject)
         if (doc == NULL)
             continue;
         policies = kdm_val_get(kdm_doc_source(tx, doc), KDM_STR("policies"));
-        roles = kdm_arena_alloc(arena, (subject->roles.count + kdm_val_count(policies) + 1) * sizeof(*roles));
+        roles = kdm_arena_alloc(arena, (subject->roles.count + kdm_val_count(policies) + 1)
+                                           * sizeof(*roles));
         if (subject->roles.count > 0)
             memcpy(roles, subject->roles.items, subject->roles.count * sizeof(*roles));
         subject->roles.items = roles;
         for (kdm_elements(&it, policies); kdm_element_next(&it, &policy);)
-            roles[subject->roles.count++] = kdm_val_str(arena, kdm_val_get(policy, KDM_STR("roleId")));
+            roles[subject->roles.count++] =
+                kdm_val_str(arena, kdm_val_get(policy, KDM_STR("roleId")));
     }
     return true;
 }
@@ -262,7 +271,8 @@ static bool check_one(struct kdm_tx *tx, const json_t *policy, const struct kdm_
 {
     const json_t *regexp = json_object_get(policy, "passwordRegex");
 
-    if (json_is_true(json_object_get(policy, "forbidLoginInPassword")) && contains(password, username))
+    if (json_is_true(json_object_get(policy, "forbidLoginInPassword"))
+        && contains(password, username))
         return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_LOGIN_IN_PASSWORD);
     if (json_is_string(regexp) && !regexp_matches(json_string_value(regexp), password))
         return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_WEAK_PASSWORD);
@@ -271,8 +281,8 @@ static bool check_one(struct kdm_tx *tx, const json_t *policy, const struct kdm_
                         password);
 }
 
-bool kdm_policy_check_new(struct kdm_tx *tx, const struct kdm_local_user *user, struct kdm_str username,
-                          struct kdm_str password)
+bool kdm_policy_check_new(struct kdm_tx *tx, const struct kdm_local_user *user,
+                          struct kdm_str username, struct kdm_str password)
 {
     const json_t *policies = policies_of(tx);
     struct subject subject;
@@ -362,5 +372,6 @@ bool kdm_policy_check_login(struct kdm_tx *tx, const struct kdm_local_user *user
             return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_EXPIRED_PASSWORD);
         change = change || must_change(policy, &subject, user);
     }
-    return !change || refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_MUST_CHANGE_PASSWORD);
+    return !change
+           || refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_MUST_CHANGE_PASSWORD);
 }

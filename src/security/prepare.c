@@ -1,5 +1,5 @@
-/* prepare.c - what a start looks at before it says that it listens: everybody's rights, so that the first request need
- * not wait, and whether they are such that the one who runs this should know. */
+/* prepare.c - what a start looks at before it says that it listens: everybody's rights, so that the
+ * first request need not wait, and whether they are such that the one who runs this should know. */
 #include "base/clock.h"
 #include "security/guard.h"
 #include "security/model.h"
@@ -20,14 +20,16 @@ struct sec_prepare {
 static enum kdm_outcome run_prepare(struct kdm_tx *tx, void *ctx)
 {
     struct sec_prepare *prepare = ctx;
-    struct kdm_val payload = kdm_json_parse(
-        kdm_tx_arena(tx), KDM_STR("{\"controller\":\"security\",\"action\":\"createOrReplaceRole\"}"));
+    struct kdm_val payload =
+        kdm_json_parse(kdm_tx_arena(tx),
+                       KDM_STR("{\"controller\":\"security\",\"action\":\"createOrReplaceRole\"}"));
     struct kdm_val anonymous;
 
     prepare->tx = tx;
     if (!kdm_user_find(tx, KDM_ANONYMOUS, &anonymous)
         || !kdm_rights_check_payload(tx, anonymous, payload, &prepare->state.wide_open)
-        || (prepare->state.wide_open && !kdm_security_admin_exists(tx, &prepare->state.admin_exists)))
+        || (prepare->state.wide_open
+            && !kdm_security_admin_exists(tx, &prepare->state.admin_exists)))
         return KDM_WAIT;
     return kdm_tx_reply(tx, KDM_STR_NONE);
 }

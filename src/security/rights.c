@@ -33,7 +33,8 @@ struct kdm_rights {
 /* The two names of one controller; a role may have either. */
 static bool is_memory_storage(struct kdm_str controller)
 {
-    return kdm_str_eq(controller, KDM_STR("ms")) || kdm_str_eq(controller, KDM_STR("memoryStorage"));
+    return kdm_str_eq(controller, KDM_STR("ms"))
+           || kdm_str_eq(controller, KDM_STR("memoryStorage"));
 }
 
 static struct kdm_val rule_of(struct kdm_val rules, struct kdm_str name)
@@ -98,14 +99,17 @@ static int by_name(const void *a, const void *b)
 
 static int by_index(const void *a, const void *b)
 {
-    return kdm_str_cmp(((const struct restriction *)a)->index, ((const struct restriction *)b)->index);
+    return kdm_str_cmp(((const struct restriction *)a)->index,
+                       ((const struct restriction *)b)->index);
 }
 
-/* What is no list of {index} allows nothing rather than everything; an empty list restricts nothing. */
+/* What is no list of {index} allows nothing rather than everything; an empty list restricts
+ * nothing. */
 static void compile_restrictions(struct kdm_arena *arena, struct kdm_val restricted_to,
                                  struct policy *policy)
 {
-    struct restriction *items = kdm_arena_zalloc(arena, (kdm_val_count(restricted_to) + 1) * sizeof(*items));
+    struct restriction *items =
+        kdm_arena_zalloc(arena, (kdm_val_count(restricted_to) + 1) * sizeof(*items));
     struct kdm_val_iter it;
     struct kdm_val value;
     size_t count = 0;
@@ -117,8 +121,8 @@ static void compile_restrictions(struct kdm_arena *arena, struct kdm_val restric
         items[count].index = kdm_str_none(index) ? KDM_STR("") : index;
         items[count].collections = strings_of(arena, kdm_val_get(value, KDM_STR("collections")));
         if (items[count].collections.count > 1)
-            qsort(items[count].collections.items, items[count].collections.count, sizeof(struct kdm_str),
-                  by_name);
+            qsort(items[count].collections.items, items[count].collections.count,
+                  sizeof(struct kdm_str), by_name);
     }
     if (count > 1)
         qsort(items, count, sizeof(*items), by_index);
@@ -154,7 +158,8 @@ void kdm_rights_add(struct kdm_rights *rights, struct kdm_val role, struct kdm_v
         const struct kdm_action *action = &protocol->actions[i];
         uint8_t verdict = policy->restriction_count == 0 ? ALLOWED : RESTRICTED;
 
-        if (!kdm_role_allows(policy->role, kdm_str_of(action->controller), kdm_str_of(action->action)))
+        if (!kdm_role_allows(policy->role, kdm_str_of(action->controller),
+                             kdm_str_of(action->action)))
             continue;
         policy->allows[i] = 1;
         if (rights->verdicts[i] < verdict)
@@ -208,8 +213,8 @@ static bool lists(const struct restriction *restriction, struct kdm_str collecti
 {
     return restriction->collections.count == 0
            || (!kdm_str_none(collection)
-               && bsearch(&collection, restriction->collections.items, restriction->collections.count,
-                          sizeof(collection), by_name)
+               && bsearch(&collection, restriction->collections.items,
+                          restriction->collections.count, sizeof(collection), by_name)
                       != NULL);
 }
 
@@ -236,7 +241,8 @@ static bool covers(const struct policy *policy, struct subject subject)
     if (kdm_str_none(subject.index))
         return false;
     for (size_t i = find_restriction(policy, subject.index);
-         i < policy->restriction_count && kdm_str_eq(policy->restrictions[i].index, subject.index); i++) {
+         i < policy->restriction_count && kdm_str_eq(policy->restrictions[i].index, subject.index);
+         i++) {
         if (lists(&policy->restrictions[i], subject.collection))
             return true;
     }
@@ -282,8 +288,8 @@ static bool has_wildcard(struct kdm_str name)
 }
 
 /* One that names no index is for the action to refuse. */
-static bool target_allowed(const struct kdm_rights *rights, const struct kdm_rights_question *question,
-                           struct kdm_val target)
+static bool target_allowed(const struct kdm_rights *rights,
+                           const struct kdm_rights_question *question, struct kdm_val target)
 {
     struct kdm_val index = kdm_val_get(target, KDM_STR("index")), collection;
     struct kdm_val collections = kdm_val_get(target, KDM_STR("collections"));
@@ -304,7 +310,8 @@ static bool target_allowed(const struct kdm_rights *rights, const struct kdm_rig
     return true;
 }
 
-static bool targets_allowed(const struct kdm_rights *rights, const struct kdm_rights_question *question)
+static bool targets_allowed(const struct kdm_rights *rights,
+                            const struct kdm_rights_question *question)
 {
     struct kdm_val_iter it;
     struct kdm_val target;
@@ -317,7 +324,8 @@ static bool targets_allowed(const struct kdm_rights *rights, const struct kdm_ri
 }
 
 /* Of an action that is not of our table: what its roles say. */
-static enum verdict verdict_of(const struct kdm_rights *rights, const struct kdm_rights_question *question)
+static enum verdict verdict_of(const struct kdm_rights *rights,
+                               const struct kdm_rights_question *question)
 {
     enum verdict verdict = DENIED;
 
@@ -341,7 +349,8 @@ bool kdm_rights_allow(const struct kdm_rights *rights, const struct kdm_rights_q
     if (verdict == ALLOWED)
         return true;
     for (size_t i = 0; i < rights->policy_count; i++) {
-        if (policy_allows(&rights->policies[i], question) && concerns(&rights->policies[i], question))
+        if (policy_allows(&rights->policies[i], question)
+            && concerns(&rights->policies[i], question))
             return true;
     }
     return false;

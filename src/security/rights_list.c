@@ -1,5 +1,6 @@
-/* rights_list.c - rights as a list that people and the console read, and the answer to "may this request?" for
- * somebody who is not asking. Read from the documents, not from what the guard keeps: these are rare. */
+/* rights_list.c - rights as a list that people and the console read, and the answer to "may this
+ * request?" for somebody who is not asking. Read from the documents, not from what the guard keeps:
+ * these are rare. */
 #include "security/internal.h"
 #include "security/model.h"
 #include "security/rights.h"
@@ -32,7 +33,8 @@ static bool add_profile(struct kdm_tx *tx, struct kdm_val profile, struct grants
             return false;
         if (doc != NULL)
             items[grants->count++] =
-                (struct granted){ kdm_doc_source(tx, doc), kdm_val_get(policy, KDM_STR("restrictedTo")) };
+                (struct granted){ kdm_doc_source(tx, doc),
+                                  kdm_val_get(policy, KDM_STR("restrictedTo")) };
     }
     return true;
 }
@@ -62,7 +64,7 @@ struct list {
         struct kdm_str text; /* with its brace still open */
         bool allowed;
         struct entry *next;
-    } *first, **end;
+    } * first, **end;
     size_t count;
 };
 
@@ -151,7 +153,8 @@ static struct kdm_str write_list(const struct list *list)
 bool kdm_rights_list(struct kdm_tx *tx, const struct kdm_str *profile_ids, size_t count,
                      struct kdm_str *ret_result)
 {
-    static const struct kdm_hash_seed seed = { 0x6b646d, 0x726967687473 }; /* admins write what is hashed */
+    static const struct kdm_hash_seed seed = { 0x6b646d,
+                                               0x726967687473 }; /* admins write what is hashed */
     struct list list = { .arena = kdm_tx_arena(tx) };
     struct grants grants;
 
@@ -168,7 +171,8 @@ bool kdm_rights_list(struct kdm_tx *tx, const struct kdm_str *profile_ids, size_
 
 /* --- one question --------------------------------------------------------------------------- */
 
-static bool require_text(struct kdm_tx *tx, struct kdm_val payload, const char *name, struct kdm_str *ret_text)
+static bool require_text(struct kdm_tx *tx, struct kdm_val payload, const char *name,
+                         struct kdm_str *ret_text)
 {
     struct kdm_val val = kdm_val_get(payload, kdm_str_of(name));
 
@@ -187,7 +191,8 @@ bool kdm_rights_check_payload(struct kdm_tx *tx, struct kdm_val user_source, str
     const struct kdm_security_options *options = kdm_security_options_of(tx);
     struct kdm_str_list profiles = kdm_user_profiles(kdm_tx_arena(tx), user_source);
     struct kdm_rights_question question = { .index = kdm_val_get(payload, KDM_STR("index")),
-                                            .collection = kdm_val_get(payload, KDM_STR("collection")),
+                                            .collection =
+                                                kdm_val_get(payload, KDM_STR("collection")),
                                             .targets = kdm_val_get(payload, KDM_STR("targets")),
                                             .arena = kdm_tx_arena(tx) };
     struct kdm_rights *rights;

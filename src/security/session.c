@@ -1,5 +1,6 @@
-/* session.c - see session.h. Sessions that connections use stand in one list, which is walked for expiry; the
- * others in a second one by their last use, whose end is forgotten when it grows too long. */
+/* session.c - see session.h. Sessions that connections use stand in one list, which is walked for
+ * expiry; the others in a second one by their last use, whose end is forgotten when it grows too
+ * long. */
 #include "security/session.h"
 #include <stdlib.h>
 
@@ -244,7 +245,8 @@ static bool is_another(const struct kdm_session *session, const struct kdm_verdi
                && !kdm_str_eq(session->text, verdict->text));
 }
 
-struct kdm_session *kdm_session_learn(struct kdm_sessions *sessions, const struct kdm_verdict *verdict)
+struct kdm_session *kdm_session_learn(struct kdm_sessions *sessions,
+                                      const struct kdm_verdict *verdict)
 {
     struct kdm_session *session = kdm_session_by_id(sessions, verdict->id);
 

@@ -1,7 +1,8 @@
 /* session.h - tokens that are known to be good, and what hangs on them: private to security/.
- * A session is one token or API key that was verified here. Its user is shared by all sessions of that user; the
- * compiled rights by all users of the same profiles. A session lives while a request or a connection uses it,
- * and as one of the most recently used. Nothing here asks Redis. Loop thread only.
+ * A session is one token or API key that was verified here. Its user is shared by all sessions of
+ * that user; the compiled rights by all users of the same profiles. A session lives while a request
+ * or a connection uses it, and as one of the most recently used. Nothing here asks Redis. Loop
+ * thread only.
  */
 #ifndef KDM_SECURITY_SESSION_H
 #define KDM_SECURITY_SESSION_H
@@ -20,25 +21,25 @@ struct kdm_session {
     struct sec_user *user;
     struct kdm_session *user_prev, *user_next; /* of the same user */
     struct kdm_session *prev, *next;           /* by last use, the latest first; or linked ones */
-    struct kdm_str id;     /* "t<jti>" of a token, "k<key id>" of an API key; owned */
-    struct kdm_str text;   /* the token; none: it was only heard of; owned */
+    struct kdm_str id;      /* "t<jti>" of a token, "k<key id>" of an API key; owned */
+    struct kdm_str text;    /* the token; none: it was only heard of; owned */
     struct kdm_peer *peers; /* connections that used it last */
-    int64_t expires_at;    /* wall clock ms; -1: never */
+    int64_t expires_at;     /* wall clock ms; -1: never */
     int64_t ttl_ms;
     uint64_t generation;
-    unsigned refs;         /* requests */
-    bool verified;         /* what is kept may be believed */
-    bool rechecking;       /* it is being read again */
-    bool ended;            /* out of all tables; lives for its requests only */
+    unsigned refs;   /* requests */
+    bool verified;   /* what is kept may be believed */
+    bool rechecking; /* it is being read again */
+    bool ended;      /* out of all tables; lives for its requests only */
 };
 
 /* What is known of a user. */
 struct sec_user {
-    struct kdm_str kuid;           /* owned */
+    struct kdm_str kuid; /* owned */
     struct kdm_session *sessions;
-    unsigned refs;                 /* sessions, ended ones that a request still uses too */
-    struct kdm_rights *rights;     /* NULL: to be read (again) */
-    int64_t second, count;         /* requests of this second, for rateLimit */
+    unsigned refs;             /* sessions, ended ones that a request still uses too */
+    struct kdm_rights *rights; /* NULL: to be read (again) */
+    int64_t second, count;     /* requests of this second, for rateLimit */
 };
 
 struct kdm_sessions *kdm_sessions_create(const struct kdm_hash_seed *seed, size_t max_idle);
@@ -49,7 +50,8 @@ void kdm_sessions_on_end(struct kdm_sessions *sessions, kdm_token_end_fn *fn, vo
 struct kdm_session *kdm_session_find(struct kdm_sessions *sessions, struct kdm_str text);
 struct kdm_session *kdm_session_by_id(struct kdm_sessions *sessions, struct kdm_str id);
 /* The session of a verified token, made or brought up to date; texts are copied. */
-struct kdm_session *kdm_session_learn(struct kdm_sessions *sessions, const struct kdm_verdict *verdict);
+struct kdm_session *kdm_session_learn(struct kdm_sessions *sessions,
+                                      const struct kdm_verdict *verdict);
 /* A user that has sessions; NULL else. */
 struct sec_user *kdm_session_user(struct kdm_sessions *sessions, struct kdm_str kuid);
 
@@ -76,6 +78,7 @@ struct kdm_session *kdm_sessions_doubted(struct kdm_sessions *sessions);
 void kdm_sessions_drop_rights(struct kdm_sessions *sessions);
 /* Rights of users with these profiles (their ids, joined); NULL: to be read. */
 struct kdm_rights *kdm_sessions_rights(struct kdm_sessions *sessions, struct kdm_str profiles);
-void kdm_sessions_keep_rights(struct kdm_sessions *sessions, struct kdm_str profiles, struct kdm_rights *rights);
+void kdm_sessions_keep_rights(struct kdm_sessions *sessions, struct kdm_str profiles,
+                              struct kdm_rights *rights);
 
 #endif

@@ -29,9 +29,10 @@ struct kdm_strategy {
     bool (*info)(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str *ret_info);
     /* By the name that the strategy knows (local: the username). */
     bool (*by_id)(struct kdm_tx *tx, struct kdm_str id, struct kdm_str *ret_info);
-    /* Whose credentials are these? `credentials` is the body of a login, `args` the request: what is in neither is
-     * missing. Fails with 401 plugin.strategy.missing_user. */
-    bool (*verify)(struct kdm_tx *tx, struct kdm_val credentials, struct kdm_val args, struct kdm_str *ret_kuid);
+    /* Whose credentials are these? `credentials` is the body of a login, `args` the request: what
+     * is in neither is missing. Fails with 401 plugin.strategy.missing_user. */
+    bool (*verify)(struct kdm_tx *tx, struct kdm_val credentials, struct kdm_val args,
+                   struct kdm_str *ret_kuid);
 };
 
 /* Static, NULL-terminated. */

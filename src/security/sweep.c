@@ -1,14 +1,15 @@
-/* sweep.c - tokens whose time is over are removed, page by page, so that what is stored does not grow with every
- * login. Each node does it; a document that another has removed already is none of ours.
+/* sweep.c - tokens whose time is over are removed, page by page, so that what is stored does not
+ * grow with every login. Each node does it; a document that another has removed already is none of
+ * ours.
  */
 #include "base/clock.h"
 #include "base/log.h"
 #include "security/guard.h"
 
-#define EVERY_MS  600000 /* from one walk to the next */
-#define PAGE_MS   30000  /* deadline of a page */
-#define PAGE_MAX  200    /* documents removed with one commit */
-#define KEPT_MS   60000  /* clocks differ: another node may still believe in it */
+#define EVERY_MS 600000 /* from one walk to the next */
+#define PAGE_MS  30000  /* deadline of a page */
+#define PAGE_MAX 200    /* documents removed with one commit */
+#define KEPT_MS  60000  /* clocks differ: another node may still believe in it */
 
 static bool is_over(void *ctx, struct kdm_str id, struct kdm_val source)
 {
@@ -52,7 +53,8 @@ static void on_page(struct kdm_tx *tx, void *ctx)
     security->sweep_ended = true;
     kdm_tx_release(tx);
     kdm_arena_reset(&security->sweep_arena);
-    security->sweep_cursor = kdm_arena_copy(&security->sweep_arena, (struct kdm_str){ cursor, len });
+    security->sweep_cursor =
+        kdm_arena_copy(&security->sweep_arena, (struct kdm_str){ cursor, len });
     if (kdm_str_eq(security->sweep_cursor, KDM_STR("0")))
         security->swept_ms = kdm_clock_monotonic_ms();
 }

@@ -16,7 +16,8 @@ static bool read_ttl(struct kdm_arena *arena, struct kdm_val val, int64_t *ret_t
         *ret_ttl_ms = (int64_t)number;
         return true;
     }
-    return kdm_val_type(val) == KDM_JSON_STRING && kdm_duration_parse(kdm_val_str(arena, val), ret_ttl_ms);
+    return kdm_val_type(val) == KDM_JSON_STRING
+           && kdm_duration_parse(kdm_val_str(arena, val), ret_ttl_ms);
 }
 
 /* As at a login of Kuzzle: these mean "the default". */
@@ -24,12 +25,12 @@ static bool says_nothing(struct kdm_val val)
 {
     int64_t number = 1;
 
-    return kdm_val_null(val) || kdm_val_type(val) == KDM_JSON_FALSE || kdm_val_str_eq(val, KDM_STR(""))
-           || (kdm_val_int64(val, &number) && number == 0);
+    return kdm_val_null(val) || kdm_val_type(val) == KDM_JSON_FALSE
+           || kdm_val_str_eq(val, KDM_STR("")) || (kdm_val_int64(val, &number) && number == 0);
 }
 
-bool kdm_token_ttl(struct kdm_tx *tx, struct kdm_val expires_in, int64_t absent_ms, int64_t max_ttl_ms,
-                   int64_t *ret_ttl_ms)
+bool kdm_token_ttl(struct kdm_tx *tx, struct kdm_val expires_in, int64_t absent_ms,
+                   int64_t max_ttl_ms, int64_t *ret_ttl_ms)
 {
     int64_t ttl_ms = absent_ms;
 
@@ -104,7 +105,8 @@ bool kdm_token_create(struct kdm_tx *tx, struct kdm_str name, struct kdm_str kui
     int64_t generation = 0;
 
     if (!kdm_security_collection(tx, KDM_SECURITY_TOKENS, &tokens)
-        || !(kdm_security_key(tx, &key) & read_generation(tx, kuid, KDM_STR("tokens"), &generation)))
+        || !(kdm_security_key(tx, &key)
+             & read_generation(tx, kuid, KDM_STR("tokens"), &generation)))
         return false;
     jti = kdm_tx_id(tx, kdm_arena_printf(kdm_tx_arena(tx), "token " KDM_FMT, KDM_ARG(name)));
     ret_token->text = sign(tx, &key, "kauth-", kuid, jti, ttl_ms);
@@ -150,22 +152,29 @@ bool kdm_token_refresh(struct kdm_tx *tx, const struct kdm_verdict *token, int64
     struct kdm_collection *tokens;
     struct kdm_doc *doc;
 
-    if (!kdm_security_collection(tx, KDM_SECURITY_TOKENS, &tokens) || !kdm_tx_read(tx, tokens, jti, &doc))
+    if (!kdm_security_collection(tx, KDM_SECURITY_TOKENS, &tokens)
+        || !kdm_tx_read(tx, tokens, jti, &doc))
         return false;
     if (doc == NULL
-        || kdm_val_type(kdm_val_get(kdm_doc_source(tx, doc), KDM_STR("refreshed"))) == KDM_JSON_TRUE) {
+        || kdm_val_type(kdm_val_get(kdm_doc_source(tx, doc), KDM_STR("refreshed")))
+               == KDM_JSON_TRUE) {
         kdm_tx_fail(tx, KDM_ERR_SECURITY_TOKEN_INVALID, NULL, 0);
         return false;
     }
     if (!kdm_token_create(tx, KDM_STR("refresh"), token->kuid, ttl_ms, false, ret_token))
         return false;
     source = kdm_json_set(arena, kdm_doc_source(tx, doc), KDM_STR("refreshed"), KDM_STR("true"));
-    source = kdm_json_set(arena, kdm_json_parse(arena, source), KDM_STR("expiresAt"),
-                          kdm_arena_printf(arena, "%lld", (long long)(until < token->expires_at ? until : token->expires_at)));
-    source = kdm_json_set(arena, kdm_json_parse(arena, source), KDM_STR("next"),
-                          kdm_arena_printf(arena, "{\"id\":\"" KDM_FMT "\",\"expiresAt\":%lld,\"ttl\":%lld,\"generation\":%lld}",
-                                           KDM_ARG(ret_token->jti), (long long)ret_token->expires_at,
-                                           (long long)ttl_ms, (long long)ret_token->generation));
+    source = kdm_json_set(
+        arena, kdm_json_parse(arena, source), KDM_STR("expiresAt"),
+        kdm_arena_printf(arena, "%lld",
+                         (long long)(until < token->expires_at ? until : token->expires_at)));
+    source =
+        kdm_json_set(arena, kdm_json_parse(arena, source), KDM_STR("next"),
+                     kdm_arena_printf(arena,
+                                      "{\"id\":\"" KDM_FMT
+                                      "\",\"expiresAt\":%lld,\"ttl\":%lld,\"generation\":%lld}",
+                                      KDM_ARG(ret_token->jti), (long long)ret_token->expires_at,
+                                      (long long)ttl_ms, (long long)ret_token->generation));
     kdm_tx_write(tx, tokens, doc, source, KDM_CHANGE_REPLACE, KDM_STR_NONE, KDM_WRITE_SILENT);
     return true;
 }
@@ -173,8 +182,8 @@ bool kdm_token_refresh(struct kdm_tx *tx, const struct kdm_verdict *token, int64
 /* --- API keys ------------------------------------------------------------------------------- */
 
 /* Members of a key's source, without the closing brace. */
-static void put_key(struct kdm_buf *buf, struct kdm_str kuid, struct kdm_str description, int64_t expires_at,
-                    int64_t ttl_ms, struct kdm_str fingerprint)
+static void put_key(struct kdm_buf *buf, struct kdm_str kuid, struct kdm_str description,
+                    int64_t expires_at, int64_t ttl_ms, struct kdm_str fingerprint)
 {
     kdm_buf_lit(buf, "{\"userId\":");
     kdm_json_put_str(buf, kuid);
@@ -204,7 +213,8 @@ bool kdm_api_key_create(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str i
     int64_t generation = 0, expires_at = ttl_ms < 0 ? -1 : kdm_tx_now(tx) + ttl_ms;
 
     if (!kdm_security_collection(tx, KDM_SECURITY_API_KEYS, &keys)
-        || !(kdm_security_key(tx, &key) & read_generation(tx, kuid, KDM_STR("apiKeys"), &generation)))
+        || !(kdm_security_key(tx, &key)
+             & read_generation(tx, kuid, KDM_STR("apiKeys"), &generation)))
         return false;
     if (kdm_str_none(id))
         id = kdm_tx_id(tx, KDM_STR("api key"));
@@ -230,9 +240,11 @@ bool kdm_api_key_delete(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str i
     struct kdm_collection *keys;
     struct kdm_doc *doc;
 
-    if (!kdm_security_collection(tx, KDM_SECURITY_API_KEYS, &keys) || !kdm_tx_read(tx, keys, id, &doc))
+    if (!kdm_security_collection(tx, KDM_SECURITY_API_KEYS, &keys)
+        || !kdm_tx_read(tx, keys, id, &doc))
         return false;
-    if (doc == NULL || !kdm_val_str_eq(kdm_val_get(kdm_doc_source(tx, doc), KDM_STR("userId")), kuid)) {
+    if (doc == NULL
+        || !kdm_val_str_eq(kdm_val_get(kdm_doc_source(tx, doc), KDM_STR("userId")), kuid)) {
         kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_NOT_FOUND,
                     KDM_PROPS(id, KDM_STR("kuzzle"), KDM_STR("api-keys")));
         return false;
@@ -248,7 +260,8 @@ bool kdm_token_revoke(struct kdm_tx *tx, struct kdm_str jti)
     struct kdm_collection *tokens;
     struct kdm_doc *doc;
 
-    if (!kdm_security_collection(tx, KDM_SECURITY_TOKENS, &tokens) || !kdm_tx_read(tx, tokens, jti, &doc))
+    if (!kdm_security_collection(tx, KDM_SECURITY_TOKENS, &tokens)
+        || !kdm_tx_read(tx, tokens, jti, &doc))
         return false;
     if (doc != NULL)
         kdm_tx_delete(tx, tokens, jti, doc, KDM_WRITE_SILENT);
@@ -263,8 +276,8 @@ static bool of_user(void *ctx, struct kdm_str id, struct kdm_val source)
     return kdm_val_str_eq(kdm_val_get(source, KDM_STR("userId")), *kuid);
 }
 
-/* Their documents go too; were one made meanwhile, its generation makes it dead all the same. Of very many the rest
- * stays, dead. */
+/* Their documents go too; were one made meanwhile, its generation makes it dead all the same. Of
+ * very many the rest stays, dead. */
 static bool delete_keys(struct kdm_tx *tx, struct kdm_str kuid)
 {
     struct kdm_str *wanted = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*wanted));
@@ -273,8 +286,8 @@ static bool delete_keys(struct kdm_tx *tx, struct kdm_str kuid)
 
     *wanted = kdm_arena_copy(kdm_tx_arena(tx), kuid);
     if (!kdm_security_collection(tx, KDM_SECURITY_API_KEYS, &keys)
-        || !kdm_tx_scan(tx, kdm_arena_printf(kdm_tx_arena(tx), "keys of " KDM_FMT, KDM_ARG(kuid)), keys,
-                        false, of_user, wanted, &list))
+        || !kdm_tx_scan(tx, kdm_arena_printf(kdm_tx_arena(tx), "keys of " KDM_FMT, KDM_ARG(kuid)),
+                        keys, false, of_user, wanted, &list))
         return false;
     for (size_t i = 0; i < list.count && i < KDM_COMMIT_MAX_WRITES / 2; i++)
         kdm_tx_delete(tx, keys, list.items[i]->id, list.items[i], KDM_WRITE_SILENT);
@@ -293,8 +306,8 @@ bool kdm_tokens_revoke(struct kdm_tx *tx, struct kdm_str kuid, bool keys_too)
     tokens = number_of(tx, doc, KDM_STR("tokens")) + 1;
     keys = number_of(tx, doc, KDM_STR("apiKeys")) + (keys_too ? 1 : 0);
     kdm_tx_put(tx, generations, kuid,
-               kdm_arena_printf(kdm_tx_arena(tx), "{\"tokens\":%lld,\"apiKeys\":%lld}", (long long)tokens,
-                                (long long)keys),
+               kdm_arena_printf(kdm_tx_arena(tx), "{\"tokens\":%lld,\"apiKeys\":%lld}",
+                                (long long)tokens, (long long)keys),
                KDM_WRITE_SILENT);
     return true;
 }

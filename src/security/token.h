@@ -26,11 +26,12 @@ struct kdm_token {
 bool kdm_token_create(struct kdm_tx *tx, struct kdm_str name, struct kdm_str kuid, int64_t ttl_ms,
                       bool single_use, struct kdm_token *ret_token);
 
-/* Stages a successor of a token and the end of the token itself, which is good for a while still (gracePeriod). Its
- * connections, on all nodes, have the successor from then on. Fails with 401 security.token.invalid when it has one
- * already. */
+/* Stages a successor of a token and the end of the token itself, which is good for a while still
+ * (gracePeriod). Its connections, on all nodes, have the successor from then on. Fails with 401
+ * security.token.invalid when it has one already. */
 struct kdm_verdict;
-bool kdm_token_refresh(struct kdm_tx *tx, const struct kdm_verdict *token, int64_t ttl_ms, struct kdm_token *ret_token);
+bool kdm_token_refresh(struct kdm_tx *tx, const struct kdm_verdict *token, int64_t ttl_ms,
+                       struct kdm_token *ret_token);
 
 /* {"_id":kuid,"expiresAt":..,"jwt":..,"ttl":..}: result of a login. */
 struct kdm_str kdm_token_login_result(struct kdm_tx *tx, struct kdm_str kuid,

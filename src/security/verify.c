@@ -4,7 +4,8 @@
 #include "security/model.h"
 
 /* Takes what the signed text says; nothing of it is believed without its document. */
-static bool read_text(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdict *verdict, bool *ret_good)
+static bool read_text(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdict *verdict,
+                      bool *ret_good)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     bool is_key = kdm_str_starts(token, KDM_STR("kapikey-"));
@@ -67,7 +68,8 @@ static struct kdm_val source_of(struct kdm_tx *tx, struct kdm_doc *doc)
     return doc == NULL ? KDM_VAL_NONE : kdm_doc_source(tx, doc);
 }
 
-bool kdm_token_verify(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdict *ret_verdict, bool *ret_good)
+bool kdm_token_verify(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdict *ret_verdict,
+                      bool *ret_good)
 {
     struct kdm_collection *documents, *generations, *users;
     struct kdm_doc *doc, *generation;
@@ -79,7 +81,8 @@ bool kdm_token_verify(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdic
     if (!*ret_good)
         return true;
     if (!kdm_security_collection(
-            tx, ret_verdict->id.ptr[0] == 'k' ? KDM_SECURITY_API_KEYS : KDM_SECURITY_TOKENS, &documents)
+            tx, ret_verdict->id.ptr[0] == 'k' ? KDM_SECURITY_API_KEYS : KDM_SECURITY_TOKENS,
+            &documents)
         || !kdm_security_collection(tx, KDM_SECURITY_GENERATIONS, &generations)
         || !kdm_security_collection(tx, KDM_SECURITY_USERS, &users))
         return false;
@@ -93,7 +96,8 @@ bool kdm_token_verify(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdic
         return false;
     *ret_good = doc != NULL && !kdm_val_none(user)
                 && matches(tx, source_of(tx, doc), source_of(tx, generation), ret_verdict);
-    if (*ret_good && ret_verdict->single_use) /* of two that use it at once the commit lets one have it */
+    if (*ret_good
+        && ret_verdict->single_use) /* of two that use it at once the commit lets one have it */
         kdm_tx_delete(tx, documents, id, doc, KDM_WRITE_SILENT);
     return true;
 }

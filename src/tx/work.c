@@ -1,7 +1,7 @@
 /* work.c - what takes too long for the loop, on the thread pool.
- * At most so many run at once as leave the machine some room for the loop, the others stand in line, and when
- * the line is long nobody joins it any more. An answer is remembered with the input it was computed from, like a
- * pipe's: a run with another input asks again.
+ * At most so many run at once as leave the machine some room for the loop, the others stand in
+ * line, and when the line is long nobody joins it any more. An answer is remembered with the input
+ * it was computed from, like a pipe's: a run with another input asks again.
  */
 #include "tx/tx_private.h"
 

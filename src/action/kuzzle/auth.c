@@ -1,4 +1,5 @@
-/* auth.c - tokens: given at a login, exchanged, checked, revoked. What is behind them is security/'s. */
+/* auth.c - tokens: given at a login, exchanged, checked, revoked. What is behind them is
+ * security/'s. */
 #include "action/kuzzle/auth.h"
 #include "security/model.h"
 #include "security/strategy.h"
@@ -39,15 +40,16 @@ static bool take_ttl(struct kdm_tx *tx, const struct kdm_args *args, int64_t *re
                          options->token_max_ttl_ms, ret_ttl_ms);
 }
 
-static enum kdm_outcome send_token(struct kdm_tx *tx, struct kdm_str kuid, const struct kdm_token *token,
-                                   bool cookie)
+static enum kdm_outcome send_token(struct kdm_tx *tx, struct kdm_str kuid,
+                                   const struct kdm_token *token, bool cookie)
 {
     if (cookie)
         set_cookie(tx, token);
     return kdm_tx_reply(tx, kdm_token_login_result(tx, kuid, token, !cookie));
 }
 
-enum kdm_outcome kdm_auth_give_token(struct kdm_tx *tx, struct kdm_str kuid, int64_t ttl_ms, bool cookie)
+enum kdm_outcome kdm_auth_give_token(struct kdm_tx *tx, struct kdm_str kuid, int64_t ttl_ms,
+                                     bool cookie)
 {
     struct kdm_token token;
 
@@ -81,7 +83,8 @@ enum kdm_outcome kdm_auth_login(struct kdm_tx *tx, const struct kdm_args *args)
     int64_t ttl_ms;
 
     if (!kdm_strategy_get(tx, kdm_args_str(args, KDM_ARG_STRATEGY), &strategy)
-        || !strategy->verify(tx, args->body, args->envelope, &kuid) || !tell_login(tx, kuid, strategy))
+        || !strategy->verify(tx, args->body, args->envelope, &kuid)
+        || !tell_login(tx, kuid, strategy))
         return KDM_WAIT;
     if (kdm_security_lasting_token(tx, kuid, &lasting))
         return send_token(tx, kuid, &lasting, wants_cookie(tx, args));
@@ -100,7 +103,8 @@ enum kdm_outcome kdm_auth_refresh_token(struct kdm_tx *tx, const struct kdm_args
         return KDM_WAIT;
     KDM_ASSERT(kdm_security_session(tx, &verdict));
     if (verdict.id.ptr[0] == 'k')
-        return kdm_tx_fail(tx, KDM_ERR_SECURITY_TOKEN_REFRESH_FORBIDDEN, KDM_PROPS(KDM_STR("API Key")));
+        return kdm_tx_fail(tx, KDM_ERR_SECURITY_TOKEN_REFRESH_FORBIDDEN,
+                           KDM_PROPS(KDM_STR("API Key")));
     if (verdict.ttl_ms < 0)
         return kdm_tx_fail(tx, KDM_ERR_SECURITY_TOKEN_REFRESH_FORBIDDEN,
                            KDM_PROPS(KDM_STR("Token with infinite TTL")));
@@ -134,7 +138,8 @@ enum kdm_outcome kdm_auth_create_token(struct kdm_tx *tx, const struct kdm_args 
         || !kdm_tx_commit(tx))
         return KDM_WAIT;
     kdm_buf_init(&buf, kdm_tx_arena(tx), 384);
-    kdm_buf_printf(&buf, "{\"expiresAt\":%lld,\"singleUse\":%s,\"token\":", (long long)token.expires_at,
+    kdm_buf_printf(&buf,
+                   "{\"expiresAt\":%lld,\"singleUse\":%s,\"token\":", (long long)token.expires_at,
                    single_use ? "true" : "false");
     kdm_json_put_str(&buf, token.text);
     kdm_buf_printf(&buf, ",\"ttl\":%lld}", (long long)ttl_ms);
@@ -143,8 +148,8 @@ enum kdm_outcome kdm_auth_create_token(struct kdm_tx *tx, const struct kdm_args 
 
 /* --- taking back ---------------------------------------------------------------------------- */
 
-/* The token that a logout ends: the request's, or with cookieAuth the cookie's, which nobody has looked at yet.
- * *ret_found false: there is none. */
+/* The token that a logout ends: the request's, or with cookieAuth the cookie's, which nobody has
+ * looked at yet. *ret_found false: there is none. */
 static bool find_token(struct kdm_tx *tx, struct kdm_verdict *ret_verdict, bool *ret_found)
 {
     const struct kdm_user *user = kdm_tx_origin(tx)->user;

@@ -71,8 +71,9 @@ static struct kdm_str merged(struct kdm_tx *tx, struct kdm_val base, struct kdm_
     struct kdm_val name, value, whole = base;
 
     for (kdm_members(&it, patch); kdm_member_next(&it, &name, &value);) {
-        struct kdm_str text = kdm_json_set(kdm_tx_arena(tx), whole, kdm_val_str(kdm_tx_arena(tx), name),
-                                           kdm_json_canonical(kdm_tx_arena(tx), value));
+        struct kdm_str text =
+            kdm_json_set(kdm_tx_arena(tx), whole, kdm_val_str(kdm_tx_arena(tx), name),
+                         kdm_json_canonical(kdm_tx_arena(tx), value));
 
         whole = kdm_json_parse(kdm_tx_arena(tx), text);
     }
@@ -124,7 +125,8 @@ enum kdm_outcome kdm_auth_check_rights(struct kdm_tx *tx, const struct kdm_args 
     if (!kdm_user_get(tx, kdm_auth_caller(tx), &source)
         || !kdm_rights_check_payload(tx, source, args->body, &allowed))
         return KDM_WAIT;
-    return kdm_tx_reply(tx, allowed ? KDM_STR("{\"allowed\":true}") : KDM_STR("{\"allowed\":false}"));
+    return kdm_tx_reply(tx,
+                        allowed ? KDM_STR("{\"allowed\":true}") : KDM_STR("{\"allowed\":false}"));
 }
 
 /* --- credentials ---------------------------------------------------------------------------- */

@@ -1,9 +1,11 @@
-/* password.c - the controller of the strategy "local": new passwords for those who forgot theirs. */
+/* password.c - the controller of the strategy "local": new passwords for those who forgot theirs.
+ */
 #include "action/kuzzle/auth.h"
 #include "security/local.h"
 
-enum kdm_outcome kdm_kuzzle_plugin_auth_passport_local_password_get_reset_password_token(
-    struct kdm_tx *tx, const struct kdm_args *args)
+enum kdm_outcome
+kdm_kuzzle_plugin_auth_passport_local_password_get_reset_password_token(struct kdm_tx *tx,
+                                                                        const struct kdm_args *args)
 {
     struct kdm_str token;
     struct kdm_buf buf;
