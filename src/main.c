@@ -162,6 +162,18 @@ static bool store_ready(void *ctx)
     return kdm_store_ready(((struct server *)ctx)->store);
 }
 
+/* What a connection has subscribed to ends with its token. */
+static void on_token_end(void *ctx, struct kdm_peer *peer, enum kdm_token_end why)
+{
+    (void)ctx;
+    if (peer->member == NULL)
+        return;
+    if (why == KDM_TOKEN_EXPIRED)
+        kdm_hub_token_expired(peer->member);
+    else
+        kdm_hub_token_revoked(peer->member);
+}
+
 static bool start_security(struct server *server, char **ret_error)
 {
     const struct kdm_config *config = server->config;
@@ -182,7 +194,10 @@ static bool start_security(struct server *server, char **ret_error)
     server->security =
         kdm_security_create(&server->loop, server->engine, server->store, &options, ret_error);
     server->context.guard = server->security;
-    return server->security != NULL;
+    if (server->security == NULL)
+        return false;
+    kdm_security_on_token_end(server->security, on_token_end, server);
+    return true;
 }
 
 static bool read_dialects(struct server *server, char **ret_error)
