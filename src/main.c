@@ -84,6 +84,8 @@ static void count_connections(void *ctx, struct kdm_stats_connections *ret_conne
     ret_connections->http = counts.http;
 }
 
+static void stop_soon(void *ctx);
+
 static void fill_context(struct server *server)
 {
     const struct kdm_config *config = server->config;
@@ -114,6 +116,8 @@ static void fill_context(struct server *server)
         .protocol = &server->protocol,
         .connections = count_connections,
         .connections_ctx = server,
+        .stop = stop_soon,
+        .stop_ctx = server,
     };
 }
 
@@ -337,6 +341,20 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     (void)number;
     stop(handle->data);
+}
+
+static void on_stop_asked(uv_timer_t *timer)
+{
+    stop(timer->data);
+}
+
+/* admin:shutdown: not from inside a request. */
+static void stop_soon(void *ctx)
+{
+    struct server *server = ctx;
+
+    if (!server->stopping)
+        uv_timer_start(&server->watch, on_stop_asked, 0, 0);
 }
 
 static void on_closed(uv_handle_t *handle)

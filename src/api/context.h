@@ -66,6 +66,11 @@ struct kdm_context {
     void (*connections)(void *ctx, struct kdm_stats_connections *ret_connections);
     void *connections_ctx;
 
+    /* Ends the process once what runs has ended, this request included; being asked again changes
+     * nothing. */
+    void (*stop)(void *ctx);
+    void *stop_ctx;
+
     struct kdm_str plugins_json; /* server:info's and server:capabilities' plugins: {name: {version, ..}} */
 };
 

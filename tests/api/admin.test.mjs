@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
+import { within } from './lib/process.mjs';
 import { startServer } from './lib/server.mjs';
 
 const admin = (action, body, more = {}) => ({ controller: 'admin', action, body, ...more });
@@ -96,6 +97,17 @@ for (const protocol of ['websocket', 'http']) {
       assert.equal((await asker.result({ ...get, _id: '1' }))._source.again, undefined);
     });
 
+    test('caches hold nothing that could be lost', async () => {
+      const reset = (database) => ({ controller: 'admin', action: 'resetCache', database });
+      assert.deepEqual(await asker.result(reset('internalCache')), { acknowledge: true });
+      await asker.fails(reset('memoryStorage'), 501, 'api.process.not_implemented');
+      const error = await asker.fails(reset('myCache'), 404, 'services.cache.database_not_found');
+      assert.match(error.message, /myCache/);
+      const response = await asker.ask({ controller: 'admin', action: 'refreshIndexCache' });
+      assert.equal(response.error, null);
+      assert.ok(!('result' in response));
+    });
+
     test('wrong fixtures are refused before anything is stored', async () => {
       const fine = [{ create: { _id: 'fine' } }, {}];
       await asker.fails(admin('loadFixtures', { fix: { b: fine }, nowhere: { a: [] } }), 412, 'services.storage.unknown_index');
@@ -111,3 +123,19 @@ for (const protocol of ['websocket', 'http']) {
     });
   });
 }
+
+describe('admin:shutdown', () => {
+  for (const protocol of ['websocket', 'http']) {
+    test(`answers over ${protocol}, lets what runs end, and ends the process well`, async () => {
+      const server = await startServer();
+      const asker = await connectAsker(server, protocol);
+      assert.deepEqual(await asker.result({ controller: 'admin', action: 'shutdown' }), { acknowledge: true });
+      const { code } = await within(6000, 'kdmd ends', server.process.exited);
+      assert.equal(code, 0, server.log);
+      assert.match(server.log, /admin:shutdown asked for by user -1/);
+      await asker.close();
+      await server.start(); // on the same data
+      await server.stop();
+    });
+  }
+});
