@@ -1,8 +1,10 @@
 /* start.c - see start.h. One transaction after the other; the first that fails ends the start. */
 #include "action/start.h"
 #include "action/device_manager/start_platform.h"
+#include "action/kuzzle/admin_reset.h"
 #include "action/kuzzle/by_query.h"
 #include "action/kuzzle/private_index.h"
+#include "action/kuzzle/security_delete.h"
 #include "base/clock.h"
 #include "security/layout.h"
 #include "tx/run.h"
@@ -92,7 +94,9 @@ struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, const struct k
     struct kdm_start *start = kdm_zalloc(sizeof(*start));
 
     (void)context; /* transactions have it from their engine */
+    kdm_admin_register_jobs(engine);
     kdm_bulk_register_jobs(engine);
+    kdm_security_register_jobs(engine);
     kdm_dm_register_jobs(engine);
     *start = (struct kdm_start){ .engine = engine, .done = done, .ctx = ctx };
     kdm_arena_init(&start->arena, 65536);

@@ -1,6 +1,7 @@
 /* server.c - the server's clock, configuration and description of its API. */
 #include "action/kuzzle/server.h"
 #include "action/kuzzle/yaml.h"
+#include "security/model.h"
 
 enum kdm_outcome kdm_reply_snapshot(struct kdm_tx *tx, const struct kdm_args *args,
                                     kdm_snapshot_fn *fn)
@@ -28,11 +29,14 @@ enum kdm_outcome kdm_server_now(struct kdm_tx *tx, const struct kdm_args *args)
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
-/* There are no users yet, so there is no administrator. */
 enum kdm_outcome kdm_server_admin_exists(struct kdm_tx *tx, const struct kdm_args *args)
 {
+    bool exists;
+
     (void)args;
-    return kdm_tx_reply(tx, KDM_STR("{\"exists\":false}"));
+    if (!kdm_security_admin_exists(tx, &exists))
+        return KDM_WAIT;
+    return kdm_tx_reply(tx, exists ? KDM_STR("{\"exists\":true}") : KDM_STR("{\"exists\":false}"));
 }
 
 enum kdm_outcome kdm_server_get_config(struct kdm_tx *tx, const struct kdm_args *args)

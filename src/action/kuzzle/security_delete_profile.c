@@ -1,0 +1,153 @@
+/* security_delete_profile.c - see security_delete.h. Job arguments: {"profile":id}. */
+#include "action/kuzzle/security.h"
+#include "action/kuzzle/security_delete.h"
+
+#define JOB_KIND "profile-delete"
+/* What one commit takes, well below its limits. */
+#define MOST_USERS 400
+#define MOST_BYTES (KDM_COMMIT_MAX_BYTES / 2)
+
+struct kdm_str kdm_security_user_without(struct kdm_arena *arena, struct kdm_val source,
+                                         struct kdm_str profile)
+{
+    struct kdm_val_iter it;
+    struct kdm_buf buf;
+    struct kdm_val id;
+
+    kdm_buf_init(&buf, arena, 128);
+    kdm_buf_char(&buf, '[');
+    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds")));
+         kdm_element_next(&it, &id);) {
+        if (kdm_val_str_eq(id, profile))
+            continue;
+        if (buf.len > 1)
+            kdm_buf_char(&buf, ',');
+        kdm_buf_put(&buf, kdm_val_text(id));
+    }
+    if (buf.len == 1)
+        kdm_buf_lit(&buf, "\"anonymous\"");
+    kdm_buf_char(&buf, ']');
+    return kdm_json_set(arena, source, KDM_STR("profileIds"), kdm_buf_str(&buf));
+}
+
+static bool has_profile(void *ctx, struct kdm_str id, struct kdm_val source)
+{
+    (void)id;
+    return kdm_security_user_has(source, *(const struct kdm_str *)ctx);
+}
+
+/* All users of the profile, checked: nobody takes it until the commit. */
+static bool find_users(struct kdm_tx *tx, struct kdm_str profile, struct kdm_collection **ret_users,
+                       struct kdm_doc_list *ret_found)
+{
+    struct kdm_str *ctx = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*ctx));
+
+    *ctx = kdm_arena_copy(kdm_tx_arena(tx), profile);
+    return kdm_security_collection(tx, KDM_SECURITY_USERS, ret_users)
+           && kdm_tx_scan(tx, KDM_STR("users of the profile"), *ret_users, true, has_profile, ctx,
+                          ret_found);
+}
+
+/* Stages as many as one commit takes; true: these were all. */
+static bool stage_users(struct kdm_tx *tx, struct kdm_collection *users, struct kdm_str profile,
+                        const struct kdm_doc_list *found)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < found->count; i++) {
+        struct kdm_val source = kdm_doc_source(tx, found->items[i]);
+        struct kdm_str text = kdm_security_user_without(kdm_tx_arena(tx), source, profile);
+
+        bytes += text.len;
+        if (i == MOST_USERS || (i > 0 && bytes > MOST_BYTES))
+            return false;
+        text = kdm_tx_with_info(tx, kdm_json_parse(kdm_tx_arena(tx), text),
+                                kdm_tx_info_updated(tx, source));
+        kdm_tx_write(tx, users, found->items[i], text, KDM_CHANGE_UPDATE, KDM_STR_NONE,
+                     KDM_WRITE_SILENT);
+    }
+    return true;
+}
+
+/* --- the job -----------------------------------------------------------------------------------
+ */
+
+/* Each chunk finds the users that are left, so it needs no state. */
+static enum kdm_outcome run_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
+{
+    struct kdm_str profile = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(args, KDM_STR("profile")));
+    struct kdm_collection *profiles, *users;
+    struct kdm_doc_list found;
+    struct kdm_doc *doc;
+
+    (void)state;
+    if (!kdm_security_collection(tx, KDM_SECURITY_PROFILES, &profiles)
+        || !kdm_tx_read(tx, profiles, profile, &doc) || !find_users(tx, profile, &users, &found))
+        return KDM_WAIT;
+    if (stage_users(tx, users, profile, &found)) {
+        if (doc != NULL)
+            kdm_tx_delete(tx, profiles, profile, doc, KDM_WRITE_SILENT);
+        kdm_tx_job_finish(tx);
+    } else {
+        kdm_tx_job_state(tx, KDM_STR("{}"));
+    }
+    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
+}
+
+void kdm_security_register_jobs(struct kdm_tx_engine *engine)
+{
+    kdm_job_register(engine, JOB_KIND, run_chunk);
+}
+
+static struct kdm_str job_args(struct kdm_tx *tx, struct kdm_str profile)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, kdm_tx_arena(tx), profile.len + 32);
+    kdm_buf_lit(&buf, "{\"profile\":");
+    kdm_json_put_str(&buf, profile);
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
+static bool await(struct kdm_tx *tx, struct kdm_str job)
+{
+    bool done;
+
+    if (!kdm_tx_await_job(tx, job, &done))
+        return false;
+    if (!done)
+        kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_JOB_GOES_ON, KDM_PROPS(job));
+    return done;
+}
+
+/* --- the request -------------------------------------------------------------------------------
+ */
+
+static bool is_deletable(struct kdm_tx *tx, struct kdm_str profile, const struct kdm_doc *doc)
+{
+    if (doc == NULL)
+        kdm_tx_fail(tx, KDM_ERR_SECURITY_PROFILE_NOT_FOUND, KDM_PROPS(profile));
+    else if (kdm_security_is_protected(profile))
+        kdm_tx_fail(tx, KDM_ERR_SECURITY_PROFILE_CANNOT_DELETE, NULL, 0);
+    return kdm_tx_failure(tx)->err == KDM_OK;
+}
+
+bool kdm_security_take_profile_away(struct kdm_tx *tx, struct kdm_str profile)
+{
+    struct kdm_collection *profiles, *users;
+    struct kdm_doc_list found;
+    struct kdm_str job;
+    struct kdm_doc *doc;
+
+    if (!kdm_security_collection(tx, KDM_SECURITY_PROFILES, &profiles)
+        || !kdm_tx_claim(tx, profiles, profile, &doc) || !is_deletable(tx, profile, doc)
+        || !find_users(tx, profile, &users, &found))
+        return false;
+    if (stage_users(tx, users, profile, &found)) {
+        kdm_tx_delete(tx, profiles, profile, doc, KDM_WRITE_SILENT);
+        return kdm_tx_commit(tx);
+    }
+    job = kdm_tx_job(tx, JOB_KIND, job_args(tx, profile));
+    return kdm_tx_commit(tx) && await(tx, job);
+}
