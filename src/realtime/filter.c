@@ -1,5 +1,5 @@
 /* filter.c - see filter.h: a parsed filter into its canonical tree, text and id. */
-#include "realtime/filter_internal.h"
+#include "realtime/filter_normal.h"
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -70,9 +70,8 @@ static struct kdm_str group_text(struct kdm_arena *arena, const struct kdm_filte
     return kdm_buf_str(&buf);
 }
 
-/* What is left of a group whose operands are flat: AND without ALL, nothing at all with NONE. */
-static struct kdm_filter_node *group(struct kdm_arena *arena, enum kdm_filter_op op,
-                                     struct kdm_filter_node **children, size_t count)
+struct kdm_filter_node *kdm_filter_group(struct kdm_arena *arena, enum kdm_filter_op op,
+                                         struct kdm_filter_node **children, size_t count)
 {
     enum kdm_filter_op neutral = op == KDM_FILTER_AND ? KDM_FILTER_ALL : KDM_FILTER_NONE;
     struct kdm_filter_node *node;
@@ -121,7 +120,7 @@ static struct kdm_filter_node *convert_list(struct conversion *conversion, enum 
         memcpy(flat + count, parts[i]->children, parts[i]->count * sizeof(*flat));
         count += parts[i]->count;
     }
-    return group(arena, op, flat, count);
+    return kdm_filter_group(arena, op, flat, count);
 }
 
 static struct kdm_filter_node *convert_leaf(struct conversion *conversion,
@@ -219,6 +218,7 @@ const struct kdm_filter *kdm_filter_parse(struct kdm_arena *arena,
     struct kdm_query_parser parser = { .arena = arena, .failure = failure };
     struct conversion conversion = { .arena = arena, .room = limits == NULL ? SIZE_MAX : MAX_TEXT };
     struct kdm_filter *made = kdm_arena_zalloc(arena, sizeof(*made));
+    struct kdm_filter_node *root, *normal;
     const struct kdm_query *query;
 
     if (limits != NULL && kdm_val_text(filter).len > MAX_TEXT)
@@ -228,13 +228,16 @@ const struct kdm_filter *kdm_filter_parse(struct kdm_arena *arena,
         return NULL;
     made->index = index;
     made->collection = collection;
-    made->root = convert(&conversion, query);
-    made->text = made->root->text;
+    root = convert(&conversion, query);
     if (conversion.too_large)
         return refuse(arena, failure, "the filter is too large");
     if (limits != NULL && limits->minterms > 0
-        && minterms(made->root, limits->minterms) > limits->minterms)
+        && minterms(root, limits->minterms) > limits->minterms)
         return refuse(arena, failure, "the filter has too many minterms");
-    make_id(arena, made, made->text);
+    normal = kdm_filter_normal(arena, root);
+    make_id(arena, made, normal == NULL ? root->text : normal->text);
+    /* The shorter one is kept: a disjunctive form may repeat its conditions. */
+    made->root = normal != NULL && normal->text.len <= root->text.len ? normal : root;
+    made->text = made->root->text;
     return made;
 }

@@ -65,6 +65,31 @@ START_TEST(filters_that_mean_the_same_share_a_room)
           "{\"geoBoundingBox\":{\"a\":{\"topLeft\":[2,1],\"bottom_right\":\"1,2\"}}}" },
         { "{\"and\":[{\"exists\":\"a\"},{\"nothing\":1}]}", "{\"nothing\":0}" },
         { "{\"or\":[{\"exists\":\"a\"},{\"nothing\":1}]}", "{\"exists\":\"a\"}" },
+        /* distribution, absorption, consensus */
+        { "{\"and\":[{\"or\":[{\"exists\":\"a\"},{\"exists\":\"b\"}]},{\"exists\":\"c\"}]}",
+          "{\"or\":[{\"and\":[{\"exists\":\"c\"},{\"exists\":\"b\"}]},"
+          "{\"and\":[{\"exists\":\"a\"},{\"exists\":\"c\"}]}]}" },
+        { "{\"or\":[{\"exists\":\"a\"},{\"and\":[{\"exists\":\"a\"},{\"exists\":\"b\"}]}]}",
+          "{\"exists\":\"a\"}" },
+        { "{\"or\":[{\"and\":[{\"exists\":\"a\"},{\"exists\":\"b\"}]},"
+          "{\"and\":[{\"missing\":\"a\"},{\"exists\":\"b\"}]}]}",
+          "{\"exists\":\"b\"}" },
+        { "{\"or\":[{\"exists\":\"a\"},{\"missing\":\"a\"}]}", "{}" },
+        { "{\"and\":[{\"exists\":\"a\"},{\"missing\":\"a\"}]}", "{\"nothing\":1}" },
+        { "{\"or\":[{\"exists\":\"a\"},{\"and\":[{\"missing\":\"a\"},{\"exists\":\"b\"}]}]}",
+          "{\"or\":[{\"exists\":\"b\"},{\"exists\":\"a\"}]}" },
+        /* what conditions on one path say about each other */
+        { "{\"and\":[{\"equals\":{\"a\":1}},{\"equals\":{\"a\":2}}]}", "{\"nothing\":1}" },
+        { "{\"and\":[{\"equals\":{\"a\":1}},{\"exists\":\"a\"},{\"not\":{\"equals\":{\"a\":2}}}]}",
+          "{\"equals\":{\"a\":1}}" },
+        { "{\"or\":[{\"regexp\":{\"a\":\"x\"}},{\"exists\":\"a\"}]}", "{\"exists\":\"a\"}" },
+        { "{\"and\":[{\"range\":{\"a\":{\"gt\":1}}},{\"range\":{\"a\":{\"gte\":1}}},"
+          "{\"range\":{\"a\":{\"lt\":9}}},{\"range\":{\"a\":{\"lt\":8}}}]}",
+          "{\"and\":[{\"range\":{\"a\":{\"gt\":1}}},{\"range\":{\"a\":{\"lt\":8}}}]}" },
+        { "{\"and\":[{\"range\":{\"a\":{\"gt\":1}}},{\"range\":{\"a\":{\"lte\":1}}}]}",
+          "{\"nothing\":1}" },
+        { "{\"and\":[{\"missing\":\"a\"},{\"not\":{\"regexp\":{\"a\":\"x\"}}}]}",
+          "{\"missing\":\"a\"}" },
     };
 
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
