@@ -23,8 +23,8 @@ struct kdm_aggs *kdm_aggs_parse(struct kdm_arena *arena, const struct kdm_mappin
                                 struct kdm_val definition, int64_t now_ms,
                                 struct kdm_failure *ret_failure);
 
-/* What the search found: {"name":{..},..}. none before it ran. top_hits has ids and sort values, no
- * sources. */
+/* What the search found: {"name":{..},..}. none before it ran. top_hits has sources when the
+ * search can fetch them. */
 struct kdm_str kdm_aggs_text(const struct kdm_aggs *aggs);
 
 #endif

@@ -689,15 +689,50 @@ static void put_sort_value(struct kdm_buf *buf, const struct kdm_sort_value *val
         kdm_json_put_double(buf, value->key.number.d);
 }
 
+/* The hits' texts as they are now, into `arena`; NULL: none are wanted, or there is no fetch. Lets
+ * go of the projection meanwhile. */
+static struct kdm_str *fetch_texts(struct kdm_run *run, const struct kdm_agg *agg,
+                                   struct kdm_arena *arena, const struct kdm_hit *hits,
+                                   size_t count)
+{
+    struct kdm_str *ids = kdm_arena_alloc(arena, (count + 1) * sizeof(*ids));
+    struct kdm_str *texts = kdm_arena_alloc(arena, (count + 1) * sizeof(*texts));
+
+    if (count == 0 || agg->hits->source.none || run->request->fetch == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = hits[i].id;
+    kdm_run_held(run);
+    kdm_gate_end_read(&run->projection->gate);
+    if (!run->request->fetch(run->request->ctx, arena, ids, texts, count))
+        run->result = KDM_PROJECTION_CANCELLED;
+    kdm_gate_read(&run->projection->gate);
+    kdm_run_hold(run);
+    return run->result == KDM_PROJECTION_OK ? texts : NULL;
+}
+
+static void put_source(struct kdm_buf *buf, const struct kdm_agg *agg, struct kdm_arena *arena,
+                       struct kdm_str text)
+{
+    if (kdm_str_none(text))
+        return; /* gone meanwhile */
+    kdm_buf_lit(buf, ",\"_source\":");
+    kdm_search_source(agg->hits, arena, kdm_json_parse(arena, text), buf);
+}
+
 static void put_hits(struct render *render, const struct kdm_agg *agg, uint32_t owner)
 {
     struct kdm_buf *buf = render->buf;
     bool has = owner < agg->owner_count;
     struct kdm_hit *hits = NULL;
+    struct kdm_arena arena;
+    struct kdm_str *texts;
     size_t count = 0;
 
     if (has && agg->sorters != NULL && agg->sorters[owner] != NULL)
         hits = kdm_sorter_hits(agg->sorters[owner], (size_t)agg->hits->from, &count);
+    kdm_arena_init(&arena, 16384);
+    texts = fetch_texts(render->run, agg, &arena, hits, count);
     kdm_buf_printf(buf,
                    "{\"hits\":{\"total\":{\"value\":%llu,\"relation\":\"eq\"},\"max_score\":null,"
                    "\"hits\":[",
@@ -706,12 +741,15 @@ static void put_hits(struct render *render, const struct kdm_agg *agg, uint32_t 
         kdm_buf_put(buf, i == 0 ? KDM_STR("{\"_id\":") : KDM_STR(",{\"_id\":"));
         kdm_json_put_str(buf, hits[i].id);
         kdm_buf_lit(buf, ",\"_score\":null");
+        if (texts != NULL)
+            put_source(buf, agg, &arena, texts[i]);
         for (size_t j = 0; j < agg->hits->sort_count; j++) {
             kdm_buf_put(buf, j == 0 ? KDM_STR(",\"sort\":[") : KDM_STR(","));
             put_sort_value(buf, &hits[i].values[j]);
         }
         kdm_buf_put(buf, agg->hits->sort_count > 0 ? KDM_STR("]}") : KDM_STR("}"));
     }
+    kdm_arena_fini(&arena);
     kdm_buf_lit(buf, "]}");
 }
 

@@ -11,12 +11,23 @@ static bool refuse(struct kdm_query_parser *parser, struct kdm_str clause, const
 /* --- naming them --------------------------------------------------------------------------------
  */
 
+/* Room doubles when the count is a power of two. */
 static void make_room(struct kdm_query_parser *parser, struct kdm_text_fields *fields)
 {
-    *fields = (struct kdm_text_fields){
-        .items = kdm_arena_alloc(parser->arena, KDM_QUERY_MAX_CLAUSES * sizeof(*fields->items)),
-        .boosts = kdm_arena_alloc(parser->arena, KDM_QUERY_MAX_CLAUSES * sizeof(*fields->boosts)),
-    };
+    size_t count = fields->count, room = count == 0 ? 1 : 2 * count;
+    const struct kdm_field **items;
+    float *boosts;
+
+    if ((count & (count - 1)) != 0)
+        return;
+    items = kdm_arena_alloc(parser->arena, room * sizeof(*items));
+    boosts = kdm_arena_alloc(parser->arena, room * sizeof(*boosts));
+    if (count > 0) {
+        memcpy(items, fields->items, count * sizeof(*items));
+        memcpy(boosts, fields->boosts, count * sizeof(*boosts));
+    }
+    fields->items = items;
+    fields->boosts = boosts;
 }
 
 static bool add_field(struct kdm_query_parser *parser, struct kdm_str clause,
@@ -27,6 +38,7 @@ static bool add_field(struct kdm_query_parser *parser, struct kdm_str clause,
             return true;
     if (fields->count == KDM_QUERY_MAX_CLAUSES)
         return refuse(parser, clause, "names more than 1024 fields");
+    make_room(parser, fields);
     fields->items[fields->count] = field;
     fields->boosts[fields->count++] = boost;
     return true;
@@ -88,7 +100,7 @@ static bool add_named(struct kdm_query_parser *parser, struct kdm_str clause,
 bool kdm_text_fields_named(struct kdm_query_parser *parser, struct kdm_str clause,
                            struct kdm_str name, struct kdm_text_fields *ret_fields)
 {
-    make_room(parser, ret_fields);
+    *ret_fields = (struct kdm_text_fields){ 0 };
     return add_named(parser, clause, ret_fields, name);
 }
 
@@ -98,7 +110,7 @@ bool kdm_text_fields(struct kdm_query_parser *parser, struct kdm_str clause, str
     struct kdm_val_iter it;
     struct kdm_val name;
 
-    make_room(parser, ret_fields);
+    *ret_fields = (struct kdm_text_fields){ 0 };
     if (kdm_val_null(names) || (kdm_val_type(names) == KDM_JSON_ARRAY && kdm_val_count(names) == 0))
         return add_named(parser, clause, ret_fields, kdm_str_none(absent) ? KDM_STR("*") : absent);
     if (kdm_val_type(names) == KDM_JSON_STRING)

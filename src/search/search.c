@@ -2,6 +2,7 @@
  * Three kinds of members: those that are built, those that Elasticsearch knows and we refuse by
  * name until they are, and those that Kuzzle does not let through.
  */
+#include "search/aggs.h"
 #include "search/search_internal.h"
 #include <stdlib.h>
 
@@ -30,7 +31,7 @@ static bool asks_nothing(struct kdm_val value)
     return type <= KDM_JSON_FALSE || (type >= KDM_JSON_ARRAY && kdm_val_count(value) == 0);
 }
 
-static bool check_members(struct kdm_query_parser *parser, struct kdm_val body)
+static bool check_members(struct kdm_query_parser *parser, struct kdm_val body, bool aggregates)
 {
     static const char *const built[] = { "query",
                                          "sort",
@@ -46,17 +47,17 @@ static bool check_members(struct kdm_query_parser *parser, struct kdm_val body)
                                          "collapse",
                                          "highlight",
                                          NULL };
-    static const char *const later[] = { "aggregations", "aggs",    "explain",
-                                         "fields",       "suggest", NULL };
+    static const char *const aggs[] = { "aggregations", "aggs", NULL };
+    static const char *const never[] = { "explain", "fields", "suggest", NULL };
     struct kdm_val_iter it;
     struct kdm_val name, value;
 
     for (kdm_members(&it, body); kdm_member_next(&it, &name, &value);) {
         struct kdm_str text = kdm_val_str(parser->arena, name);
 
-        if (is_one_of(name, built))
+        if (is_one_of(name, built) || (aggregates && is_one_of(name, aggs)))
             continue;
-        if (!is_one_of(name, later))
+        if (!is_one_of(name, never) && !is_one_of(name, aggs))
             return fail_prop(parser, KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY, text);
         if (!asks_nothing(value)) {
             kdm_query_fail(parser, text, "is not supported");
@@ -179,7 +180,24 @@ static struct kdm_query *parse_query(struct kdm_query_parser *parser, struct kdm
                                      : kdm_query_parse_dsl(parser, query);
 }
 
-/* post_filter narrows the hits after aggregations; as there are none yet it is one more filter. */
+/* "aggs" and "aggregations" are the same. */
+static bool parse_aggs(struct kdm_query_parser *parser, struct kdm_val body,
+                       struct kdm_search *search)
+{
+    struct kdm_val brief = kdm_val_get(body, KDM_STR("aggs"));
+    struct kdm_val full = kdm_val_get(body, KDM_STR("aggregations"));
+
+    if (asks_nothing(brief) && asks_nothing(full))
+        return true;
+    if (!asks_nothing(brief) && !asks_nothing(full))
+        return kdm_query_fail(parser, KDM_STR("aggs"), "stands beside \"aggregations\"") != NULL;
+    search->aggs =
+        kdm_aggs_parse(parser->arena, parser->mapping, asks_nothing(brief) ? full : brief,
+                       parser->now_ms, parser->failure);
+    return search->aggs != NULL;
+}
+
+/* post_filter narrows the hits behind the aggregations; without any it is one more filter. */
 static bool add_post_filter(struct kdm_query_parser *parser, struct kdm_val body,
                             struct kdm_search *search)
 {
@@ -191,6 +209,10 @@ static bool add_post_filter(struct kdm_query_parser *parser, struct kdm_val body
     second = kdm_query_parse_dsl(parser, filter);
     if (second == NULL)
         return false;
+    if (search->aggs != NULL) {
+        search->post_filter = second;
+        return true;
+    }
     both = kdm_query_new(parser, KDM_QUERY_BOOL);
     kdm_query_add(parser, &both->must, search->query);
     kdm_query_add(parser, &both->filter, second);
@@ -212,12 +234,13 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
         kdm_query_fail(&parser, KDM_STR("body"), "must be an object");
         return NULL;
     }
-    if (!check_members(&parser, body) || !check_scripts(&parser, NULL, body)
+    if (!check_members(&parser, body, request->aggregates) || !check_scripts(&parser, NULL, body)
         || !read_window(&parser, request, search))
         return NULL;
     search->query = parse_query(&parser, kdm_val_get(body, KDM_STR("query")), request->lang);
     if (search->query == NULL || !kdm_highlight_parse(&parser, body, search)
-        || !add_post_filter(&parser, body, search) || !kdm_sort_parse(&parser, body, search)
+        || !parse_aggs(&parser, body, search) || !add_post_filter(&parser, body, search)
+        || !kdm_sort_parse(&parser, body, search)
         || !kdm_source_parse(&parser, body, &search->source)
         || !kdm_collapse_parse(&parser, body, search))
         return NULL;

@@ -24,6 +24,8 @@ enum kdm_sort_kind {
 
 enum kdm_sort_mode { KDM_MODE_MIN, KDM_MODE_MAX, KDM_MODE_SUM, KDM_MODE_AVG, KDM_MODE_MEDIAN };
 
+struct kdm_aggs;
+
 struct kdm_sort {
     enum kdm_sort_kind kind;
     const struct kdm_field *field; /* FIELD, DISTANCE; NULL: unmapped but allowed, always missing */
@@ -59,6 +61,10 @@ struct kdm_search {
     struct kdm_source_filter source;
     const struct kdm_sort *collapse; /* hits with the same value of it are one; NULL: none are */
     const struct kdm_highlight *highlight; /* NULL: none was asked for */
+    struct kdm_aggs *aggs;                 /* see aggs.h; NULL: none were asked for */
+    /* Narrows hits and total, not the aggregations. NULL: there is none, or no aggregation, and
+     * then it is part of `query`. */
+    const struct kdm_query *post_filter;
 };
 
 struct kdm_search_request {
@@ -66,6 +72,7 @@ struct kdm_search_request {
     enum kdm_search_lang lang;
     int64_t from, size; /* of the arguments; -1: not given, then the body's, then 0 and 10 */
     int64_t now_ms;
+    bool aggregates; /* the caller answers aggregations; else they are refused */
 };
 
 /* NULL with *ret_failure: invalid_search_query for unknown members of the body,

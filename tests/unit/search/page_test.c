@@ -283,6 +283,26 @@ START_TEST(a_bad_body_is_refused)
 }
 END_TEST
 
+START_TEST(aggregations_stand_before_the_post_filter)
+{
+    struct kdm_search_request request = { .from = -1, .size = -1, .aggregates = true };
+    struct kdm_search *search;
+
+    request.body = kdm_json_parse(
+        &arena,
+        KDM_STR("{\"aggs\":{\"a\":{\"max\":{\"field\":\"n\"}}},\"post_filter\":{\"term\":{\"k\":"
+                "\"x\"}}}"));
+    search = kdm_search_create(&arena, mapping, &request, &failure);
+    ck_assert(search != NULL && search->aggs != NULL && search->post_filter != NULL);
+    ck_assert_int_eq(search->query->kind, KDM_QUERY_ALL);
+    request.body = kdm_json_parse(&arena, KDM_STR("{\"aggs\":{\"a\":{\"nope\":{}}}}"));
+    ck_assert(kdm_search_create(&arena, mapping, &request, &failure) == NULL);
+    request.body =
+        kdm_json_parse(&arena, KDM_STR("{\"aggs\":{\"a\":{}},\"aggregations\":{\"b\":{}}}"));
+    ck_assert(kdm_search_create(&arena, mapping, &request, &failure) == NULL);
+}
+END_TEST
+
 START_TEST(a_source_is_filtered_by_patterns)
 {
     static const char source[] =
@@ -419,6 +439,7 @@ int main(void)
     tcase_add_test(tcase, hits_come_in_order);
     tcase_add_test(tcase, a_page_is_cut_out);
     tcase_add_test(tcase, a_bad_body_is_refused);
+    tcase_add_test(tcase, aggregations_stand_before_the_post_filter);
     tcase_add_test(tcase, a_source_is_filtered_by_patterns);
     tcase_add_test(tcase, what_was_found_is_highlighted);
     suite_add_tcase(suite, tcase);

@@ -260,25 +260,28 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
         { "{\"geo_bounds\":{\"field\":\"geo\"}}", "{\"bounds\":{\"top_left\":{\"lat\":10,\"lon\":"
                                                   "20},\"bottom_right\":{\"lat\":-5,\"lon\":30}}"
                                                   "}" },
-        { "{\"top_hits\":{\"size\":2,\"sort\":[{\"n\":\"desc\"}]}}",
+        { "{\"top_hits\":{\"_source\":false,\"size\":2,\"sort\":[{\"n\":\"desc\"}]}}",
           "{\"hits\":{\"total\":{\"value\":6,\"relation\":\"eq\"},\"max_score\":null,\"hits\":[{"
           "\"_id\":\"d2\",\"_score\":null,\"sort\":[10]},{\"_id\":\"d5\",\"_score\":null,\"sort\":["
           "7]}]"
           "}}" },
-        { "{\"terms\":{\"field\":\"k\"},\"aggs\":{\"h\":{\"top_hits\":{\"size\":1}}},\"meta\":{"
+        { "{\"terms\":{\"field\":\"k\"},\"aggs\":{\"h\":{\"top_hits\":{\"size\":1,\"_source\":"
+          "\"k\"}}},\"meta\":{"
           "\"a\":1}}",
           "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
           "\"a\","
           "\"doc_count\":2,\"h\":{\"hits\":{\"total\":{\"value\":2,\"relation\":\"eq\"},\"max_"
           "score\":"
-          "null,\"hits\":[{\"_id\":\"d0\",\"_score\":null}]}}},{\"key\":\"b\",\"doc_count\":2,"
+          "null,\"hits\":[{\"_id\":\"d0\",\"_score\":null,\"_source\":{\"k\":\"a\"}}]}}},{\"key\":"
+          "\"b\",\"doc_count\":2,"
           "\"h\":{"
           "\"hits\":{\"total\":{\"value\":2,\"relation\":\"eq\"},\"max_score\":null,\"hits\":[{\"_"
           "id\":"
-          "\"d2\",\"_score\":null}]}}},{\"key\":\"c\",\"doc_count\":1,\"h\":{\"hits\":{\"total\":{"
+          "\"d2\",\"_score\":null,\"_source\":{\"k\":\"b\"}}]}}},{\"key\":\"c\",\"doc_count\":1,"
+          "\"h\":{\"hits\":{\"total\":{"
           "\"value\":1,\"relation\":\"eq\"},\"max_score\":null,\"hits\":[{\"_id\":\"d4\",\"_"
           "score\":"
-          "null}]}}}],\"meta\":{\"a\":1}}" },
+          "null,\"_source\":{\"k\":\"c\"}}]}}}],\"meta\":{\"a\":1}}" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
