@@ -45,7 +45,7 @@ struct server {
     struct kdm_native *plugins;
     struct kdm_dialects *dialects;
     struct kdm_net *net;
-    uv_signal_t on_term, on_int;
+    uv_signal_t on_term, on_int, on_hup;
     uv_timer_t watch;
     int64_t watch_until;
     bool stopping, started, start_failed;
@@ -306,6 +306,8 @@ static bool start_net(struct server *server, char **ret_error)
         .allow_headers = config->allow_headers,
         .allow_methods = config->allow_methods,
         .cookies = config->cookie_authentication,
+        .tls_cert = config->tls_cert,
+        .tls_key = config->tls_key,
         .node = server->context.node,
     };
 
@@ -357,6 +359,22 @@ static void stop_soon(void *ctx)
         uv_timer_start(&server->watch, on_stop_asked, 0, 0);
 }
 
+/* What certbot and the like send when the certificate's files are new. */
+static void on_reload(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    char *error = NULL;
+
+    (void)number;
+    if (server->net == NULL || server->stopping || server->config->tls_cert == NULL)
+        kdm_log_info("SIGHUP: there is no certificate to read again");
+    else if (kdm_net_reload_tls(server->net, &error))
+        kdm_log_info("SIGHUP: new connections get the certificate in %s", server->config->tls_cert);
+    else
+        kdm_log_error("SIGHUP: the old certificate stays: %s", error);
+    free(error);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     (void)handle;
@@ -390,6 +408,7 @@ static void take_apart(struct server *server)
     kdm_own_redis_stop(server->own_redis, REDIS_STOP_MS);
     uv_close((uv_handle_t *)&server->on_term, on_closed);
     uv_close((uv_handle_t *)&server->on_int, on_closed);
+    uv_close((uv_handle_t *)&server->on_hup, on_closed);
     signal(SIGTERM, SIG_IGN); /* a second one must not cut the end short */
     signal(SIGINT, SIG_IGN);
     settle(server);
@@ -453,6 +472,7 @@ static void fail_start(struct server *server, const char *error)
 static void on_prepared(void *ctx, const struct kdm_security_state *state)
 {
     struct server *server = ctx;
+    const char *secure = server->config->tls_cert != NULL ? "s" : "";
 
     if (state->error != NULL) {
         fail_start(server, state->error);
@@ -463,9 +483,9 @@ static void on_prepared(void *ctx, const struct kdm_security_state *state)
     kdm_jobs_resume(server->engine, server->own_redis != NULL);
     write_notes(server->config);
     warn_of_rights(server, state);
-    kdm_log_info("kdmd listening on http://%s:%d (ws and http)",
+    kdm_log_info("kdmd listening on http%s://%s:%d (ws%s and http%s)", secure,
                  server->config->host != NULL ? server->config->host : "0.0.0.0",
-                 kdm_net_port(server->net));
+                 kdm_net_port(server->net), secure, secure);
 }
 
 static void on_started(void *ctx, const char *error)
@@ -514,10 +534,12 @@ static void watch_signals(struct server *server)
 {
     uv_signal_init(&server->loop, &server->on_term);
     uv_signal_init(&server->loop, &server->on_int);
+    uv_signal_init(&server->loop, &server->on_hup);
     uv_timer_init(&server->loop, &server->watch);
-    server->on_term.data = server->on_int.data = server->watch.data = server;
+    server->on_term.data = server->on_int.data = server->on_hup.data = server->watch.data = server;
     uv_signal_start(&server->on_term, on_signal, SIGTERM);
     uv_signal_start(&server->on_int, on_signal, SIGINT);
+    uv_signal_start(&server->on_hup, on_reload, SIGHUP);
 }
 
 static bool start(struct server *server)

@@ -59,6 +59,10 @@ static bool check_together(struct kdm_loader *loader)
             "services.storageEngine.defaults.scrollTTL: %lld ms is not valid, expected at "
             "most services.storageEngine.maxScrollDuration (%lld ms)",
             (long long)config->scroll_ttl_ms, (long long)config->max_scroll_ms);
+    if ((config->tls_cert == NULL) != (config->tls_key == NULL))
+        return kdm_loader_fail(
+            loader, "kdm.tls.%s (--tls-%s) is missing: TLS needs both, cert and key",
+            config->tls_cert == NULL ? "cert" : "key", config->tls_cert == NULL ? "cert" : "key");
     return true;
 }
 

@@ -33,6 +33,7 @@ struct kdm_config {
     /* Listening */
     const char *host; /* kdm.host; NULL: every address of the machine, IPv4 and IPv6 */
     int64_t port;     /* server.port; 0: any free one */
+    const char *tls_cert, *tls_key; /* kdm.tls.*: PEM files; both or neither (NULL) */
     int64_t max_request_size;
     int64_t max_connection_requests; /* kdm.maxConnectionRequests: in flight of one connection */
     int64_t max_queued_bytes; /* kdm.maxQueuedBytes: waiting for a client that does not read */

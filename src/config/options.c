@@ -54,6 +54,11 @@ const struct kdm_option kdm_options[] = {
     { "kdm.host", STRING, .optional = true, .initial = "null", FIELD(host), .flag = "--host",
       .env = "KDM_HOST", .arg = "ADDRESS",
       .help = "address to listen on; default: all, IPv4 and IPv6" },
+    { "kdm.tls.cert", STRING, .optional = true, .secret = true, .initial = "null", FIELD(tls_cert),
+      .flag = "--tls-cert", .env = "KDM_TLS_CERT", .arg = "FILE",
+      .help = "PEM file with certificate and chain: https and wss; read again on SIGHUP" },
+    { "kdm.tls.key", STRING, .optional = true, .secret = true, .initial = "null", FIELD(tls_key),
+      .flag = "--tls-key", .env = "KDM_TLS_KEY", .arg = "FILE", .help = "PEM file with its key" },
 
     { "kdm.iKnow", BOOL, .initial = "false", FIELD(i_know), .flag = "--i-know", .env = "KDM_I_KNOW",
       .help = "no warning that anybody who reaches the server may do everything" },

@@ -2,6 +2,7 @@
 #include "net/tls.h"
 
 #include "base/arena.h"
+#include "base/log.h"
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ struct kdm_tls {
 
 static char *line(const char *what, const char *file)
 {
-    unsigned long code = ERR_peek_last_error();
+    unsigned long code = ERR_peek_error(); /* the others say only where it happened */
     const char *reason =
         ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
     char *text = NULL;
@@ -77,6 +78,15 @@ void kdm_tls_close(struct kdm_tls *tls)
     free(tls);
 }
 
+/* It is used all the same: a server with an old certificate is better than none. */
+static void warn_when_expired(const struct kdm_tls *tls)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(tls->context);
+
+    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
+        kdm_log_warn("TLS: the certificate in %s has expired", tls->cert);
+}
+
 bool kdm_tls_install(struct kdm_tls *tls, SSL_CTX *context)
 {
     char *error = NULL;
@@ -85,12 +95,17 @@ bool kdm_tls_install(struct kdm_tls *tls, SSL_CTX *context)
 
     tls->context = context;
     free(error);
+    if (good)
+        warn_when_expired(tls);
     return good;
 }
 
 bool kdm_tls_reload(struct kdm_tls *tls, char **ret_error)
 {
-    return try_files(tls, ret_error) && load(tls, tls->context, ret_error);
+    if (!try_files(tls, ret_error) || !load(tls, tls->context, ret_error))
+        return false;
+    warn_when_expired(tls);
+    return true;
 }
 
 void kdm_tls_say_end(SSL *connection)

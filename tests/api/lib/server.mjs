@@ -39,7 +39,7 @@ class Server {
 
   #hear(text) {
     this.log = (this.log + text).slice(-logMax);
-    const line = /listening on http:\/\/(\S+):(\d+)/.exec(this.log);
+    const line = /listening on https?:\/\/(\S+):(\d+)/.exec(this.log);
     if (line && this.ready) {
       this.port = Number(line[2]);
       this.ready();

@@ -149,6 +149,11 @@ class Wire {
   }
 }
 
+/** For a socket that is connected already. */
+export function wireOf(socket) {
+  return new Wire(socket);
+}
+
 /** A TCP connection to the server. */
 export async function connectWire(server) {
   const socket = connect({ port: server.port, host: server.host, allowHalfOpen: true });
