@@ -12,6 +12,7 @@
 #include "net/net.h"
 #include "plugin/native.h"
 #include "plugin/requests.h"
+#include "projector/projector.h"
 #include "redis/own.h"
 #include "security/security.h"
 
@@ -36,6 +37,7 @@ struct server {
     struct kdm_own_redis *own_redis;
     struct kdm_store *store;
     struct kdm_hub *hub;
+    struct kdm_projector *projector;
     struct kdm_bus *bus;
     struct kdm_tx_engine *engine;
     struct kdm_security *security;
@@ -220,6 +222,9 @@ static void start_engine(struct server *server)
     kdm_random_fill(&server->random, &seed, sizeof(seed));
     server->bus = kdm_bus_create(&seed);
     server->engine = kdm_tx_engine_create(&server->loop, server->store, server->bus, &server->context);
+    server->projector = kdm_projector_create(&server->loop, server->store);
+    kdm_tx_search_with(server->engine, server->projector);
+    server->context.projector = server->projector;
     server->context.store = server->store;
     server->context.engine = server->engine;
     server->context.hub = server->hub;
@@ -400,7 +405,9 @@ static void take_apart(struct server *server)
     kdm_security_destroy(server->security);
     kdm_tx_engine_destroy(server->engine);
     kdm_hub_destroy(server->hub);
+    kdm_projector_stop(server->projector);
     kdm_store_close(server->store);
+    kdm_projector_destroy(server->projector);
     kdm_bus_destroy(server->bus);
     kdm_native_destroy(server->plugins); /* the bus knew its listeners until now */
     uv_close((uv_handle_t *)&server->watch, on_closed);

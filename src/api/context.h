@@ -12,6 +12,7 @@
 
 struct kdm_api;
 struct kdm_hub;
+struct kdm_projector;
 struct kdm_protocol;
 struct kdm_security;
 struct kdm_store;
@@ -58,6 +59,7 @@ struct kdm_context {
     struct kdm_store *store;
     struct kdm_tx_engine *engine;
     struct kdm_hub *hub;
+    struct kdm_projector *projector;
     struct kdm_api *api;     /* set by kdm_api_create() */
     struct kdm_stats *stats; /* set by kdm_api_create() */
     struct kdm_security *guard; /* security/security.h; NULL in tests that have none */

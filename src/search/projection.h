@@ -16,6 +16,7 @@
 #define KDM_SEARCH_PROJECTION_H
 
 #include "search/search.h"
+#include <stdatomic.h>
 
 struct kdm_projection;
 struct kdm_aggs;
@@ -91,7 +92,7 @@ struct kdm_projection_search {
     const struct kdm_query *post_filter; /* of hits and total, behind the aggregations; or NULL */
     kdm_projection_fetch_fn *fetch;      /* NULL: none */
     void *ctx;
-    const volatile bool *cancelled; /* NULL: never; read between chunks */
+    const atomic_bool *cancelled; /* NULL: never; read between chunks */
 };
 
 struct kdm_projection_page {

@@ -203,7 +203,8 @@ static uint32_t *chunk_order(struct search *search, uint32_t count)
 
 static bool cancelled(const struct kdm_run *run)
 {
-    return run->request->cancelled != NULL && *run->request->cancelled;
+    return run->request->cancelled != NULL
+           && atomic_load_explicit(run->request->cancelled, memory_order_relaxed);
 }
 
 static void search_all(struct search *search)

@@ -661,6 +661,8 @@ struct kdm_hit *kdm_sorter_hits(struct kdm_sorter *sorter, size_t from, size_t *
             values[j] = value_of(sorter, j, entry);
         hits[i].id =
             kdm_arena_copy(arena, kdm_projection_id(sorter->run->projection, entry->ordinal));
+        hits[i].sequence =
+            kdm_projection_document(sorter->run->projection, entry->ordinal)->sequence;
         hits[i].score = entry->score;
         hits[i].values = values;
     }

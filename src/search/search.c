@@ -258,6 +258,21 @@ struct kdm_query *kdm_search_query(struct kdm_arena *arena, const struct kdm_map
     return check_scripts(&parser, NULL, query) ? parse_query(&parser, query, lang) : NULL;
 }
 
+struct kdm_query *kdm_search_narrow(struct kdm_arena *arena, struct kdm_query *query,
+                                    struct kdm_query *filter)
+{
+    struct kdm_query *both = kdm_arena_zalloc(arena, sizeof(*both));
+    struct kdm_query **items = kdm_arena_alloc(arena, 2 * sizeof(struct kdm_query *));
+
+    items[0] = query;
+    items[1] = filter;
+    both->kind = KDM_QUERY_BOOL;
+    both->boost = 1;
+    both->must = (struct kdm_query_list){ .items = &items[0], .count = 1 };
+    both->filter = (struct kdm_query_list){ .items = &items[1], .count = 1 };
+    return both;
+}
+
 bool kdm_search_matches(const struct kdm_query *query, struct kdm_arena *arena,
                         struct kdm_arena *scratch, struct kdm_str id, struct kdm_val source,
                         float *ret_score, struct kdm_failure *ret_failure)

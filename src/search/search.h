@@ -88,6 +88,10 @@ struct kdm_query *kdm_search_query(struct kdm_arena *arena, const struct kdm_map
                                    struct kdm_val query, enum kdm_search_lang lang, int64_t now_ms,
                                    struct kdm_failure *ret_failure);
 
+/* Both must match; the second scores nothing. */
+struct kdm_query *kdm_search_narrow(struct kdm_arena *arena, struct kdm_query *query,
+                                    struct kdm_query *filter);
+
 /* Does the document match? false with *ret_failure filled (its err is KDM_OK otherwise; its texts
  * are in `arena`) when a regular expression costs too much: the search is to be given up. `scratch`
  * may be reset afterwards. *ret_score may be NULL; see kdm_query_match(). */
@@ -100,6 +104,7 @@ struct kdm_hit {
     struct kdm_str id;
     struct kdm_str source; /* its text, the caller's */
     void *owner;           /* the caller's */
+    uint64_t sequence;     /* of the write that was searched; of the projection */
     float score;
     /* Of kdm_search_values(): one for each sort key, then that of `collapse` if there is one. */
     const struct kdm_sort_value *values;

@@ -29,6 +29,17 @@ static void tell_followed(struct kdm_follower *follower, struct kdm_str index)
     }
 }
 
+void kdm_followed_told(const struct kdm_followed *followed)
+{
+    const struct kdm_follower *follower = followed->follower;
+
+    for (size_t i = 0; i < follower->listener_count; i++) {
+        if (follower->listeners[i].on_place != NULL)
+            follower->listeners[i].on_place(follower->listeners[i].ctx, followed->index->name,
+                                            followed->place.sequence);
+    }
+}
+
 void kdm_follower_tell(void *ctx, const struct kdm_feed_change *change)
 {
     struct kdm_follower *follower = ctx;
@@ -60,6 +71,7 @@ static void skip_to(struct kdm_followed *followed, struct kdm_feed_place place)
     followed->place = place;
     followed->doubt = false;
     tell_gap(followed->follower, followed->index->name);
+    kdm_followed_told(followed);
 }
 
 static void on_entry(struct kdm_followed *followed, const struct kdm_feed_entry *entry)
@@ -101,6 +113,7 @@ static void take_entries(struct kdm_followed *followed, const redisReply *entrie
         on_entry(followed, &entry);
     }
     followed->entries = kdm_feed_entries_next(followed->entries, bytes);
+    kdm_followed_told(followed);
 }
 
 static void on_entries(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
@@ -129,7 +142,7 @@ static void read_more(struct kdm_followed *followed)
 {
     uint64_t from = followed->place.sequence + (followed->doubt ? 0 : 1);
 
-    if (followed->reading || !followed->positioned)
+    if (followed->reading || !followed->positioned || followed->pauses > 0)
         return;
     followed->reading = true;
     followed->asked++;
@@ -177,6 +190,7 @@ static void take_position(struct kdm_followed *followed, uint64_t sequence)
     if (late)
         tell_gap(followed->follower, followed->index->name);
     tell_followed(followed->follower, followed->index->name);
+    kdm_followed_told(followed);
     kdm_followed_heard(followed, sequence);
 }
 
@@ -231,7 +245,7 @@ static void compare(struct kdm_followed *followed)
 /* Nobody follows it any more and nothing is on its way for it. */
 static bool is_over(const struct kdm_followed *followed)
 {
-    return followed->follows == 0 && followed->asked == 0;
+    return followed->follows == 0 && followed->asked == 0 && followed->pauses == 0;
 }
 
 /* One that is over is removed here, never under the feet of a listener. */
@@ -373,6 +387,49 @@ bool kdm_feed_place(struct kdm_store *store, struct kdm_str index, struct kdm_fe
         return false;
     *ret_place = followed->place;
     return true;
+}
+
+bool kdm_feed_certain(struct kdm_store *store, struct kdm_str index)
+{
+    const struct kdm_followed *followed = kdm_store_index(store, index)->followed;
+
+    return followed != NULL && followed->positioned && !followed->doubt;
+}
+
+void kdm_feed_heard(struct kdm_store *store, struct kdm_str index, uint64_t sequence)
+{
+    struct kdm_followed *followed = kdm_store_index(store, index)->followed;
+
+    if (followed != NULL && followed->positioned && !followed->doubt)
+        kdm_followed_heard(followed, sequence);
+}
+
+void kdm_feed_pause(struct kdm_store *store, struct kdm_str index)
+{
+    struct kdm_followed *followed = kdm_store_index(store, index)->followed;
+
+    KDM_ASSERT(followed != NULL);
+    followed->pauses++;
+}
+
+void kdm_feed_resume(struct kdm_store *store, struct kdm_str index)
+{
+    struct kdm_followed *followed = kdm_store_index(store, index)->followed;
+
+    KDM_ASSERT(followed != NULL && followed->pauses > 0);
+    if (--followed->pauses == 0 && followed->heard > followed->place.sequence)
+        read_more(followed);
+}
+
+size_t kdm_feed_behind(struct kdm_store *store, struct kdm_str index)
+{
+    const struct kdm_followed *followed = kdm_store_index(store, index)->followed;
+
+    if (followed == NULL || !followed->positioned
+        || followed->heard <= followed->place.sequence)
+        return 0;
+    return (size_t)(followed->heard - followed->place.sequence)
+           * (followed->index->entry_bytes + 64);
 }
 
 void kdm_follower_reset(struct kdm_follower *follower)

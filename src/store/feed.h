@@ -39,6 +39,8 @@ struct kdm_feed_listener {
     void (*on_gap)(void *ctx, struct kdm_str index);
     /* From here on every change of this index is told. NULL: not wanted. */
     void (*on_followed)(void *ctx, struct kdm_str index);
+    /* Whenever the place has moved: all changes up to this sequence have been told. NULL: not wanted. */
+    void (*on_place)(void *ctx, struct kdm_str index, uint64_t sequence);
 };
 
 /* Only before the store is ready. The listener is copied. All listeners hear of every index that
@@ -67,6 +69,21 @@ struct kdm_feed_place {
  * yet. */
 bool kdm_feed_place(struct kdm_store *store, struct kdm_str index,
                     struct kdm_feed_place *ret_place);
+
+/* Is the place known, and certainly in the memory that Redis has now? While Redis is away, and until it
+ * has shown what it kept, it is not; on_place tells when it is again. */
+bool kdm_feed_certain(struct kdm_store *store, struct kdm_str index);
+
+/* This sequence of a followed index is known to exist: read at once, whether the doorbell rang or not. */
+void kdm_feed_heard(struct kdm_store *store, struct kdm_str index, uint64_t sequence);
+
+/* A listener can take no more just now: no change of the index is told until it resumes (counted).
+ * When the feed is cut off meanwhile there is a gap. */
+void kdm_feed_pause(struct kdm_store *store, struct kdm_str index);
+void kdm_feed_resume(struct kdm_store *store, struct kdm_str index);
+
+/* About how many bytes of a followed index's feed are known to exist and not told yet. */
+size_t kdm_feed_behind(struct kdm_store *store, struct kdm_str index);
 
 /* Reads what the feed still holds behind `place`, one page of about 256 KiB. fn is called for each
  * change, then done, exactly once: err, whether the feed no longer holds that place (then no change

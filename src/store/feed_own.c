@@ -117,6 +117,7 @@ static void tell_section(struct kdm_followed *followed, const struct kdm_commit 
         change.digest = digest;
         kdm_follower_tell(followed->follower, &change);
     }
+    kdm_followed_told(followed);
 }
 
 static bool writes(const struct section *section)
@@ -135,7 +136,7 @@ void kdm_followed_commit(const struct kdm_commit *commit, const struct section *
 
     if (followed == NULL || !writes(section))
         return;
-    if (followed->positioned && !followed->doubt && !section->previous_missing
+    if (followed->positioned && !followed->doubt && followed->pauses == 0 && !section->previous_missing
         && !commit->told.numbers && followed->place.sequence + 1 == sequence)
         tell_section(followed, commit, section, sequence,
                      (struct items){ .items = items, .count = item_count });

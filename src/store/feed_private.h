@@ -21,6 +21,7 @@ struct kdm_followed {
     struct kdm_feed_place place; /* behind the last entry that was told */
     uint64_t heard;              /* the greatest sequence that is known to exist */
     unsigned follows;            /* how often it is followed */
+    unsigned pauses;             /* how many listeners can take no more */
     unsigned asked;              /* commands on their way for it */
     unsigned entries;            /* how many to read at a time */
     uint64_t compared;           /* the sequence when it was last compared, .. */
@@ -44,6 +45,7 @@ struct kdm_follower {
 
 /* feed.c */
 void kdm_follower_tell(void *follower, const struct kdm_feed_change *change);
+void kdm_followed_told(const struct kdm_followed *followed); /* its place has moved */
 void kdm_followed_heard(struct kdm_followed *followed, uint64_t sequence);
 
 /* feed_own.c */

@@ -146,6 +146,15 @@ void kdm_store_counter(struct kdm_store *store, const struct kdm_collection *col
     ask(store, args, 3, deadline_ms, fn, ctx);
 }
 
+void kdm_store_state(struct kdm_store *store, const struct kdm_collection *collection,
+                     int64_t deadline_ms, kdm_store_values_fn *fn, void *ctx)
+{
+    struct kdm_str args[] = { KDM_STR("HMGET"), collection->index->meta_key, KDM_STR("q"),
+                              collection->check_field, collection->counter_field };
+
+    ask(store, args, 5, deadline_ms, fn, ctx);
+}
+
 /* --- scanning -------------------------------------------------------------------------- */
 
 static void on_page(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)

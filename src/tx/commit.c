@@ -179,6 +179,12 @@ static struct kdm_str envelope(struct kdm_tx *tx)
     return kdm_buf_str(&buf);
 }
 
+static void put_found(struct kdm_commit *commit, const struct kdm_found *found)
+{
+    for (size_t i = 0; i < found->part_count; i++)
+        kdm_commit_check_counter(commit, found->parts[i].collection, found->parts[i].counter);
+}
+
 static void put_facts(struct kdm_tx *tx, struct kdm_commit *commit)
 {
     for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
@@ -188,6 +194,8 @@ static void put_facts(struct kdm_tx *tx, struct kdm_commit *commit)
             kdm_commit_check_index(commit, fact->key, fact->text);
         else if (fact->kind == FACT_SCAN)
             kdm_commit_check_counter(commit, fact->collection, kdm_tx_scan_counter(fact));
+        else if (fact->kind == FACT_FIND)
+            put_found(commit, fact->found);
         else if (fact->kind == FACT_COLLECTION && fact->collection == NULL)
             kdm_commit_check_no_collection(commit, fact->key, fact->key2);
         else if (fact->kind == FACT_COLLECTION)

@@ -102,7 +102,8 @@ void kdm_tx_facts_drop(struct kdm_tx *tx, bool catalogue, bool scans)
     for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
         if (scans && fact->kind == FACT_SCAN)
             uncount_scan(tx, fact->scan);
-        if ((catalogue && fact->kind <= FACT_COLLECTION_LIST) || (scans && fact->kind == FACT_SCAN))
+        if ((catalogue && fact->kind <= FACT_COLLECTION_LIST)
+            || (scans && (fact->kind == FACT_SCAN || fact->kind == FACT_FIND)))
             fact->key = KDM_STR_NONE;
     }
 }
@@ -110,6 +111,8 @@ void kdm_tx_facts_drop(struct kdm_tx *tx, bool catalogue, bool scans)
 void kdm_tx_facts_fini(struct kdm_tx *tx)
 {
     for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
+        if (fact->kind == FACT_FIND)
+            kdm_tx_find_cancel(fact);
         kdm_collection_unref(fact->collection);
         for (size_t i = 0; i < fact->collection_count; i++)
             kdm_collection_unref(fact->collections[i]);

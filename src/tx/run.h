@@ -4,11 +4,15 @@
 
 #include "tx/tx.h"
 
+struct kdm_projector;
+
 /* What all transactions of a process share: the store, the bus, the queues of writers, the jobs. */
 struct kdm_tx_engine;
 
 struct kdm_tx_engine *kdm_tx_engine_create(uv_loop_t *loop, struct kdm_store *store, struct kdm_bus *bus,
                                            void *context);
+/* Who answers kdm_tx_find(). Before the first search; it outlives all transactions. */
+void kdm_tx_search_with(struct kdm_tx_engine *engine, struct kdm_projector *projector);
 /* All transactions must have ended. NULL is fine. */
 void kdm_tx_engine_destroy(struct kdm_tx_engine *engine);
 

@@ -18,6 +18,8 @@
 #include "store/commit.h"
 #include "store/scroll.h"
 
+struct kdm_find_request;
+struct kdm_found;
 struct kdm_tx;
 struct kdm_peer; /* api/peer.h */
 struct kdm_user; /* api/auth.h */
@@ -137,6 +139,13 @@ struct kdm_doc_list {
 };
 bool kdm_tx_scan(struct kdm_tx *tx, struct kdm_str name, struct kdm_collection *collection, bool checked,
                  kdm_tx_match_fn *match, void *ctx, struct kdm_doc_list *ret_docs);
+
+/* What a search finds (projector/projector.h); now_ms and deadline_ms of the request are filled in. It sees all that was
+ * acknowledged before it began, on any node, but neither staged writes nor validation. `checked`: the decision rests on
+ * it, so the commit fails when somebody has written into one of the collections meanwhile. Remembered under `name`.
+ * false: wait, or the transaction has failed with what is wrong in the request. */
+bool kdm_tx_find(struct kdm_tx *tx, struct kdm_str name, bool checked, const struct kdm_find_request *request,
+                 const struct kdm_found **ret_found);
 
 /* One page of a collection: those of its documents that `match` accepts (see above), and the cursor of the next page.
  * Cursors are texts, good on every node; "0" is the first page, and behind the last. Over all pages each document comes

@@ -11,6 +11,7 @@
  *   scroll.c  cursors
  *   once.c    what happens outside, once
  *   work.c    what is computed on the thread pool
+ *   find.c    searches
  */
 #ifndef KDM_TX_TX_PRIVATE_H
 #define KDM_TX_TX_PRIVATE_H
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "projector/projector.h"
 #include "tx/doc_map.h"
 #include "tx/job.h"
 #include "tx/run.h"
@@ -29,6 +31,7 @@ struct kdm_tx_engine {
     uv_loop_t *loop;
     struct kdm_store *store;
     struct kdm_bus *bus;
+    struct kdm_projector *projector; /* NULL: there are no searches */
     void *context;
     struct kdm_hash_seed seed;
     struct kdm_tx *running; /* doubly linked */
@@ -98,6 +101,7 @@ enum fact_kind {
     FACT_ONCE,
     FACT_LOGGED,
     FACT_WORK,
+    FACT_FIND,
 };
 
 struct tx_scan;
@@ -123,6 +127,8 @@ struct tx_fact {
     struct kdm_str answer;  /* PIPE, WORK: what came back */
     int64_t number, number2;
     struct tx_scan *scan;
+    struct kdm_find *find; /* FIND, with `collections`, `op` while it is under way */
+    const struct kdm_found *found;
     struct kdm_event_run *run; /* with `op`: the pipe at work */
     struct tx_op *op;
     int attempt;
@@ -245,6 +251,9 @@ struct kdm_str kdm_tx_scan_counter(const struct tx_fact *fact);
 /* Makes sure that the collection is what this transaction thinks it is, before a document's absence is told. */
 void kdm_tx_verify_collection(struct kdm_tx *tx, struct kdm_collection *collection);
 bool kdm_tx_collection_fresh(struct kdm_tx *tx, const struct kdm_collection *collection);
+
+/* find.c */
+void kdm_tx_find_cancel(struct tx_fact *fact);
 
 /* write.c */
 struct tx_write *kdm_tx_write_find(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id);

@@ -1,6 +1,6 @@
 /* asset_read.c - assets told: one, or those that a query matches. */
 #include "action/device_manager/asset.h"
-#include "action/scan_search.h"
+#include "action/search.h"
 
 enum kdm_outcome kdm_dm_assets_get(struct kdm_tx *tx, const struct kdm_args *args)
 {
@@ -18,12 +18,12 @@ enum kdm_outcome kdm_dm_assets_get(struct kdm_tx *tx, const struct kdm_args *arg
 
 /* --- search ---------------------------------------------------------------------------------- */
 
-void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search,
-                      const struct kdm_scan_found *found, struct kdm_buf *buf)
+void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_found *found, struct kdm_buf *buf)
 {
     kdm_buf_lit(buf, "{\"hits\":[");
-    kdm_scan_put_hits(tx, search, found, buf);
-    kdm_buf_printf(buf, "],\"total\":%zu,\"fetched\":%zu}", found->total, found->count);
+    kdm_search_put_hits(tx, buf, found);
+    kdm_buf_printf(buf, "],\"total\":%llu,\"fetched\":%zu}", (unsigned long long)found->total,
+                   found->page_count);
 }
 
 /* The body of a POST or of a WebSocket request, searchBody of a GET; listeners may change it. */
@@ -40,17 +40,17 @@ static bool search_body(struct kdm_tx *tx, const struct kdm_args *args,
                           kdm_val_none(body) ? KDM_STR("{}") : kdm_val_text(body), ret_body);
 }
 
-static enum kdm_outcome reply_found(struct kdm_tx *tx, const struct kdm_scan_search *search,
-                                    const struct kdm_scan_found *found)
+static enum kdm_outcome reply_found(struct kdm_tx *tx, const struct kdm_collection *assets,
+                                    const struct kdm_found *found)
 {
     struct kdm_val changed;
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, kdm_tx_arena(tx), 4096);
-    kdm_dm_put_found(tx, search, found, &buf);
+    kdm_dm_put_found(tx, found, &buf);
     if (!kdm_tx_listened(tx, KDM_DM_AFTER_SEARCH))
         return kdm_tx_reply(tx, kdm_buf_str(&buf));
-    if (!kdm_dm_generic(tx, KDM_DM_AFTER_SEARCH, KDM_STR(""), search->collection, kdm_buf_str(&buf),
+    if (!kdm_dm_generic(tx, KDM_DM_AFTER_SEARCH, KDM_STR(""), assets, kdm_buf_str(&buf),
                         &changed))
         return KDM_WAIT;
     return kdm_tx_reply(tx, kdm_val_text(changed));
@@ -59,20 +59,20 @@ static enum kdm_outcome reply_found(struct kdm_tx *tx, const struct kdm_scan_sea
 enum kdm_outcome kdm_dm_assets_search(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str engine = kdm_args_str(args, KDM_ARG_ENGINE_ID);
-    struct kdm_scan_search search = { .name = KDM_STR("assets search") };
-    struct kdm_scan_found found;
+    struct kdm_find_request request;
+    struct kdm_collection *assets;
+    const struct kdm_found *found;
+    struct kdm_val body;
 
     kdm_tx_set_target(tx, engine, kdm_dm_collection_name(KDM_DM_ASSETS));
-    if (!kdm_dm_tenant_collection(tx, engine, KDM_DM_ASSETS, &search.collection)
-        || !search_body(tx, args, search.collection, &search.request.body))
+    if (!kdm_dm_tenant_collection(tx, engine, KDM_DM_ASSETS, &assets)
+        || !search_body(tx, args, assets, &body))
         return KDM_WAIT;
-    search.request.lang = kdm_str_eq(kdm_args_str(args, KDM_ARG_LANG), KDM_STR("koncorde"))
-                              ? KDM_LANG_KONCORDE
-                              : KDM_LANG_ELASTICSEARCH;
-    search.request.from = kdm_args_int(args, KDM_ARG_FROM, -1);
-    search.request.size = kdm_args_int(args, KDM_ARG_SIZE, -1);
-    search.request.now_ms = kdm_tx_now(tx);
-    if (!kdm_scan_search(tx, &search, &found))
+    request = kdm_search_request(args, body);
+    request.lang = kdm_search_lang_of(args);
+    request.collections = &assets;
+    request.count = 1;
+    if (!kdm_tx_find(tx, KDM_STR("assets search"), false, &request, &found))
         return KDM_WAIT;
-    return reply_found(tx, &search, &found);
+    return reply_found(tx, assets, found);
 }

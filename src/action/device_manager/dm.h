@@ -221,10 +221,8 @@ bool kdm_dm_generic_document(struct kdm_tx *tx, struct kdm_str event,
 
 /* --- searches -------------------------------------------------------------------------------- */
 
-struct kdm_scan_search;
-struct kdm_scan_found;
+struct kdm_found;
 /* {"hits":[..],"total":..,"fetched":..} */
-void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_scan_search *search,
-                      const struct kdm_scan_found *found, struct kdm_buf *buf);
+void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_found *found, struct kdm_buf *buf);
 
 #endif

@@ -1,39 +1,40 @@
 /* models_read.c - models told: one, all of a kind, those that a query matches. */
 #include "action/device_manager/dm.h"
-#include "action/scan_search.h"
+#include "action/search.h"
 
 #define LIST_MAX 5000
 
-/* Of which kind, and seen by which group (none: whatever the group). */
-struct choice {
-    enum kdm_dm_kind kind;
-    struct kdm_str group;
-};
-
-static bool chosen(void *ctx, struct kdm_str id, struct kdm_val source)
+/* Of that kind, and seen by that group (none: whatever the group). */
+static struct kdm_str filter_of(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str group)
 {
-    const struct choice *choice = ctx;
-    struct kdm_val group = kdm_val_get(source, KDM_STR("engineGroup"));
+    struct kdm_buf buf;
 
-    (void)id;
-    return kdm_val_str_eq(kdm_val_get(source, KDM_STR("type")), kdm_dm_kind_name(choice->kind))
-           && (kdm_str_none(choice->group) || kdm_val_str_eq(group, choice->group)
-               || kdm_val_str_eq(group, KDM_DM_COMMONS));
+    kdm_buf_init(&buf, kdm_tx_arena(tx), 160);
+    kdm_buf_lit(&buf, "{\"bool\":{\"filter\":[{\"term\":{\"type\":");
+    kdm_json_put_str(&buf, kdm_dm_kind_name(kind));
+    kdm_buf_lit(&buf, "}}");
+    if (!kdm_str_none(group)) {
+        kdm_buf_lit(&buf, ",{\"terms\":{\"engineGroup\":[");
+        kdm_json_put_str(&buf, group);
+        kdm_buf_char(&buf, ',');
+        kdm_json_put_str(&buf, KDM_DM_COMMONS);
+        kdm_buf_lit(&buf, "]}}");
+    }
+    kdm_buf_lit(&buf, "]}}");
+    return kdm_buf_str(&buf);
 }
 
-static struct kdm_scan_search search_of(struct kdm_tx *tx, struct kdm_collection *collection,
-                                        enum kdm_dm_kind kind, struct kdm_str group)
+static bool find_models(struct kdm_tx *tx, struct kdm_find_request *request, enum kdm_dm_kind kind,
+                        struct kdm_str group, const struct kdm_found **ret_found)
 {
-    struct choice *choice = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*choice));
+    struct kdm_collection *collection;
 
-    *choice = (struct choice){ .kind = kind, .group = group };
-    return (struct kdm_scan_search){
-        .name = KDM_STR("models search"),
-        .collection = collection,
-        .request = { .body = KDM_VAL_NONE, .from = -1, .size = -1, .now_ms = kdm_tx_now(tx) },
-        .accepts = chosen,
-        .ctx = choice
-    };
+    if (!kdm_dm_models_collection(tx, &collection))
+        return false;
+    request->collections = &collection;
+    request->count = 1;
+    request->filter = filter_of(tx, kind, group);
+    return kdm_tx_find(tx, KDM_STR("models search"), false, request, ret_found);
 }
 
 /* --- get ------------------------------------------------------------------------------------- */
@@ -94,22 +95,18 @@ static enum kdm_outcome list_models(struct kdm_tx *tx, enum kdm_dm_kind kind, st
         [KDM_DM_GROUP] = KDM_STR("{\"sort\":{\"group.model\":\"asc\"}}"),
         [KDM_DM_MEASURE] = KDM_STR("{\"sort\":{\"measure.type\":\"asc\"}}"),
     };
-    struct kdm_collection *collection;
-    struct kdm_scan_search search;
-    struct kdm_scan_found found;
+    struct kdm_find_request request = {
+        .body = bodies[kind], .from = -1, .size = LIST_MAX, .sources = true
+    };
+    const struct kdm_found *found;
     struct kdm_buf buf;
 
-    if (!kdm_dm_models_collection(tx, &collection))
-        return KDM_WAIT;
-    search = search_of(tx, collection, kind, group);
-    search.request.body = kdm_json_parse(kdm_tx_arena(tx), bodies[kind]);
-    search.request.size = LIST_MAX;
-    if (!kdm_scan_search(tx, &search, &found))
+    if (!find_models(tx, &request, kind, group, &found))
         return KDM_WAIT;
     kdm_buf_init(&buf, kdm_tx_arena(tx), 4096);
     kdm_buf_lit(&buf, "{\"models\":[");
-    kdm_scan_put_hits(tx, &search, &found, &buf);
-    kdm_buf_printf(&buf, "],\"total\":%zu}", found.count);
+    kdm_search_put_hits(tx, &buf, found);
+    kdm_buf_printf(&buf, "],\"total\":%zu}", found->page_count);
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
@@ -140,21 +137,14 @@ enum kdm_outcome kdm_dm_models_list_measures(struct kdm_tx *tx, const struct kdm
 static enum kdm_outcome search_models(struct kdm_tx *tx, const struct kdm_args *args,
                                       enum kdm_dm_kind kind, struct kdm_str group)
 {
-    struct kdm_collection *collection;
-    struct kdm_scan_search search;
-    struct kdm_scan_found found;
+    struct kdm_find_request request = kdm_search_request(args, args->body);
+    const struct kdm_found *found;
     struct kdm_buf buf;
 
-    if (!kdm_dm_models_collection(tx, &collection))
-        return KDM_WAIT;
-    search = search_of(tx, collection, kind, group);
-    search.request.body = args->body;
-    search.request.from = kdm_args_int(args, KDM_ARG_FROM, -1);
-    search.request.size = kdm_args_int(args, KDM_ARG_SIZE, -1);
-    if (!kdm_scan_search(tx, &search, &found))
+    if (!find_models(tx, &request, kind, group, &found))
         return KDM_WAIT;
     kdm_buf_init(&buf, args->arena, 4096);
-    kdm_dm_put_found(tx, &search, &found, &buf);
+    kdm_dm_put_found(tx, found, &buf);
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 

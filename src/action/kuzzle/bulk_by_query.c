@@ -9,7 +9,6 @@
  */
 #include "action/kuzzle/by_query.h"
 #include "action/kuzzle/document.h"
-#include "action/kuzzle/search_plan.h"
 #include "action/walk.h"
 
 #define DELETE_KIND "bulk-delete"

@@ -40,11 +40,7 @@ bool kdm_by_query_accepts(void *ctx, struct kdm_str id, struct kdm_val source)
 {
     struct kdm_by_query *by = ctx;
 
-    if (by->failure.err != KDM_OK || (by->most > 0 && by->count >= by->most)
-        || !matches(by, id, source))
-        return false;
-    by->count++;
-    return true;
+    return by->failure.err == KDM_OK && matches(by, id, source);
 }
 
 bool kdm_by_query_matches(struct kdm_tx *tx, struct kdm_by_query *by, struct kdm_doc *doc)
@@ -53,17 +49,17 @@ bool kdm_by_query_matches(struct kdm_tx *tx, struct kdm_by_query *by, struct kdm
 }
 
 bool kdm_by_query_read(struct kdm_tx *tx, struct kdm_by_query *by,
-                       struct kdm_collection *collection, const struct kdm_doc_list *found,
+                       struct kdm_collection *collection, const struct kdm_str_list *ids,
                        struct kdm_doc_list *ret_docs)
 {
     struct kdm_doc_list docs = { .count = 0 };
     struct kdm_doc *doc;
 
-    docs.items = kdm_arena_alloc(kdm_tx_arena(tx), (found->count + 1) * sizeof(struct kdm_doc *));
-    for (size_t i = 0; i < found->count; i++)
-        kdm_tx_want(tx, collection, found->items[i]->id);
-    for (size_t i = 0; i < found->count; i++) {
-        if (!kdm_tx_read_unchecked(tx, collection, found->items[i]->id, &doc))
+    docs.items = kdm_arena_alloc(kdm_tx_arena(tx), (ids->count + 1) * sizeof(struct kdm_doc *));
+    for (size_t i = 0; i < ids->count; i++)
+        kdm_tx_want(tx, collection, ids->items[i]);
+    for (size_t i = 0; i < ids->count; i++) {
+        if (!kdm_tx_read_unchecked(tx, collection, ids->items[i], &doc))
             return false;
         if (doc != NULL && kdm_by_query_matches(tx, by, doc))
             docs.items[docs.count++] = doc;

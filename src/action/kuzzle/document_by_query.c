@@ -4,30 +4,48 @@
  */
 #include "action/kuzzle/by_query.h"
 #include "action/kuzzle/document.h"
-#include "action/kuzzle/search_plan.h"
+#include "action/search.h"
 #include "action/write_rules.h"
+#include <stdlib.h>
+
+/* Sorted: a reply does not hang on the order in which they were stored. */
+static int compare_ids(const void *a, const void *b)
+{
+    return kdm_str_cmp(*(const struct kdm_str *)a, *(const struct kdm_str *)b);
+}
+
+static struct kdm_str_list ids_of(struct kdm_tx *tx, const struct kdm_found *found)
+{
+    struct kdm_str_list ids = { .count = found->hit_count };
+
+    ids.items = kdm_arena_alloc(kdm_tx_arena(tx), (ids.count + 1) * sizeof(struct kdm_str));
+    for (size_t i = 0; i < ids.count; i++)
+        ids.items[i] = found->hits[i].id;
+    qsort(ids.items, ids.count, sizeof(struct kdm_str), compare_ids);
+    return ids;
+}
 
 /* The documents that match now. */
 static bool find_few(struct kdm_tx *tx, const struct kdm_args *args,
                      struct kdm_collection *collection, struct kdm_doc_list *ret_docs)
 {
+    struct kdm_val query = kdm_args_val(args, KDM_ARG_BODY_QUERY);
+    struct kdm_find_request request = { .collections = &collection,
+                                        .count = 1,
+                                        .body = kdm_val_text(query),
+                                        .bare = true,
+                                        .lang = kdm_search_lang_of(args),
+                                        .size = kdm_server_of(tx)->limits.documents_write };
     struct kdm_by_query *by =
-        kdm_by_query_make(tx, collection, kdm_args_val(args, KDM_ARG_BODY_QUERY),
-                          kdm_search_lang_of(args), kdm_tx_now(tx));
-    struct kdm_doc_list found;
+        kdm_by_query_make(tx, collection, query, request.lang, kdm_tx_now(tx));
+    const struct kdm_found *found;
+    struct kdm_str_list ids;
 
-    if (by == NULL)
+    if (by == NULL || !kdm_tx_find(tx, KDM_STR("by query"), false, &request, &found)
+        || !kdm_multi_may_write(tx, (size_t)found->total))
         return false;
-    /* A scan may meet a document twice, so it goes on a little beyond the limit. */
-    by->most = 2 * (size_t)kdm_server_of(tx)->limits.documents_write + 1;
-    if (!kdm_tx_scan(tx, KDM_STR("by query"), collection, false, kdm_by_query_accepts, by, &found))
-        return false;
-    if (by->failure.err != KDM_OK) {
-        kdm_tx_fail_with(tx, &by->failure);
-        return false;
-    }
-    return kdm_multi_may_write(tx, found.count)
-           && kdm_by_query_read(tx, by, collection, &found, ret_docs);
+    ids = ids_of(tx, found);
+    return kdm_by_query_read(tx, by, collection, &ids, ret_docs);
 }
 
 /* --- deleteByQuery ------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * page by page, mean nothing here.
  */
 #include "action/kuzzle/document.h"
-#include "action/kuzzle/search_plan.h"
+#include "action/kuzzle/target.h"
+#include "action/search.h"
 
 #define MOST_BYTES (64u << 20)
 
@@ -57,17 +58,18 @@ static struct kdm_val search_body(const struct export *export)
     return kdm_json_parse(args->arena, kdm_buf_str(&buf));
 }
 
-static bool find(struct export *export, struct kdm_ranking *ret_ranking)
+static bool find(struct export *export, const struct kdm_found **ret_found)
 {
-    const struct kdm_search_request request = { .body = search_body(export),
-                                                .lang = kdm_search_lang_of(export->args),
-                                                .from = -1,
-                                                .size = -1,
-                                                .now_ms = kdm_tx_now(export->tx) };
-    struct kdm_plan *plan = kdm_plan_make(export->tx, &export->collection, 1, &request);
+    const struct kdm_find_request request = { .collections = &export->collection,
+                                              .count = 1,
+                                              .body = kdm_val_text(search_body(export)),
+                                              .lang = kdm_search_lang_of(export->args),
+                                              .from = -1,
+                                              .size = -1,
+                                              .all = true,
+                                              .all_sources = true };
 
-    return plan != NULL && kdm_plan_find(export->tx, plan)
-           && kdm_plan_rank(export->tx, plan, ret_ranking);
+    return kdm_tx_find(export->tx, KDM_STR("export"), false, &request, ret_found);
 }
 
 /* --- lines of JSON ------------------------------------------------------------------------- */
@@ -87,7 +89,7 @@ static void put_jsonl_head(struct export *export)
 static void put_jsonl(struct export *export, const struct kdm_hit *hit, struct kdm_val source,
                       struct kdm_arena *scratch)
 {
-    const struct kdm_plan_part *part = hit->owner;
+    const struct kdm_found_part *part = hit->owner;
     struct kdm_buf *out = &export->out;
 
     kdm_buf_lit(out, "{\"_id\":");
@@ -200,27 +202,27 @@ static void add_mapped_fields(struct export *export)
 
 /* --- the file ------------------------------------------------------------------------------ */
 
-static size_t expected_bytes(const struct kdm_ranking *ranking)
+static size_t expected_bytes(const struct kdm_found *found)
 {
     size_t bytes = 1024;
 
-    for (size_t i = 0; i < ranking->total; i++)
-        bytes += ranking->hits[i].id.len + ranking->hits[i].source.len + 24;
+    for (size_t i = 0; i < found->page_count; i++)
+        bytes += found->hits[i].id.len + found->hits[i].source.len + 24;
     return bytes < MOST_BYTES ? bytes : MOST_BYTES;
 }
 
-static bool write_file(struct export *export, const struct kdm_ranking *ranking, bool csv)
+static bool write_file(struct export *export, const struct kdm_found *found, bool csv)
 {
     struct kdm_arena scratch;
 
-    kdm_buf_init(&export->out, export->args->arena, expected_bytes(ranking));
+    kdm_buf_init(&export->out, export->args->arena, expected_bytes(found));
     if (csv)
         put_csv_head(export);
     else
         put_jsonl_head(export);
     kdm_arena_init(&scratch, 16384);
-    for (size_t i = 0; i < ranking->total && export->out.len <= MOST_BYTES; i++) {
-        const struct kdm_hit *hit = &ranking->hits[i];
+    for (size_t i = 0; i < found->page_count && export->out.len <= MOST_BYTES; i++) {
+        const struct kdm_hit *hit = &found->hits[i];
         struct kdm_val source;
 
         kdm_arena_reset(&scratch);
@@ -255,12 +257,12 @@ enum kdm_outcome kdm_document_export(struct kdm_tx *tx, const struct kdm_args *a
     bool csv = kdm_args_has(args, KDM_ARG_FORMAT)
                && kdm_str_eq(kdm_args_str(args, KDM_ARG_FORMAT), KDM_STR("csv"));
     struct export export = { .tx = tx, .args = args };
-    struct kdm_ranking ranking;
+    const struct kdm_found *found;
 
-    if (!kdm_target_fresh(tx, args, &export.collection) || !read_fields(&export)
-        || !find(&export, &ranking))
+    if (!kdm_target_collection(tx, args, &export.collection) || !read_fields(&export)
+        || !find(&export, &found))
         return KDM_WAIT;
     if (csv && export.fields.count == 0)
         add_mapped_fields(&export);
-    return write_file(&export, &ranking, csv) ? reply_file(&export, csv) : KDM_WAIT;
+    return write_file(&export, found, csv) ? reply_file(&export, csv) : KDM_WAIT;
 }

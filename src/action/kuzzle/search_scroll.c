@@ -41,17 +41,17 @@ static void put_source_filter(struct kdm_buf *buf, struct kdm_val body)
     kdm_buf_char(buf, '}');
 }
 
-static struct kdm_str make_head(struct kdm_arena *arena, const struct kdm_plan *plan,
-                                struct kdm_val body, size_t total)
+static struct kdm_str make_head(struct kdm_arena *arena, const struct kdm_found *found,
+                                struct kdm_val body)
 {
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, arena, 512);
     kdm_buf_lit(&buf, "{\"scores\":");
-    kdm_buf_put(&buf, plan->parts[0].search->by_score ? KDM_STR("true") : KDM_STR("false"));
-    kdm_buf_printf(&buf, ",\"total\":%zu,\"targets\":[", total);
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct kdm_collection *collection = plan->parts[i].collection;
+    kdm_buf_put(&buf, found->parts[0].search->by_score ? KDM_STR("true") : KDM_STR("false"));
+    kdm_buf_printf(&buf, ",\"total\":%llu,\"targets\":[", (unsigned long long)found->total);
+    for (size_t i = 0; i < found->part_count; i++) {
+        const struct kdm_collection *collection = found->parts[i].collection;
 
         kdm_buf_put(&buf, i > 0 ? KDM_STR(",[") : KDM_STR("["));
         kdm_json_put_str(&buf, collection->index->name);
@@ -66,19 +66,19 @@ static struct kdm_str make_head(struct kdm_arena *arena, const struct kdm_plan *
 }
 
 /* `left`: behind this page. */
-static struct kdm_str make_page(struct kdm_arena *arena, const struct kdm_plan *plan,
+static struct kdm_str make_page(struct kdm_arena *arena, const struct kdm_found *found,
                                 const struct kdm_hit *hits, size_t count, size_t left)
 {
-    bool scored = plan->parts[0].search->by_score;
+    bool scored = found->parts[0].search->by_score;
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, arena, 48 + 48 * count);
     kdm_buf_printf(&buf, "{\"left\":%zu,\"hits\":[", left);
     for (size_t i = 0; i < count; i++) {
-        const struct kdm_plan_part *part = hits[i].owner;
+        const struct kdm_found_part *part = hits[i].owner;
 
         kdm_buf_put(&buf, i > 0 ? KDM_STR(",[") : KDM_STR("["));
-        kdm_buf_int(&buf, part - plan->parts);
+        kdm_buf_int(&buf, part - found->parts);
         kdm_buf_char(&buf, ',');
         kdm_json_put_str(&buf, hits[i].id);
         if (scored) {
@@ -115,40 +115,40 @@ static bool may_scroll(struct kdm_tx *tx, const struct kdm_search *search)
     return true;
 }
 
-static struct kdm_scroll *freeze(struct kdm_tx *tx, struct kdm_str key, const struct kdm_plan *plan,
-                                 struct kdm_val body, const struct kdm_ranking *ranking)
+static struct kdm_scroll *freeze(struct kdm_tx *tx, struct kdm_str key,
+                                 const struct kdm_found *found, struct kdm_val body)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_scroll *scroll = kdm_arena_zalloc(arena, sizeof(*scroll));
-    size_t size = (size_t)plan->parts[0].search->size, rest = ranking->total - ranking->count;
+    size_t size = (size_t)found->parts[0].search->size;
+    size_t rest = found->hit_count - found->page_count;
     struct kdm_str *pages = kdm_arena_alloc(arena, (rest / size + 1) * sizeof(*pages));
-    const struct kdm_hit *hits = ranking->hits + ranking->count;
+    const struct kdm_hit *hits = found->hits + found->page_count;
 
     while (rest > 0) {
         size_t count = rest < size ? rest : size;
 
         rest -= count;
-        pages[scroll->page_count++] = make_page(arena, plan, hits, count, rest);
+        pages[scroll->page_count++] = make_page(arena, found, hits, count, rest);
         hits += count;
     }
     scroll->key = key;
-    scroll->head = make_head(arena, plan, body, ranking->total);
+    scroll->head = make_head(arena, found, body);
     scroll->pages = pages;
     return scroll;
 }
 
-bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_plan *plan,
-                     struct kdm_val body, const struct kdm_ranking *ranking, int64_t ttl_ms,
-                     struct kdm_str *ret_id)
+bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_found *found,
+                     struct kdm_val body, int64_t ttl_ms, struct kdm_str *ret_id)
 {
     static const char kept[] = "scroll";
     struct kdm_scroll *scroll = kdm_tx_kept(tx, kept);
 
-    if (!may_scroll(tx, plan->parts[0].search))
+    if (!may_scroll(tx, found->parts[0].search))
         return false;
     *ret_id = kdm_tx_id(tx, KDM_STR("scroll"));
     if (scroll == NULL) {
-        scroll = freeze(tx, key_of(tx, scope, *ret_id), plan, body, ranking);
+        scroll = freeze(tx, key_of(tx, scope, *ret_id), found, body);
         scroll->ttl_ms = ttl_ms;
         kdm_tx_keep(tx, kept, scroll);
     }
@@ -160,12 +160,12 @@ bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_p
 struct turn {
     struct kdm_tx *tx;
     struct kdm_val head, page;
-    struct kdm_plan
-        plan; /* its parts have what showing a hit takes; collection NULL: it has gone */
+    struct kdm_found_part *parts; /* what showing a hit takes; collection NULL: it has gone */
+    size_t part_count;
 };
 
 /* What tells how hits of the target are shown. */
-static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_plan_part *part)
+static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_found_part *part)
 {
     struct kdm_arena *arena = kdm_tx_arena(turn->tx);
     struct kdm_str names[2] = { KDM_STR_NONE, KDM_STR_NONE };
@@ -173,6 +173,8 @@ static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_pla
                                                 .from = -1,
                                                 .size = -1,
                                                 .now_ms = kdm_tx_now(turn->tx) };
+    struct kdm_failure failure;
+    struct kdm_search *search;
     struct kdm_val_iter it;
     struct kdm_val name;
 
@@ -183,13 +185,13 @@ static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_pla
         return false;
     if (part->collection == NULL)
         return true;
-    part->search = kdm_search_create(arena, part->collection->mapping, &request, &part->failure);
-    if (part->search == NULL) {
-        kdm_tx_fail_with(turn->tx, &part->failure);
+    search = kdm_search_create(arena, part->collection->mapping, &request, &failure);
+    if (search == NULL) {
+        kdm_tx_fail_with(turn->tx, &failure);
         return false;
     }
-    part->search->by_score =
-        kdm_val_type(kdm_val_get(turn->head, KDM_STR("scores"))) == KDM_JSON_TRUE;
+    search->by_score = kdm_val_type(kdm_val_get(turn->head, KDM_STR("scores"))) == KDM_JSON_TRUE;
+    part->search = search;
     return true;
 }
 
@@ -199,15 +201,15 @@ static bool open_targets(struct turn *turn)
     bool complete = true;
     struct kdm_val_iter it;
 
-    turn->plan.parts = kdm_arena_zalloc(kdm_tx_arena(turn->tx),
-                                        kdm_val_count(targets) * sizeof(struct kdm_plan_part) + 1);
+    turn->parts = kdm_arena_zalloc(kdm_tx_arena(turn->tx),
+                                   kdm_val_count(targets) * sizeof(*turn->parts) + 1);
     for (kdm_elements(&it, targets); kdm_element_next(&it, &target);)
-        complete = open_target(turn, target, &turn->plan.parts[turn->plan.count++]) && complete;
+        complete = open_target(turn, target, &turn->parts[turn->part_count++]) && complete;
     return complete;
 }
 
 /* A hit as it was frozen; its collection NULL: that has gone. */
-static struct kdm_plan_part *read_hit(struct turn *turn, struct kdm_val item, struct kdm_hit *hit)
+static struct kdm_found_part *read_hit(struct turn *turn, struct kdm_val item, struct kdm_hit *hit)
 {
     struct kdm_val_iter it;
     struct kdm_val val;
@@ -217,13 +219,13 @@ static struct kdm_plan_part *read_hit(struct turn *turn, struct kdm_val item, st
     kdm_elements(&it, item);
     if (kdm_element_next(&it, &val))
         (void)kdm_val_int64(val, &number);
-    KDM_ASSERT(number >= 0 && (size_t)number < turn->plan.count);
+    KDM_ASSERT(number >= 0 && (size_t)number < turn->part_count);
     if (kdm_element_next(&it, &val))
         hit->id = kdm_val_str(kdm_tx_arena(turn->tx), val);
     if (kdm_element_next(&it, &val))
         (void)kdm_val_double(val, &score);
     hit->score = (float)score;
-    hit->owner = &turn->plan.parts[number];
+    hit->owner = &turn->parts[number];
     return hit->owner;
 }
 
@@ -237,7 +239,7 @@ static bool put_hits(struct turn *turn, struct kdm_buf *buf)
 
     for (kdm_elements(&it, hits); kdm_element_next(&it, &item);) {
         struct kdm_hit hit = { .score = 0 };
-        struct kdm_plan_part *part = read_hit(turn, item, &hit);
+        struct kdm_found_part *part = read_hit(turn, item, &hit);
         struct kdm_doc *doc;
 
         if (part->collection == NULL)
@@ -251,7 +253,7 @@ static bool put_hits(struct turn *turn, struct kdm_buf *buf)
         hit.source = doc->text;
         if (!first)
             kdm_buf_char(buf, ',');
-        kdm_plan_put_hit(turn->tx, buf, &hit);
+        kdm_search_put_hit(turn->tx, buf, &hit);
         first = false;
     }
     return complete;

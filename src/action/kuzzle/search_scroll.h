@@ -6,18 +6,18 @@
 #ifndef KDM_ACTION_KUZZLE_SEARCH_SCROLL_H
 #define KDM_ACTION_KUZZLE_SEARCH_SCROLL_H
 
-#include "action/kuzzle/search_plan.h"
+#include "action/kuzzle/target.h"
+#include "action/search.h"
 
 /* How long the request wants the cursor to live; `absent_ms` when it does not say. false: the
  * transaction has failed: no duration, or one above maxScrollDuration. */
 bool kdm_scroll_duration(struct kdm_tx *tx, const struct kdm_args *args, int64_t absent_ms,
                          int64_t *ret_ms);
 
-/* Opens a cursor over what stands behind the ranking's page. `scope` tells whose cursors they are:
+/* Opens a cursor over the hits behind the page (all were asked for). `scope` tells whose cursors they are:
  * those of one action are unknown to another. `body` is the search's. false: wait, or failed. */
-bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_plan *plan,
-                     struct kdm_val body, const struct kdm_ranking *ranking, int64_t ttl_ms,
-                     struct kdm_str *ret_id);
+bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_found *found,
+                     struct kdm_val body, int64_t ttl_ms, struct kdm_str *ret_id);
 
 /* Replies with the next page of the cursor that the request names: 404 unknown_scroll_id. */
 enum kdm_outcome kdm_scroll_reply(struct kdm_tx *tx, const struct kdm_args *args,

@@ -1,0 +1,86 @@
+/* search.c - see search.h. */
+#include "action/search.h"
+#include "action/kuzzle/target.h"
+
+enum kdm_search_lang kdm_search_lang_of(const struct kdm_args *args)
+{
+    return kdm_args_has(args, KDM_ARG_LANG)
+                   && kdm_str_eq(kdm_args_str(args, KDM_ARG_LANG), KDM_STR("koncorde"))
+               ? KDM_LANG_KONCORDE
+               : KDM_LANG_ELASTICSEARCH;
+}
+
+struct kdm_find_request kdm_search_request(const struct kdm_args *args, struct kdm_val body)
+{
+    return (struct kdm_find_request){ .body = kdm_val_text(body),
+                                      .from = kdm_args_int(args, KDM_ARG_FROM, -1),
+                                      .size = kdm_args_int(args, KDM_ARG_SIZE, -1),
+                                      .sources = true };
+}
+
+bool kdm_search_size_allowed(struct kdm_tx *tx, int64_t from, int64_t size)
+{
+    if (size - (from > 0 ? from : 0) <= kdm_server_of(tx)->limits.documents_fetch)
+        return true;
+    kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED, NULL, 0);
+    return false;
+}
+
+static void put_source(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_search *search,
+                       struct kdm_str source)
+{
+    const struct kdm_source_filter *filter = &search->source;
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+
+    if (filter->none)
+        return;
+    kdm_buf_lit(buf, ",\"_source\":");
+    if (filter->include_count == 0 && filter->exclude_count == 0)
+        kdm_buf_put(buf, source);
+    else
+        kdm_search_source(search, arena, kdm_json_parse(arena, source), buf);
+}
+
+static void put_highlight(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_search *search,
+                          struct kdm_str source)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    size_t before = buf->len;
+
+    if (search->highlight == NULL)
+        return;
+    kdm_buf_lit(buf, ",\"highlight\":");
+    if (!kdm_search_highlight(search, arena, kdm_json_parse(arena, source), buf))
+        buf->len = before;
+}
+
+void kdm_search_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_hit *hit)
+{
+    const struct kdm_found_part *part = hit->owner;
+
+    kdm_buf_lit(buf, "{\"_id\":");
+    kdm_json_put_str(buf, hit->id);
+    kdm_buf_lit(buf, ",\"_score\":");
+    if (part->search->by_score)
+        kdm_json_put_double(buf, (double)hit->score);
+    else
+        kdm_buf_lit(buf, "null");
+    put_source(tx, buf, part->search, hit->source);
+    put_highlight(tx, buf, part->search, hit->source);
+    if (!kdm_index_is_private(part->collection->index->name)) {
+        kdm_buf_lit(buf, ",\"index\":");
+        kdm_json_put_str(buf, part->collection->index->name);
+        kdm_buf_lit(buf, ",\"collection\":");
+        kdm_json_put_str(buf, part->collection->name);
+    }
+    kdm_buf_char(buf, '}');
+}
+
+void kdm_search_put_hits(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_found *found)
+{
+    for (size_t i = 0; i < found->page_count; i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        kdm_search_put_hit(tx, buf, &found->hits[i]);
+    }
+}

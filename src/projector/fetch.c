@@ -1,0 +1,169 @@
+/* fetch.c - what Redis holds of documents, for searches.
+ * Sources of the hits that are shown; and texts that a worker must look at because columns can't
+ * prove what its query asks.
+ */
+#include "base/clock.h"
+#include "projector/internal.h"
+#include <stdlib.h>
+
+#define SLICE      1000         /* sources in one round trip */
+#define MOST_BYTES (64u << 20) /* of the sources of a search */
+
+/* --- texts for a worker --------------------------------------------------------------------------
+ */
+
+static void answer(struct fetch *fetch, bool done_well)
+{
+    fetch->done_well = done_well;
+    sem_post(&fetch->done); /* from here on it is the worker's */
+}
+
+static void unlink_fetch(struct fetch *fetch)
+{
+    *fetch->link = fetch->next;
+    if (fetch->next != NULL)
+        fetch->next->link = fetch->link;
+}
+
+static void copy_texts(struct fetch *fetch, const struct kdm_str *values, size_t count)
+{
+    struct kdm_stored stored;
+    size_t bytes = 0, at = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += values[i].len;
+    fetch->bytes = kdm_malloc(bytes + 1);
+    for (size_t i = 0; i < count && i < fetch->count; i++) {
+        if (kdm_str_none(values[i]) || !kdm_stored_parse(values[i], &stored))
+            continue;
+        memcpy(fetch->bytes + at, stored.text.ptr, stored.text.len);
+        fetch->texts[i] = (struct kdm_str){ fetch->bytes + at, stored.text.len };
+        at += stored.text.len;
+    }
+}
+
+static void on_texts(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
+{
+    struct fetch *fetch = ctx;
+
+    if (fetch->abandoned) {
+        sem_destroy(&fetch->done);
+        free(fetch);
+        return;
+    }
+    unlink_fetch(fetch);
+    if (err == KDM_OK)
+        copy_texts(fetch, values, count);
+    answer(fetch, err == KDM_OK);
+}
+
+void kdm_fetch_texts(struct fetch *fetch)
+{
+    struct kdm_find *find = fetch->part->find;
+    struct kdm_projector *projector = find->projector;
+
+    if (projector->stopped || atomic_load_explicit(&find->cancelled, memory_order_relaxed)) {
+        answer(fetch, false);
+        return;
+    }
+    fetch->next = projector->fetches;
+    fetch->link = &projector->fetches;
+    if (fetch->next != NULL)
+        fetch->next->link = &fetch->next;
+    projector->fetches = fetch;
+    kdm_store_get(projector->store, fetch->part->found->collection, fetch->ids, fetch->count,
+                  find->request.deadline_ms, on_texts, fetch);
+}
+
+void kdm_fetch_abandon(struct kdm_projector *projector)
+{
+    struct fetch *fetch = projector->fetches, *next;
+
+    projector->fetches = NULL;
+    for (; fetch != NULL; fetch = next) {
+        next = fetch->next;
+        fetch->abandoned = true;
+        answer(fetch, false);
+    }
+}
+
+/* --- sources of hits -----------------------------------------------------------------------------
+ */
+
+/* Changed since it was projected: does it match still? */
+static bool still_matches(struct kdm_find *find, const struct kdm_find_part *part,
+                          struct kdm_str id, struct kdm_str text)
+{
+    struct kdm_failure failure;
+    bool matches;
+
+    kdm_arena_reset(&find->scratch);
+    matches = kdm_search_matches(part->query, &find->arena, &find->scratch, id,
+                                 kdm_json_parse(&find->scratch, text), NULL, &failure);
+    return matches && failure.err == KDM_OK;
+}
+
+static void fetch_slice(struct kdm_find *find, struct kdm_find_part *part);
+
+static void take_source(struct kdm_find *find, const struct kdm_find_part *part,
+                        struct kdm_hit *hit, struct kdm_str value)
+{
+    struct kdm_stored stored;
+
+    if (kdm_str_none(value) || !kdm_stored_parse(value, &stored)
+        || (stored.sequence != hit->sequence
+            && !still_matches(find, part, hit->id, stored.text))) {
+        find->try.lost++;
+        return;
+    }
+    find->try.bytes += stored.text.len;
+    hit->source = kdm_arena_copy(&find->arena, stored.text);
+    hit->sequence = stored.sequence;
+}
+
+/* Many sources are fetched a slice at a time: Redis answers others in between, and what comes is
+ * counted before more is asked for. */
+static void on_sources(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
+{
+    struct kdm_find_part *part = ctx;
+    struct kdm_find *find = part->find;
+    struct kdm_found *found = &find->try.result.found;
+
+    if (err != KDM_OK)
+        find->try.err = err;
+    for (size_t i = 0; err == KDM_OK && i < count; part->fetched++)
+        if (found->hits[part->fetched].owner == part->found)
+            take_source(find, part, &found->hits[part->fetched], values[i++]);
+    if (find->try.bytes > MOST_BYTES)
+        find->try.err = KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED;
+    if (find->try.err == KDM_OK && find->fn != NULL)
+        fetch_slice(find, part);
+    kdm_find_fetched(find);
+}
+
+static void fetch_slice(struct kdm_find *find, struct kdm_find_part *part)
+{
+    const struct kdm_found *found = &find->try.result.found;
+    struct kdm_str ids[SLICE];
+    size_t count = 0;
+
+    for (size_t i = part->fetched; i < found->page_count && count < SLICE; i++)
+        if (found->hits[i].owner == part->found)
+            ids[count++] = found->hits[i].id;
+    if (count == 0)
+        return;
+    find->waits++;
+    kdm_store_get(find->projector->store, part->found->collection, ids, count,
+                  find->request.deadline_ms, on_sources, part);
+}
+
+void kdm_fetch_sources(struct kdm_find *find)
+{
+    find->waits++; /* until all have been asked for */
+    for (size_t i = 0; i < find->part_count && (find->request.sources || find->request.all_sources);
+         i++) {
+        find->parts[i].fetched = 0;
+        fetch_slice(find, &find->parts[i]);
+    }
+    kdm_find_fetched(find);
+}
