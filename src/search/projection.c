@@ -36,6 +36,7 @@ void kdm_projection_destroy(struct kdm_projection *projection)
     }
     free(projection->columns);
     free(projection->live);
+    free(projection->lows);
     free(projection->buried.entries);
     kdm_table_destroy(projection->by_path, NULL);
     kdm_arena_fini(&projection->shape);
@@ -165,6 +166,46 @@ static void write_all(struct kdm_projection *projection, struct kdm_arena *scrat
         kdm_column_write(projection, projection->columns[i], ordinal, &readings[i]);
 }
 
+/* The lowest of a block, looked for: its lowest has become a later one. */
+static uint64_t lowest(const struct kdm_projection *projection, uint32_t block)
+{
+    uint32_t first = block * KDM_BLOCK_ROWS, end = first + KDM_BLOCK_ROWS;
+    uint64_t low = UINT64_MAX;
+
+    if (end > projection->documents.count)
+        end = projection->documents.count;
+    for (uint32_t ordinal = first == 0 ? 1 : first; ordinal < end; ordinal++) {
+        const struct kdm_document *document = kdm_projection_document(projection, ordinal);
+
+        if (document->live && document->sequence < low)
+            low = document->sequence;
+    }
+    return low;
+}
+
+/* Equal hits are told by their sequences, so that their order is the same on every node and after
+ * every rebuild; by these bounds the first of them are found without looking at all. */
+static void set_sequence(struct kdm_projection *projection, uint32_t ordinal, uint64_t sequence)
+{
+    struct kdm_document *document = kdm_projection_document(projection, ordinal);
+    uint32_t block = ordinal / KDM_BLOCK_ROWS, room = projection->low_room;
+    uint64_t old = document->sequence;
+
+    document->sequence = sequence;
+    if (block >= room) {
+        while (block >= room)
+            room = kdm_more_room(room);
+        projection->lows = kdm_realloc(projection->lows, room * sizeof(*projection->lows));
+        memset(projection->lows + projection->low_room, 0xff,
+               (room - projection->low_room) * sizeof(*projection->lows));
+        projection->low_room = room;
+    }
+    if (sequence < projection->lows[block])
+        projection->lows[block] = sequence;
+    else if (old != 0 && old == projection->lows[block])
+        projection->lows[block] = lowest(projection, block);
+}
+
 /* Puts unless what is known is later, or as late and `again` is not set. */
 static bool put(struct kdm_projection *projection, struct kdm_arena *scratch, struct kdm_str id,
                 struct kdm_val source, uint64_t sequence, bool again)
@@ -182,9 +223,9 @@ static bool put(struct kdm_projection *projection, struct kdm_arena *scratch, st
             || (sequence == document->sequence && !(again && document->live)))
             return false;
     }
-    document->sequence = sequence;
     if (!document->live)
         set_live(projection, ordinal, true);
+    set_sequence(projection, ordinal, sequence);
     write_all(projection, scratch, ordinal, source);
     return true;
 }
@@ -263,6 +304,7 @@ size_t kdm_projection_memory(const struct kdm_projection *projection)
                    + (size_t)projection->documents.room * sizeof(struct kdm_document)
                    + (size_t)projection->documents.heads_room * sizeof(uint32_t)
                    + projection->live_room * sizeof(uint64_t)
+                   + projection->low_room * sizeof(uint64_t)
                    + projection->buried.room * sizeof(struct kdm_fifo_entry);
 
     for (uint32_t i = 0; i < projection->column_count; i++)

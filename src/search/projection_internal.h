@@ -348,6 +348,8 @@ struct kdm_projection {
     struct kdm_table *by_path; /* -> column number + 1 */
     struct kdm_arena shape;    /* the trie */
     struct kdm_trie *trie;
+    uint64_t *lows; /* by block of ordinals: no document of it has a lower sequence */
+    uint32_t low_room;
     struct kdm_fifo buried; /* ordinals of removed documents; epoch: the turn they went */
     uint64_t forgotten;     /* sequence */
     uint64_t oldest;        /* search, as of this turn of the writer */
@@ -385,6 +387,12 @@ struct kdm_column *kdm_projection_column(const struct kdm_projection *projection
 /* The term has no documents any more: it goes as soon as no search can know it. */
 void kdm_projection_bury_term(struct kdm_projection *projection, struct kdm_terms *terms,
                               uint32_t term);
+
+/* No document of the block (KDM_BLOCK_ROWS ordinals) has a lower sequence. */
+static inline uint64_t kdm_projection_low(const struct kdm_projection *projection, uint32_t block)
+{
+    return block < projection->low_room ? projection->lows[block] : UINT64_MAX;
+}
 
 /* Makes columns for the mapping's fields that have none, and the trie. */
 bool kdm_projection_shape(struct kdm_projection *projection);

@@ -2,11 +2,14 @@
  * What may be among the first `limit` is collected; when the room (twice the limit) is full it is
  * sorted and halved, and the last that was kept is from then on what others must be better than.
  * Chunks and blocks of numbers are visited best first and passed over when nothing in them can be
- * better. Equal hits come in the order of their ordinals.
+ * better. Equal hits come in the order in which they were last written, as Elasticsearch's do; those
+ * of one commit by their ids. So the order is the same on every node and after every rebuild.
  */
 #include "search/projection_query.h"
 #include <math.h>
 #include <stdlib.h>
+
+#define CHUNK_BLOCKS (KDM_CHUNK_ROWS / KDM_BLOCK_ROWS)
 
 enum rank { FIRST_MISSING, VALUE, LAST_MISSING };
 
@@ -32,6 +35,7 @@ struct order {
 };
 
 struct entry {
+    uint64_t sequence;
     uint32_t ordinal;
     float score;
     struct sort_key keys[];
@@ -276,10 +280,16 @@ static int compare_keys(const struct kdm_sorter *sorter, const struct entry *a,
 
 static int compare_entries(const void *a, const void *b, void *ctx)
 {
+    const struct kdm_sorter *sorter = ctx;
     const struct entry *x = a, *y = b;
-    int cmp = compare_keys(ctx, x, y);
+    int cmp = compare_keys(sorter, x, y);
 
-    return cmp != 0 ? cmp : (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+    if (cmp != 0)
+        return cmp;
+    if (x->sequence != y->sequence)
+        return x->sequence < y->sequence ? -1 : 1;
+    return kdm_str_cmp(kdm_projection_id(sorter->run->projection, x->ordinal),
+                       kdm_projection_id(sorter->run->projection, y->ordinal));
 }
 
 /* --- collecting ----------------------------------------------------------------------------------
@@ -373,6 +383,8 @@ static void add_row(struct kdm_sorter *sorter, uint32_t row, float score)
     struct entry *entry = entry_at(sorter, sorter->count);
 
     entry->ordinal = sorter->run->chunk * KDM_CHUNK_ROWS + row;
+    entry->sequence =
+        kdm_projection_document(sorter->run->projection, entry->ordinal)->sequence;
     entry->score = score;
     for (size_t i = 0; i < sorter->order_count; i++) {
         entry->keys[i] = key_of(sorter, &sorter->orders[i], row, score);
@@ -405,14 +417,25 @@ static bool has_spans(const struct kdm_sorter *sorter)
            && order->sort->mode <= KDM_MODE_MAX;
 }
 
-/* A block without values has only missing ones, which come last. */
+/* Are all equal, so that their sequences alone tell which are first? */
+static bool is_plain(const struct kdm_sorter *sorter)
+{
+    return sorter->order_count == 0
+           || (sorter->order_count == 1 && sorter->orders[0].sort->kind == KDM_SORT_DOC);
+}
+
+/* A block without values has only missing ones, which come last. `block` counts in the chunk. */
 static bool block_is_worse(const struct kdm_sorter *sorter, uint32_t block)
 {
+    const struct kdm_run *run = sorter->run;
     const struct order *order = &sorter->orders[0];
     struct sort_key best;
 
     if (sorter->worst == NULL)
         return false;
+    if (is_plain(sorter))
+        return kdm_projection_low(run->projection, run->chunk * CHUNK_BLOCKS + block)
+               > sorter->worst->sequence;
     if (order->chunk == NULL || block * KDM_BLOCK_ROWS >= order->chunk->rows)
         return sorter->worst->keys[0].rank == VALUE;
     best = best_of(order, &order->chunk->spans[block]);
@@ -433,10 +456,15 @@ static int compare_visits(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-static uint64_t visit_word(const struct order *order, const struct kdm_chunk *chunk, uint32_t block)
+static uint64_t visit_word(const struct kdm_sorter *sorter, uint32_t chunk_number, uint32_t block)
 {
+    const struct order *order = &sorter->orders[0];
+    const struct kdm_chunk *chunk;
     uint64_t word;
 
+    if (is_plain(sorter))
+        return kdm_projection_low(sorter->run->projection, chunk_number * CHUNK_BLOCKS + block);
+    chunk = kdm_column_chunk(order->column, chunk_number);
     if (chunk == NULL || block * KDM_BLOCK_ROWS >= chunk->rows)
         return UINT64_MAX;
     word = best_of(order, &chunk->spans[block]).word;
@@ -455,12 +483,12 @@ static void add_block(struct kdm_sorter *sorter, const struct kdm_bits *matched,
 static void add_by_blocks(struct kdm_sorter *sorter, const struct kdm_bits *matched,
                           const float *scores, float score)
 {
-    struct visit visits[KDM_CHUNK_ROWS / KDM_BLOCK_ROWS];
+    struct visit visits[CHUNK_BLOCKS];
     uint32_t words = sorter->run->words, each = KDM_BLOCK_ROWS / 64;
     uint32_t count = (words + each - 1) / each;
 
     for (uint32_t i = 0; i < count; i++)
-        visits[i] = (struct visit){ visit_word(&sorter->orders[0], sorter->orders[0].chunk, i), i };
+        visits[i] = (struct visit){ visit_word(sorter, sorter->run->chunk, i), i };
     qsort(visits, count, sizeof(visits[0]), compare_visits);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t first = visits[i].number * each;
@@ -469,13 +497,6 @@ static void add_by_blocks(struct kdm_sorter *sorter, const struct kdm_bits *matc
             add_block(sorter, matched, first, first + each < words ? first + each : words, scores,
                       score);
     }
-}
-
-/* Without an order and with equal scores the first that come are the page. */
-static bool has_all(const struct kdm_sorter *sorter, const float *scores)
-{
-    return sorter->order_count == 0 && scores == NULL && sorter->search->collapse == NULL
-           && sorter->count >= sorter->limit;
 }
 
 static size_t key_count(const struct kdm_search *search)
@@ -494,15 +515,13 @@ static void read_chunks(struct kdm_sorter *sorter)
 void kdm_sorter_add(struct kdm_sorter *sorter, const struct kdm_bits *matched, const float *scores,
                     float score)
 {
-    if (sorter->limit == 0 || has_all(sorter, scores))
+    if (sorter->limit == 0)
         return;
     read_chunks(sorter);
-    if (has_spans(sorter)) {
+    if (has_spans(sorter) || (is_plain(sorter) && scores == NULL))
         add_by_blocks(sorter, matched, scores, score);
-        return;
-    }
-    for (uint32_t word = 0; word < sorter->run->words && !has_all(sorter, scores); word++)
-        add_block(sorter, matched, word, word + 1, scores, score);
+    else
+        add_block(sorter, matched, 0, sorter->run->words, scores, score);
 }
 
 bool kdm_sorter_least(const struct kdm_sorter *sorter, float *ret_score)
@@ -515,8 +534,6 @@ bool kdm_sorter_least(const struct kdm_sorter *sorter, float *ret_score)
 
 void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row)
 {
-    if (has_all(sorter, NULL))
-        return;
     read_chunks(sorter);
     add_row(sorter, row, 0);
 }
@@ -599,19 +616,15 @@ void kdm_sorter_destroy(struct kdm_sorter *sorter)
 void kdm_sorter_chunks(struct kdm_sorter *sorter, uint32_t *ret_chunks, uint32_t count)
 {
     struct visit *visits = kdm_arena_alloc(sorter->run->arena, (count + 1) * sizeof(*visits));
-    const struct order *order = &sorter->orders[0];
+    bool known = has_spans(sorter) || is_plain(sorter);
 
     for (uint32_t i = 0; i < count; i++) {
         visits[i] = (struct visit){ UINT64_MAX, i };
-        if (has_spans(sorter)) {
-            const struct kdm_chunk *chunk = kdm_column_chunk(order->column, i);
+        for (uint32_t j = 0; known && j < CHUNK_BLOCKS; j++) {
+            uint64_t word = visit_word(sorter, i, j);
 
-            for (uint32_t j = 0; chunk != NULL && j * KDM_BLOCK_ROWS < chunk->rows; j++) {
-                uint64_t word = visit_word(order, chunk, j);
-
-                if (word < visits[i].word)
-                    visits[i].word = word;
-            }
+            if (word < visits[i].word)
+                visits[i].word = word;
         }
     }
     qsort(visits, count, sizeof(*visits), compare_visits);
@@ -661,8 +674,7 @@ struct kdm_hit *kdm_sorter_hits(struct kdm_sorter *sorter, size_t from, size_t *
             values[j] = value_of(sorter, j, entry);
         hits[i].id =
             kdm_arena_copy(arena, kdm_projection_id(sorter->run->projection, entry->ordinal));
-        hits[i].sequence =
-            kdm_projection_document(sorter->run->projection, entry->ordinal)->sequence;
+        hits[i].sequence = entry->sequence;
         hits[i].score = entry->score;
         hits[i].values = values;
     }
