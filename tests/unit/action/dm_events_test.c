@@ -44,6 +44,8 @@ static void node_begin(void)
     ck_assert_ptr_nonnull(node.store);
     node.bus = kdm_bus_create(&seed);
     node.engine = kdm_tx_engine_create(&loop, node.store, node.bus, &context);
+    node.projector = kdm_projector_create(&loop, node.store);
+    kdm_tx_search_with(node.engine, node.projector);
     for (int i = 0; i < 3000 && !kdm_store_ready(node.store); i++) {
         uv_run(&loop, UV_RUN_NOWAIT);
         nap(1);

@@ -4,12 +4,14 @@
 #ifndef KDM_TESTS_TX_WORLD_H
 #define KDM_TESTS_TX_WORLD_H
 
+#include "projector/projector.h"
 #include "../redis/server.h"
 #include "tx/job.h"
 
 struct node {
     struct kdm_random random;
     struct kdm_store *store;
+    struct kdm_projector *projector;
     struct kdm_bus *bus;
     struct kdm_tx_engine *engine;
     struct kdm_arena arena;
@@ -41,6 +43,8 @@ UNUSED_FN void node_start(struct node *node, uv_loop_t *loop, const char *url, c
     ck_assert_ptr_nonnull(node->store);
     node->bus = kdm_bus_create(&seed);
     node->engine = kdm_tx_engine_create(loop, node->store, node->bus, &node->context);
+    node->projector = kdm_projector_create(loop, node->store);
+    kdm_tx_search_with(node->engine, node->projector);
     for (int i = 0; i < 3000 && !kdm_store_ready(node->store); i++) {
         uv_run(loop, UV_RUN_NOWAIT);
         nap(1);
@@ -51,7 +55,9 @@ UNUSED_FN void node_start(struct node *node, uv_loop_t *loop, const char *url, c
 UNUSED_FN void node_stop(struct node *node)
 {
     kdm_tx_engine_destroy(node->engine);
+    kdm_projector_stop(node->projector);
     kdm_store_close(node->store);
+    kdm_projector_destroy(node->projector);
     kdm_bus_destroy(node->bus);
 }
 
