@@ -1,5 +1,5 @@
 /* enos_asset.c - assets told and changed (reference dialects.md 3.3 to 3.8). */
-#include "action/scan_search.h"
+#include "action/search.h"
 #include "dialect/enos.h"
 #include "doors.gen.h"
 #include <strings.h>
@@ -23,22 +23,18 @@ static bool find_reference(struct kdm_tx *tx, struct kdm_collection *assets,
                            struct kdm_str reference, struct kdm_str *ret_id)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_scan_search search = { .name = KDM_STR("asset by reference"), .collection = assets };
-    struct kdm_scan_found found;
-    struct kdm_buf body;
+    struct kdm_find_request request = { .collections = &assets, .count = 1, .bare = true, .size = 2 };
+    const struct kdm_found *found;
+    struct kdm_buf query;
 
-    kdm_buf_init(&body, arena, reference.len + 64);
-    kdm_buf_lit(&body, "{\"query\":{\"term\":{\"reference\":");
-    kdm_json_put_str(&body, reference);
-    kdm_buf_lit(&body, "}}}");
-    search.request = (struct kdm_search_request){ .body = kdm_json_parse(arena, kdm_buf_str(&body)),
-                                                  .lang = KDM_LANG_ELASTICSEARCH,
-                                                  .from = 0,
-                                                  .size = 2,
-                                                  .now_ms = kdm_tx_now(tx) };
-    if (!kdm_scan_search(tx, &search, &found))
+    kdm_buf_init(&query, arena, reference.len + 64);
+    kdm_buf_lit(&query, "{\"term\":{\"reference\":");
+    kdm_json_put_str(&query, reference);
+    kdm_buf_lit(&query, "}}");
+    request.body = kdm_buf_str(&query);
+    if (!kdm_tx_find(tx, KDM_STR("asset by reference"), false, &request, &found))
         return false;
-    *ret_id = found.count == 1 ? found.hits[0].id : KDM_STR_NONE;
+    *ret_id = found->hit_count == 1 ? kdm_arena_copy(arena, found->hits[0].id) : KDM_STR_NONE;
     return true;
 }
 

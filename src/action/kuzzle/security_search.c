@@ -1,10 +1,10 @@
 /* security_search.c - searching users, profiles, roles and API keys. Their collections are searched
- * as those of clients are (search_plan.h); what is special is how the requests say what they look
+ * as those of clients are (search.h); what is special is how the requests say what they look
  * for.
  */
 #include "action/kuzzle/search_reply.h"
 #include "action/kuzzle/security.h"
-#include "action/scan_search.h"
+#include <stdlib.h>
 
 /* Scopes of cursors; what has no action to scroll opens none. */
 #define USERS    KDM_STR("user")
@@ -27,21 +27,20 @@ static enum kdm_outcome search(struct kdm_tx *tx, const struct kdm_args *args,
                                enum kdm_security_collection which, struct kdm_val body,
                                struct kdm_str scope, int64_t size)
 {
-    const struct kdm_search_request request = { .body = body,
-                                                .lang = kdm_search_lang_of(args),
-                                                .from = kdm_args_int(args, KDM_ARG_FROM, 0),
-                                                .size = size,
-                                                .now_ms = kdm_tx_now(tx) };
+    struct kdm_find_request request = kdm_search_request(args, body);
     struct kdm_collection *collection;
-    struct kdm_plan *plan;
     int64_t scroll_ms = 0;
+
+    request.lang = kdm_search_lang_of(args);
+    request.size = size;
+    request.collections = &collection;
+    request.count = 1;
 
     if (!kdm_search_size_allowed(tx, 0, size)
         || (!kdm_str_none(scope) && !kdm_scroll_duration(tx, args, 0, &scroll_ms))
         || !kdm_security_collection(tx, which, &collection))
         return KDM_WAIT;
-    plan = kdm_plan_make(tx, &collection, 1, &request);
-    return plan != NULL ? kdm_search_reply(tx, plan, body, scope, scroll_ms) : KDM_WAIT;
+    return kdm_search_reply(tx, &request, body, scope, scroll_ms);
 }
 
 enum kdm_outcome kdm_security_search_users(struct kdm_tx *tx, const struct kdm_args *args)
@@ -106,42 +105,51 @@ static bool names_controller(void *ctx, struct kdm_str id, struct kdm_val source
     return false;
 }
 
-static enum kdm_outcome reply_found(struct kdm_tx *tx, const struct kdm_scan_found *found)
+/* As searches tell equal hits: in the order in which they were last written. */
+static int by_sequence(const void *a, const void *b)
 {
+    const struct kdm_doc *left = *(struct kdm_doc *const *)a, *right = *(struct kdm_doc *const *)b;
+
+    if (left->sequence != right->sequence)
+        return left->sequence < right->sequence ? -1 : 1;
+    return kdm_str_cmp(left->id, right->id);
+}
+
+static enum kdm_outcome reply_roles(struct kdm_tx *tx, const struct kdm_doc_list *roles,
+                                    size_t from, size_t size)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_doc **docs = kdm_arena_alloc(arena, (roles->count + 1) * sizeof(struct kdm_doc *));
     struct kdm_buf buf;
 
-    kdm_buf_init(&buf, kdm_tx_arena(tx), 1024);
+    if (roles->count > 0)
+        memcpy(docs, roles->items, roles->count * sizeof(struct kdm_doc *));
+    qsort(docs, roles->count, sizeof(struct kdm_doc *), by_sequence);
+    kdm_buf_init(&buf, arena, 1024);
     kdm_buf_lit(&buf, "{\"hits\":[");
-    for (size_t i = 0; i < found->count; i++) {
-        if (i > 0)
+    for (size_t i = from; i < roles->count && i - from < size; i++) {
+        if (i > from)
             kdm_buf_char(&buf, ',');
-        kdm_buf_put(&buf,
-                    kdm_security_item(kdm_tx_arena(tx), found->hits[i].id, found->hits[i].source));
+        kdm_buf_put(&buf, kdm_security_item(arena, docs[i]->id, docs[i]->text));
     }
-    kdm_buf_printf(&buf, "],\"total\":%zu}", found->total);
+    kdm_buf_printf(&buf, "],\"total\":%zu}", roles->count);
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
 static enum kdm_outcome search_by_controllers(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str_list *wanted = kdm_arena_alloc(args->arena, sizeof(*wanted));
-    struct kdm_scan_search ask = {
-        .name = KDM_STR("roles by controllers"),
-        .request = { .body = KDM_VAL_NONE,
-                     .from = kdm_args_int(args, KDM_ARG_FROM, 0),
-                     .size = size_of(tx, args),
-                     .now_ms = kdm_tx_now(tx) },
-        .accepts = names_controller,
-        .ctx = wanted,
-    };
-    struct kdm_scan_found found;
+    int64_t from = kdm_args_int(args, KDM_ARG_FROM, 0), size = size_of(tx, args);
+    struct kdm_collection *collection;
+    struct kdm_doc_list roles;
 
     *wanted = kdm_args_strings(args, KDM_ARG_BODY_CONTROLLERS);
-    if (!kdm_search_size_allowed(tx, 0, ask.request.size)
-        || !kdm_security_collection(tx, KDM_SECURITY_ROLES, &ask.collection)
-        || !kdm_scan_search(tx, &ask, &found))
+    if (!kdm_search_size_allowed(tx, 0, size)
+        || !kdm_security_collection(tx, KDM_SECURITY_ROLES, &collection)
+        || !kdm_tx_scan(tx, KDM_STR("roles by controllers"), collection, false, names_controller,
+                        wanted, &roles))
         return KDM_WAIT;
-    return reply_found(tx, &found);
+    return reply_roles(tx, &roles, from > 0 ? (size_t)from : 0, size > 0 ? (size_t)size : 0);
 }
 
 enum kdm_outcome kdm_security_search_roles(struct kdm_tx *tx, const struct kdm_args *args)

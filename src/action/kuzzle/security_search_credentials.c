@@ -3,9 +3,8 @@
  * whose they are; a query that looks for anything else is refused, so nobody sorts or compares
  * their way to a hash.
  */
-#include "action/kuzzle/search_plan.h"
 #include "action/kuzzle/security.h"
-#include "action/scan_search.h"
+#include "action/search.h"
 #include "security/strategy.h"
 
 static bool is_one_of(struct kdm_val name, const struct kdm_str *names, size_t count)
@@ -165,31 +164,29 @@ static void put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_hit
 enum kdm_outcome kdm_security_search_users_by_credentials(struct kdm_tx *tx,
                                                           const struct kdm_args *args)
 {
-    struct kdm_scan_search ask = {
-        .name = KDM_STR("credentials"),
-        .request = { .body = args->body,
-                     .lang = kdm_search_lang_of(args),
-                     .from = kdm_args_int(args, KDM_ARG_FROM, 0),
-                     .size = kdm_args_int(args, KDM_ARG_SIZE, 10),
-                     .now_ms = kdm_tx_now(tx) },
-    };
+    struct kdm_find_request request = kdm_search_request(args, args->body);
     const struct kdm_strategy *strategy;
-    struct kdm_scan_found found;
+    struct kdm_collection *collection;
+    const struct kdm_found *found;
     struct kdm_buf buf;
 
+    request.lang = kdm_search_lang_of(args);
+    request.collections = &collection;
+    request.count = 1;
+
     if (!kdm_strategy_get(tx, kdm_args_str(args, KDM_ARG_STRATEGY), &strategy)
-        || !kdm_search_size_allowed(tx, 0, ask.request.size)
-        || (ask.request.lang == KDM_LANG_ELASTICSEARCH && !check_body(tx, args->body))
-        || !kdm_security_collection(tx, KDM_SECURITY_LOCAL_USERS, &ask.collection)
-        || !kdm_scan_search(tx, &ask, &found))
+        || !kdm_search_size_allowed(tx, 0, request.size)
+        || (request.lang == KDM_LANG_ELASTICSEARCH && !check_body(tx, args->body))
+        || !kdm_security_collection(tx, KDM_SECURITY_LOCAL_USERS, &collection)
+        || !kdm_tx_find(tx, KDM_STR("credentials"), false, &request, &found))
         return KDM_WAIT;
     kdm_buf_init(&buf, args->arena, 512);
     kdm_buf_lit(&buf, "{\"hits\":[");
-    for (size_t i = 0; i < found.count; i++) {
+    for (size_t i = 0; i < found->page_count; i++) {
         if (i > 0)
             kdm_buf_char(&buf, ',');
-        put_hit(tx, &buf, &found.hits[i]);
+        put_hit(tx, &buf, &found->hits[i]);
     }
-    kdm_buf_printf(&buf, "],\"total\":%zu}", found.total);
+    kdm_buf_printf(&buf, "],\"total\":%llu}", (unsigned long long)found->total);
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
