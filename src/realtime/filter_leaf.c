@@ -174,13 +174,19 @@ static void put_metres(struct kdm_buf *buf, double metres)
     kdm_buf_lit(buf, "m\"");
 }
 
+/* Has it a hole that one sees at that precision? */
+static bool is_ring(const struct kdm_query *leaf)
+{
+    return leaf->near >= 1e-6;
+}
+
 /* What is beyond any place on Earth is cut; "to" stays greater than "from". */
 static void put_circle(struct kdm_buf *buf, const struct kdm_query *leaf)
 {
     double near = fmin(leaf->near, 1e9), far = fmin(leaf->far, 2e9);
 
     put_point(buf, leaf->points[0]);
-    if (leaf->near > 0) {
+    if (is_ring(leaf)) {
         kdm_buf_lit(buf, ",\"from\":");
         put_metres(buf, near);
         kdm_buf_lit(buf, ",\"to\":");
@@ -228,7 +234,7 @@ static struct kdm_str keyword(const struct kdm_query *leaf)
     case KDM_QUERY_K_SELECT:
         return KDM_STR("select");
     case KDM_QUERY_K_GEO_DISTANCE:
-        return leaf->near > 0 ? KDM_STR("geoDistanceRange") : KDM_STR("geoDistance");
+        return is_ring(leaf) ? KDM_STR("geoDistanceRange") : KDM_STR("geoDistance");
     case KDM_QUERY_K_GEO_BOX:
         return KDM_STR("geoBoundingBox");
     default:
