@@ -51,8 +51,11 @@ bool kdm_token_ttl(struct kdm_tx *tx, struct kdm_val expires_in, int64_t absent_
 
 /* --- signing -------------------------------------------------------------------------------- */
 
-static struct kdm_str sign(struct kdm_tx *tx, const struct kdm_jwt_key *key, const char *prefix,
-                           struct kdm_str kuid, struct kdm_str jti, int64_t ttl_ms)
+/* key none: a token. No two texts are the same, also of a key that is made again in the same
+ * second. */
+static struct kdm_str sign(struct kdm_tx *tx, const struct kdm_jwt_key *jwt_key,
+                           struct kdm_str kuid, struct kdm_str jti, struct kdm_str key,
+                           int64_t ttl_ms)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     int64_t iat = kdm_tx_now(tx) / 1000;
@@ -63,12 +66,16 @@ static struct kdm_str sign(struct kdm_tx *tx, const struct kdm_jwt_key *key, con
     kdm_json_put_str(&payload, kuid);
     kdm_buf_lit(&payload, ",\"jti\":");
     kdm_json_put_str(&payload, jti);
+    if (!kdm_str_none(key)) {
+        kdm_buf_lit(&payload, ",\"key\":");
+        kdm_json_put_str(&payload, key);
+    }
     kdm_buf_printf(&payload, ",\"iat\":%lld", (long long)iat);
     if (ttl_ms >= 0)
         kdm_buf_printf(&payload, ",\"exp\":%lld", (long long)(iat + ttl_ms / 1000));
     kdm_buf_char(&payload, '}');
-    return kdm_arena_printf(arena, "%s" KDM_FMT, prefix,
-                            KDM_ARG(kdm_jwt_sign(arena, key, kdm_buf_str(&payload))));
+    return kdm_arena_printf(arena, "%s" KDM_FMT, kdm_str_none(key) ? "kauth-" : "kapikey-",
+                            KDM_ARG(kdm_jwt_sign(arena, jwt_key, kdm_buf_str(&payload))));
 }
 
 /* --- generations ---------------------------------------------------------------------------- */
@@ -109,7 +116,7 @@ bool kdm_token_create(struct kdm_tx *tx, struct kdm_str name, struct kdm_str kui
              & read_generation(tx, kuid, KDM_STR("tokens"), &generation)))
         return false;
     jti = kdm_tx_id(tx, kdm_arena_printf(kdm_tx_arena(tx), "token " KDM_FMT, KDM_ARG(name)));
-    ret_token->text = sign(tx, &key, "kauth-", kuid, jti, ttl_ms);
+    ret_token->text = sign(tx, &key, kuid, jti, KDM_STR_NONE, ttl_ms);
     ret_token->ttl_ms = ttl_ms;
     ret_token->expires_at = ttl_ms < 0 ? -1 : kdm_tx_now(tx) + ttl_ms;
     kdm_buf_init(&source, kdm_tx_arena(tx), 128);
@@ -218,7 +225,7 @@ bool kdm_api_key_create(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str i
         return false;
     if (kdm_str_none(id))
         id = kdm_tx_id(tx, KDM_STR("api key"));
-    text = sign(tx, &key, "kapikey-", kuid, id, ttl_ms);
+    text = sign(tx, &key, kuid, kdm_tx_id(tx, KDM_STR("jti of an API key")), id, ttl_ms);
     fingerprint = kdm_sha256_hex(arena, text);
     kdm_buf_init(&members, arena, 256);
     put_key(&members, kuid, description, expires_at, ttl_ms, fingerprint);

@@ -1,7 +1,7 @@
 /* token.h - tokens and API keys: made, told, revoked.
- * A token is "kauth-" or "kapikey-" and a JWT (HS256) with {_id: kuid, jti, iat, exp?}; what makes
- * it valid is its document (layout.h), so deleting that revokes it on all nodes. All stage; the
- * caller commits. Loop thread only.
+ * A token is "kauth-" or "kapikey-" and a JWT (HS256) with {_id: kuid, jti, iat, exp?, key?: id of
+ * the API key}; what makes it valid is its document (layout.h), so deleting that revokes it on all
+ * nodes. All stage; the caller commits. Loop thread only.
  */
 #ifndef KDM_SECURITY_TOKEN_H
 #define KDM_SECURITY_TOKEN_H

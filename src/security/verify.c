@@ -11,7 +11,7 @@ static bool read_text(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdic
     bool is_key = kdm_str_starts(token, KDM_STR("kapikey-"));
     struct kdm_jwt_key key;
     struct kdm_val payload;
-    struct kdm_str jti;
+    struct kdm_str id;
 
     *ret_good = false;
     *verdict = (struct kdm_verdict){ .text = token };
@@ -22,10 +22,10 @@ static bool read_text(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdic
     token = kdm_str_from(token, is_key ? sizeof("kapikey-") - 1 : sizeof("kauth-") - 1);
     if (kdm_jwt_verify(arena, &key, token, kdm_tx_now(tx), &payload) != KDM_JWT_GOOD)
         return true;
-    jti = kdm_val_str(arena, kdm_val_get(payload, KDM_STR("jti")));
+    id = kdm_val_str(arena, kdm_val_get(payload, is_key ? KDM_STR("key") : KDM_STR("jti")));
     verdict->kuid = kdm_val_str(arena, kdm_val_get(payload, KDM_STR("_id")));
-    verdict->id = kdm_arena_printf(arena, "%c" KDM_FMT, is_key ? 'k' : 't', KDM_ARG(jti));
-    *ret_good = jti.len > 0 && verdict->kuid.len > 0;
+    verdict->id = kdm_arena_printf(arena, "%c" KDM_FMT, is_key ? 'k' : 't', KDM_ARG(id));
+    *ret_good = id.len > 0 && verdict->kuid.len > 0;
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* auth_self.c - whoever asks, about himself: his user, his rights, his credentials. */
 #include "action/kuzzle/auth.h"
+#include "action/kuzzle/security.h"
 #include "security/local.h"
 #include "security/model.h"
 #include "security/token.h"
@@ -64,25 +65,9 @@ static bool forbid(struct kdm_tx *tx, struct kdm_val body, const char *name)
     return false;
 }
 
-/* Top-level members of `patch` take the place of those of `base`. */
-static struct kdm_str merged(struct kdm_tx *tx, struct kdm_val base, struct kdm_val patch)
-{
-    struct kdm_val_iter it;
-    struct kdm_val name, value, whole = base;
-
-    for (kdm_members(&it, patch); kdm_member_next(&it, &name, &value);) {
-        struct kdm_str text =
-            kdm_json_set(kdm_tx_arena(tx), whole, kdm_val_str(kdm_tx_arena(tx), name),
-                         kdm_json_canonical(kdm_tx_arena(tx), value));
-
-        whole = kdm_json_parse(kdm_tx_arena(tx), text);
-    }
-    return kdm_tx_with_info(tx, whole, kdm_tx_info_updated(tx, base));
-}
-
 enum kdm_outcome kdm_auth_update_self(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_str kuid = kdm_auth_caller(tx), source;
+    struct kdm_str kuid = kdm_auth_caller(tx);
     struct kdm_collection *users;
     struct kdm_doc *doc;
 
@@ -93,11 +78,7 @@ enum kdm_outcome kdm_auth_update_self(struct kdm_tx *tx, const struct kdm_args *
         return KDM_WAIT;
     if (doc == NULL)
         return kdm_tx_fail(tx, KDM_ERR_SECURITY_USER_NOT_FOUND, KDM_PROPS(kuid));
-    source = merged(tx, kdm_doc_source(tx, doc), args->body);
-    kdm_tx_write(tx, users, doc, source, KDM_CHANGE_UPDATE, KDM_STR_NONE, KDM_WRITE_SILENT);
-    if (!kdm_tx_commit(tx))
-        return KDM_WAIT;
-    return kdm_tx_reply(tx, kdm_security_item(kdm_tx_arena(tx), kuid, source));
+    return kdm_security_change_user(tx, users, doc, args->body, KDM_STR("body.profileIds"));
 }
 
 /* --- rights --------------------------------------------------------------------------------- */
@@ -245,4 +226,9 @@ enum kdm_outcome kdm_auth_delete_api_key(struct kdm_tx *tx, const struct kdm_arg
     kdm_json_put_str(&buf, id);
     kdm_buf_char(&buf, '}');
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+enum kdm_outcome kdm_auth_search_api_keys(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return kdm_security_reply_api_keys(tx, args, kdm_auth_caller(tx));
 }
