@@ -29,6 +29,77 @@
 -- for its last commit any more: so a greater number there tells that this command comes too late, from the buffer of
 -- a connection that was given up.
 local call = redis.call
+
+-- The usual: one or two documents of one index are put, their versions are known and every check holds. It is the same as
+-- what follows, without its tables; whatever is not so, or fails a check, goes the long way.
+repeat
+    local checks = tonumber(ARGV[8])
+    local at = 9 + 2 * checks
+    local two = ARGV[at] == '2'
+    if ARGV[1] ~= '1' or ARGV[at + 1] ~= 'w' or not (ARGV[at] == '1' or two and ARGV[at + 12] == 'w') then break end
+    local version, version2 = tonumber(ARGV[at + 7]), two and tonumber(ARGV[at + 18])
+    if not version or string.byte(ARGV[at + 7]) == 43 then break end -- '+'
+    if two and (not version2 or string.byte(ARGV[at + 18]) == 43) then break end
+    if ARGV[at + 8] == 'p' or two and ARGV[at + 19] == 'p' then break end
+    local meta, field, number = KEYS[1], ARGV[2], ARGV[3]
+    local got
+    if checks == 1 then
+        got = call('HMGET', meta, 'q', field, ARGV[9])
+    else
+        local fields = { meta, 'q', field }
+        for c = 1, checks do
+            fields[3 + c] = ARGV[7 + 2 * c]
+        end
+        got = call('HMGET', unpack(fields))
+    end
+    if got[2] and tonumber(string.match(got[2], '^%d+')) >= tonumber(number) then break end
+    local holds = true
+    for c = 1, checks do
+        holds = holds and (got[2 + c] or '') == ARGV[8 + 2 * c]
+    end
+    if not holds then break end
+    local docs, id, expect = KEYS[tonumber(ARGV[at + 3])], ARGV[at + 4], ARGV[at + 5]
+    local value = call('HGET', docs, id)
+    if expect == '' then
+        if value then break end
+    elseif not value or string.sub(value, 1, #expect + 1) ~= expect .. ' ' then
+        break
+    end
+    local docs2, id2, value2
+    if two then
+        expect = ARGV[at + 16]
+        docs2, id2 = KEYS[tonumber(ARGV[at + 14])], ARGV[at + 15]
+        value2 = call('HGET', docs2, id2)
+        if expect == '' then
+            if value2 then break end
+        elseif not value2 or string.sub(value2, 1, #expect + 1) ~= expect .. ' ' then
+            break
+        end
+    end
+    if redis.acl_check_cmd and not redis.acl_check_cmd('HSET', meta, '', '', '') then break end
+    local following = tonumber(got[1] or '0') + 1
+    local sequence = string.format('%.0f', following)
+    local record = number .. ' ' .. sequence
+    local collection, text = ARGV[at + 6], ARGV[at + 11]
+    local head = ARGV[at + 8] .. ARGV[at + 9] .. ' ' .. ARGV[at + 7] .. ' ' .. collection .. ' ' .. id
+    if two then
+        local collection2, text2 = ARGV[at + 17], ARGV[at + 22]
+        call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], sequence .. '-0', 'e', ARGV[6], head, text, ARGV[at + 10],
+            value or '', ARGV[at + 19] .. ARGV[at + 20] .. ' ' .. ARGV[at + 18] .. ' ' .. collection2 .. ' ' .. id2,
+            text2, ARGV[at + 21], value2 or '')
+        call('HSET', docs, id, sequence .. ' ' .. ARGV[at + 7] .. ' ' .. text)
+        call('HSET', docs2, id2, sequence .. ' ' .. ARGV[at + 18] .. ' ' .. text2)
+        call('HSET', meta, 'q', sequence, field, record, 'w:' .. collection, sequence, 'w:' .. collection2, sequence)
+    else
+        call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], sequence .. '-0', 'e', ARGV[6], head, text, ARGV[at + 10],
+            value or '')
+        call('HSET', docs, id, sequence .. ' ' .. ARGV[at + 7] .. ' ' .. text)
+        call('HSET', meta, 'q', sequence, field, record, 'w:' .. collection, sequence)
+    end
+    redis.pcall('PUBLISH', meta, sequence)
+    do return following end
+until true
+
 local SIZE = { ['?'] = 5, w = 11, x = 11, i = 3, I = 2, c = 4, C = 3, T = 4, j = 5, m = 5 }
 -- Commands that operations use beside HSET.
 local USES = { x = 'HDEL', i = 'PERSIST', I = 'HDEL UNLINK PEXPIRE', C = 'HDEL UNLINK', T = 'UNLINK', j = 'HDEL', m = 'PEXPIRE PTTL HEXISTS' }

@@ -98,6 +98,19 @@ static void update_one(struct kdm_commit *commit)
     put(commit, one, "a", "{\"n\":2}", KDM_EXPECT_SEQUENCE, sequence_a, 2, KDM_CHANGE_UPDATE, 0);
 }
 
+static void update_and_create(struct kdm_commit *commit)
+{
+    update_one(commit);
+    put(commit, spare, "new", "{\"n\":1}", KDM_EXPECT_ABSENT, 0, 1, KDM_CHANGE_CREATE, 1);
+}
+
+/* One more than what the script does by its short way. */
+static void write_three(struct kdm_commit *commit)
+{
+    update_and_create(commit);
+    create_one(commit);
+}
+
 static void put_blindly(struct kdm_commit *commit)
 {
     put(commit, one, "a", "{\"n\":3}", KDM_EXPECT_ANY, 0, 0, KDM_CHANGE_PUT, 0);
@@ -185,6 +198,8 @@ static const struct {
 } kinds[] = {
     { "create", create_one },
     { "update", update_one },
+    { "update and create", update_and_create },
+    { "write three", write_three },
     { "put", put_blindly },
     { "delete", delete_one },
     { "write and delete", write_and_delete },
