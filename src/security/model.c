@@ -125,64 +125,83 @@ bool kdm_security_is_protected(struct kdm_str id)
            || kdm_str_eq(id, KDM_STR("anonymous"));
 }
 
-static bool names_role(void *ctx, struct kdm_str id, struct kdm_val source)
+bool kdm_profile_has_role(struct kdm_val source, struct kdm_str role)
 {
-    const struct kdm_str *role = ctx;
     struct kdm_val_iter it;
     struct kdm_val policy;
 
-    (void)id;
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("policies")));
-         kdm_element_next(&it, &policy);) {
-        if (kdm_val_str_eq(kdm_val_get(policy, KDM_STR("roleId")), *role))
+    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("policies"))); kdm_element_next(&it, &policy);) {
+        if (kdm_val_str_eq(kdm_val_get(policy, KDM_STR("roleId")), role))
             return true;
     }
     return false;
 }
 
-static bool names_profile(void *ctx, struct kdm_str id, struct kdm_val source)
+bool kdm_user_has_profile(struct kdm_val source, struct kdm_str profile)
 {
-    const struct kdm_str *profile = ctx;
     struct kdm_val_iter it;
     struct kdm_val named;
 
-    (void)id;
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds")));
-         kdm_element_next(&it, &named);) {
-        if (kdm_val_str_eq(named, *profile))
+    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds"))); kdm_element_next(&it, &named);) {
+        if (kdm_val_str_eq(named, profile))
             return true;
     }
     return false;
 }
 
-/* Documents of a collection that name `id`. */
-static bool scan(struct kdm_tx *tx, enum kdm_security_collection which, struct kdm_str id,
-                 kdm_tx_match_fn *match, struct kdm_doc_list *ret_docs)
+/* What a scan looks for; in the arena. */
+struct wanted {
+    bool (*has)(struct kdm_val source, struct kdm_str id);
+    struct kdm_str *ids;
+    size_t count;
+};
+
+static bool has_any(void *ctx, struct kdm_str id, struct kdm_val source)
 {
-    struct kdm_str *wanted = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*wanted));
+    const struct wanted *wanted = ctx;
+
+    (void)id;
+    for (size_t i = 0; i < wanted->count; i++) {
+        if (wanted->has(source, wanted->ids[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Documents of a collection that have any of `ids`. */
+static bool scan(struct kdm_tx *tx, enum kdm_security_collection which, const struct kdm_str *ids,
+                 size_t count, bool (*has)(struct kdm_val source, struct kdm_str id),
+                 struct kdm_doc_list *ret_docs)
+{
+    struct wanted *wanted = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*wanted));
     struct kdm_collection *collection;
 
-    *wanted = kdm_arena_copy(kdm_tx_arena(tx), id);
+    *wanted = (struct wanted){ .has = has, .count = count };
+    wanted->ids = kdm_arena_alloc(kdm_tx_arena(tx), count * sizeof(*ids) + 1);
+    for (size_t i = 0; i < count; i++)
+        wanted->ids[i] = kdm_arena_copy(kdm_tx_arena(tx), ids[i]);
     return kdm_security_collection(tx, which, &collection)
-           && kdm_tx_scan(tx, kdm_arena_printf(kdm_tx_arena(tx), "naming " KDM_FMT, KDM_ARG(id)),
-                          collection, true, match, wanted, ret_docs);
+           && kdm_tx_scan(tx, KDM_STR("in use"), collection, true, has_any, wanted, ret_docs);
 }
 
-bool kdm_role_users(struct kdm_tx *tx, struct kdm_str role, struct kdm_doc_list *ret_profiles)
+bool kdm_role_users(struct kdm_tx *tx, const struct kdm_str *roles, size_t count,
+                    struct kdm_doc_list *ret_profiles)
 {
-    return scan(tx, KDM_SECURITY_PROFILES, role, names_role, ret_profiles);
+    return scan(tx, KDM_SECURITY_PROFILES, roles, count, kdm_profile_has_role, ret_profiles);
 }
 
-bool kdm_profile_users(struct kdm_tx *tx, struct kdm_str profile, struct kdm_doc_list *ret_users)
+bool kdm_profile_users(struct kdm_tx *tx, const struct kdm_str *profiles, size_t count,
+                       struct kdm_doc_list *ret_users)
 {
-    return scan(tx, KDM_SECURITY_USERS, profile, names_profile, ret_users);
+    return scan(tx, KDM_SECURITY_USERS, profiles, count, kdm_user_has_profile, ret_users);
 }
 
 bool kdm_security_admin_exists(struct kdm_tx *tx, bool *ret_exists)
 {
+    const struct kdm_str admin = KDM_STR("admin");
     struct kdm_doc_list admins;
 
-    if (!kdm_profile_users(tx, KDM_STR("admin"), &admins))
+    if (!kdm_profile_users(tx, &admin, 1, &admins))
         return false;
     *ret_exists = admins.count > 0;
     return true;

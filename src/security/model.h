@@ -38,10 +38,16 @@ bool kdm_profile_check(struct kdm_tx *tx, struct kdm_str id, struct kdm_val body
 /* admin, default, anonymous: may be changed, never deleted. */
 bool kdm_security_is_protected(struct kdm_str id);
 
-/* Who uses it? Checked scans: what is decided on them holds at commit. The lists are of documents.
- */
-bool kdm_role_users(struct kdm_tx *tx, struct kdm_str role, struct kdm_doc_list *ret_profiles);
-bool kdm_profile_users(struct kdm_tx *tx, struct kdm_str profile, struct kdm_doc_list *ret_users);
+/* Does the profile, the user of this source have it? Pure. */
+bool kdm_profile_has_role(struct kdm_val source, struct kdm_str role);
+bool kdm_user_has_profile(struct kdm_val source, struct kdm_str profile);
+
+/* Who has any of these? One checked scan, however many: what is decided on it holds at commit. Of each
+ * kind one a transaction. The lists are of documents. */
+bool kdm_role_users(struct kdm_tx *tx, const struct kdm_str *roles, size_t count,
+                    struct kdm_doc_list *ret_profiles);
+bool kdm_profile_users(struct kdm_tx *tx, const struct kdm_str *profiles, size_t count,
+                       struct kdm_doc_list *ret_users);
 
 /* Is there a user with the profile admin? Checked. */
 bool kdm_security_admin_exists(struct kdm_tx *tx, bool *ret_exists);

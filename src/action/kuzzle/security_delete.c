@@ -13,93 +13,40 @@
  */
 
 struct kind {
-    enum kdm_security_collection which, users; /* it, and whoever may use it */
+    enum kdm_security_collection which;
     const char *what;
     enum kdm_err not_found, cannot_delete, in_use;
-    /* Does a source of `users` use `id`? */
-    bool (*uses)(struct kdm_val source, struct kdm_str id);
+    /* All that have any of these, and whether one of them has one. */
+    bool (*users)(struct kdm_tx *tx, const struct kdm_str *ids, size_t count,
+                  struct kdm_doc_list *ret_users);
+    bool (*has)(struct kdm_val source, struct kdm_str id);
 };
-
-static bool profile_uses_role(struct kdm_val source, struct kdm_str role)
-{
-    struct kdm_val_iter it;
-    struct kdm_val policy;
-
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("policies")));
-         kdm_element_next(&it, &policy);)
-        if (kdm_val_str_eq(kdm_val_get(policy, KDM_STR("roleId")), role))
-            return true;
-    return false;
-}
-
-bool kdm_security_user_has(struct kdm_val source, struct kdm_str profile)
-{
-    struct kdm_val_iter it;
-    struct kdm_val id;
-
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds"))); kdm_element_next(&it, &id);)
-        if (kdm_val_str_eq(id, profile))
-            return true;
-    return false;
-}
 
 static const struct kind roles = {
     .which = KDM_SECURITY_ROLES,
-    .users = KDM_SECURITY_PROFILES,
     .what = "role",
     .not_found = KDM_ERR_SECURITY_ROLE_NOT_FOUND,
     .cannot_delete = KDM_ERR_SECURITY_ROLE_CANNOT_DELETE,
     .in_use = KDM_ERR_SECURITY_ROLE_IN_USE,
-    .uses = profile_uses_role,
+    .users = kdm_role_users,
+    .has = kdm_profile_has_role,
 };
 
 static const struct kind profiles = {
     .which = KDM_SECURITY_PROFILES,
-    .users = KDM_SECURITY_USERS,
     .what = "profile",
     .not_found = KDM_ERR_SECURITY_PROFILE_NOT_FOUND,
     .cannot_delete = KDM_ERR_SECURITY_PROFILE_CANNOT_DELETE,
     .in_use = KDM_ERR_SECURITY_PROFILE_IN_USE,
-    .uses = kdm_security_user_has,
+    .users = kdm_profile_users,
+    .has = kdm_user_has_profile,
 };
-
-/* Which users of a kind the scan is to find; in the arena. */
-struct asked {
-    const struct kind *kind;
-    struct kdm_str_list ids;
-};
-
-static bool uses_any(void *ctx, struct kdm_str id, struct kdm_val source)
-{
-    const struct asked *asked = ctx;
-
-    (void)id;
-    for (size_t i = 0; i < asked->ids.count; i++)
-        if (asked->kind->uses(source, asked->ids.items[i]))
-            return true;
-    return false;
-}
-
-/* All that use any of `ids`. One scan, however many ids. */
-static bool find_users(struct kdm_tx *tx, const struct kind *kind, struct kdm_str_list ids,
-                       struct kdm_doc_list *ret_users)
-{
-    struct asked *asked = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*asked));
-    struct kdm_collection *collection;
-
-    *asked = (struct asked){ .kind = kind, .ids = { .count = ids.count } };
-    asked->ids.items = kdm_arena_alloc(kdm_tx_arena(tx), ids.count * sizeof(*ids.items) + 1);
-    if (ids.count > 0)
-        memcpy(asked->ids.items, ids.items, ids.count * sizeof(*ids.items));
-    return kdm_security_collection(tx, kind->users, &collection)
-           && kdm_tx_scan(tx, KDM_STR("in use"), collection, true, uses_any, asked, ret_users);
-}
 
 static bool is_used(struct kdm_tx *tx, const struct kind *kind, const struct kdm_doc_list *users,
                     struct kdm_str id)
 {
     for (size_t i = 0; i < users->count; i++)
-        if (kind->uses(kdm_doc_source(tx, users->items[i]), id))
+        if (kind->has(kdm_doc_source(tx, users->items[i]), id))
             return true;
     return false;
 }
@@ -141,8 +88,7 @@ static enum kdm_outcome delete_one(struct kdm_tx *tx, const struct kdm_args *arg
 
     if (!kdm_security_collection(tx, kind->which, &collection)
         || !kdm_tx_claim(tx, collection, id, &doc)
-        || (doc != NULL
-            && !find_users(tx, kind, (struct kdm_str_list){ .items = &id, .count = 1 }, &users)))
+        || (doc != NULL && !kind->users(tx, &id, 1, &users)))
         return KDM_WAIT;
     err = refusal(tx, kind, id, doc, &users);
     if (err != KDM_OK)
@@ -283,7 +229,7 @@ static enum kdm_outcome delete_many(struct kdm_tx *tx, const struct kdm_args *ar
     struct kdm_doc *doc;
 
     if (!kdm_security_collection(tx, kind->which, &collection) || !want_all(tx, &ids, collection)
-        || !find_users(tx, kind, ids, &users))
+        || !kind->users(tx, ids.items, ids.count, &users))
         return KDM_WAIT;
     sorted_init(&sorted, args->arena);
     for (size_t i = 0; i < ids.count; i++) {

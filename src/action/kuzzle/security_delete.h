@@ -15,9 +15,6 @@ bool kdm_security_take_profile_away(struct kdm_tx *tx, struct kdm_str profile);
 /* Before any job runs. */
 void kdm_security_register_jobs(struct kdm_tx_engine *engine);
 
-/* Has the user of this source the profile? Pure. */
-bool kdm_security_user_has(struct kdm_val source, struct kdm_str profile);
-
 /* The source without the profile, for the user that is left with "anonymous" rather than none.
  * Pure; `arena` holds the text. */
 struct kdm_str kdm_security_user_without(struct kdm_arena *arena, struct kdm_val source,

@@ -30,24 +30,6 @@ struct kdm_str kdm_security_user_without(struct kdm_arena *arena, struct kdm_val
     return kdm_json_set(arena, source, KDM_STR("profileIds"), kdm_buf_str(&buf));
 }
 
-static bool has_profile(void *ctx, struct kdm_str id, struct kdm_val source)
-{
-    (void)id;
-    return kdm_security_user_has(source, *(const struct kdm_str *)ctx);
-}
-
-/* All users of the profile, checked: nobody takes it until the commit. */
-static bool find_users(struct kdm_tx *tx, struct kdm_str profile, struct kdm_collection **ret_users,
-                       struct kdm_doc_list *ret_found)
-{
-    struct kdm_str *ctx = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*ctx));
-
-    *ctx = kdm_arena_copy(kdm_tx_arena(tx), profile);
-    return kdm_security_collection(tx, KDM_SECURITY_USERS, ret_users)
-           && kdm_tx_scan(tx, KDM_STR("users of the profile"), *ret_users, true, has_profile, ctx,
-                          ret_found);
-}
-
 /* Stages as many as one commit takes; true: these were all. */
 static bool stage_users(struct kdm_tx *tx, struct kdm_collection *users, struct kdm_str profile,
                         const struct kdm_doc_list *found)
@@ -82,7 +64,8 @@ static enum kdm_outcome run_chunk(struct kdm_tx *tx, struct kdm_val args, struct
 
     (void)state;
     if (!kdm_security_collection(tx, KDM_SECURITY_PROFILES, &profiles)
-        || !kdm_tx_read(tx, profiles, profile, &doc) || !find_users(tx, profile, &users, &found))
+        || !kdm_security_collection(tx, KDM_SECURITY_USERS, &users)
+        || !kdm_tx_read(tx, profiles, profile, &doc) || !kdm_profile_users(tx, &profile, 1, &found))
         return KDM_WAIT;
     if (stage_users(tx, users, profile, &found)) {
         if (doc != NULL)
@@ -142,7 +125,8 @@ bool kdm_security_take_profile_away(struct kdm_tx *tx, struct kdm_str profile)
 
     if (!kdm_security_collection(tx, KDM_SECURITY_PROFILES, &profiles)
         || !kdm_tx_claim(tx, profiles, profile, &doc) || !is_deletable(tx, profile, doc)
-        || !find_users(tx, profile, &users, &found))
+        || !kdm_security_collection(tx, KDM_SECURITY_USERS, &users)
+        || !kdm_profile_users(tx, &profile, 1, &found))
         return false;
     if (stage_users(tx, users, profile, &found)) {
         kdm_tx_delete(tx, profiles, profile, doc, KDM_WRITE_SILENT);
