@@ -181,3 +181,57 @@ describe('resets, on two nodes', () => {
     }
   });
 });
+
+describe('the roles of the device manager', () => {
+  const ids = ['assets.admin', 'assets.configuration', 'assets.creation', 'assets.reader', 'assetsGroup.admin', 'assetsGroup.reader',
+    'decoders.admin', 'devices.admin', 'devices.assetAssociation', 'devices.configuration', 'devices.creation',
+    'devices.platform-admin', 'devices.reader', 'measures.admin', 'measures.reader', 'payloads.all'];
+  let server;
+  let asker;
+
+  before(async () => {
+    server = await startServer();
+    asker = await connectAsker(server, 'websocket');
+  });
+  after(async () => {
+    await asker.close();
+    await server.stop();
+  });
+
+  const controllersOf = async (_id) => (await asker.result(security('getRole', { _id })))._source.controllers;
+
+  test('are there from the start, and give rights to actions that are there', async () => {
+    const { hits } = await asker.result(security('searchRoles', { body: { query: { ids: { values: ids } } } }));
+    assert.deepEqual(hits.map((hit) => hit._id).sort(), ids);
+    const api = await asker.result({ controller: 'server', action: 'publicApi' });
+    for (const { _id, _source } of hits) {
+      for (const [controller, { actions }] of Object.entries(_source.controllers)) {
+        assert.ok(controller in api, `${_id}: ${controller}`);
+        for (const [action, allowed] of Object.entries(actions)) {
+          assert.ok(action === '*' || action in api[controller], `${_id}: ${controller}:${action}`);
+          assert.equal(allowed, true);
+        }
+      }
+    }
+    assert.deepEqual(await controllersOf('assetsGroup.admin'), {
+      'device-manager/assetsGroup': { actions: { '*': true } },
+      'device-manager/models': { actions: { listGroups: true, getGroup: true } },
+    });
+    assert.deepEqual(Object.keys((await controllersOf('devices.admin'))['device-manager/devices'].actions).sort(),
+      ['attachEngine', 'create', 'detachEngine', 'exportMeasures', 'get', 'getMeasures', 'linkAsset', 'search', 'unlinkAsset', 'update']);
+  });
+
+  test('stay as an administrator has changed them, and come back when they are missing', async () => {
+    const controllers = { 'device-manager/assets': { actions: { get: true } } };
+    await asker.result(security('updateRole', { _id: 'assets.reader', body: { controllers } }));
+    await asker.result(security('deleteRole', { _id: 'assets.creation' }));
+    await asker.close();
+    await server.stop({ keep: true });
+    await server.start();
+    asker = await connectAsker(server, 'websocket');
+    assert.deepEqual(await controllersOf('assets.reader'), controllers);
+    assert.deepEqual(Object.keys(await controllersOf('assets.creation')), ['device-manager/assets']);
+    await asker.result(admin('resetSecurity'));
+    assert.ok(Object.keys((await controllersOf('assets.reader'))['device-manager/assets'].actions).length > 1);
+  });
+});

@@ -178,5 +178,6 @@ static enum kdm_outcome apply_models(struct kdm_tx *tx, void *ctx)
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
 
-kdm_tx_fn *const kdm_dm_start_steps[] = { make_collections, make_documents, apply_models };
+kdm_tx_fn *const kdm_dm_start_steps[] = { make_collections, make_documents, apply_models,
+                                          kdm_dm_start_rights };
 const size_t kdm_dm_start_step_count = sizeof(kdm_dm_start_steps) / sizeof(kdm_dm_start_steps[0]);

@@ -11,6 +11,9 @@
 extern kdm_tx_fn *const kdm_dm_start_steps[];
 extern const size_t kdm_dm_start_step_count;
 
+/* One of them, in a file of its own: the roles that the device manager brings. */
+enum kdm_outcome kdm_dm_start_rights(struct kdm_tx *tx, void *ctx);
+
 /* Before any job runs. */
 void kdm_dm_register_jobs(struct kdm_tx_engine *engine);
 
