@@ -136,6 +136,8 @@ describe('specifications', () => {
         const { children } = errorMessages.fieldScope;
         assert.deepEqual(Object.keys(children).sort(), ['address', 'age', 'name']);
         assert.equal(children.age.messages.length, 1);
+        const again = await asker.result({ ...on('validate', { age: 'x', size: 1, address: { city: 1 } }), controller: 'realtime' });
+        assert.deepEqual(again, { errorMessages, valid });
         assert.equal(children.address.children.city.messages.length, 1);
       });
 

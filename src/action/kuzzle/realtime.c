@@ -266,3 +266,9 @@ enum kdm_outcome kdm_realtime_publish(struct kdm_tx *tx, const struct kdm_args *
         return KDM_WAIT;
     return kdm_tx_reply(tx, KDM_STR("{\"published\":true}"));
 }
+
+/* The old name of document:validate. */
+enum kdm_outcome kdm_realtime_validate(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return kdm_document_validate(tx, args);
+}
