@@ -34,7 +34,7 @@ static void push_copy(struct kdm_commit *commit, struct arg_list *list, struct k
     push(commit, list, arg.len == 0 ? KDM_STR("") : kdm_arena_copy(&commit->arena, arg));
 }
 
-static struct kdm_str number(struct kdm_commit *commit, uint64_t value)
+struct kdm_str kdm_commit_decimal(struct kdm_arena *arena, uint64_t value)
 {
     char text[24], *end = text + sizeof(text), *at = end;
 
@@ -42,7 +42,12 @@ static struct kdm_str number(struct kdm_commit *commit, uint64_t value)
         *--at = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    return kdm_arena_copy(&commit->arena, (struct kdm_str){ at, (size_t)(end - at) });
+    return kdm_arena_copy(arena, (struct kdm_str){ at, (size_t)(end - at) });
+}
+
+static struct kdm_str number(struct kdm_commit *commit, uint64_t value)
+{
+    return kdm_commit_decimal(&commit->arena, value);
 }
 
 /* --- life ------------------------------------------------------------------------------- */

@@ -56,6 +56,9 @@ struct kdm_commit {
     } told;
 };
 
+/* The number as arguments have it. */
+struct kdm_str kdm_commit_decimal(struct kdm_arena *arena, uint64_t value);
+
 /* How many arguments an operation has; see commit.lua. */
 static inline size_t kdm_commit_op_size(struct kdm_str op)
 {

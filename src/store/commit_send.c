@@ -402,17 +402,6 @@ static void on_reply(void *ctx, enum kdm_redis_outcome outcome, const redisReply
     }
 }
 
-static struct kdm_str decimal(struct kdm_arena *arena, uint64_t value)
-{
-    char text[24], *stop = text + sizeof(text), *at = stop;
-
-    do {
-        *--at = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return kdm_arena_copy(arena, (struct kdm_str){ at, (size_t)(stop - at) });
-}
-
 /* How many entries of this size the feed may hold. */
 static uint64_t feed_entries(const struct kdm_store *store, const struct section *section)
 {
@@ -444,25 +433,25 @@ static void attempt(struct kdm_commit *commit)
     if (commit->keys.count > 0)
         memcpy(at, commit->keys.items, commit->keys.count * sizeof(*at));
     at += commit->keys.count;
-    *at++ = decimal(arena, commit->section_count);
+    *at++ = kdm_commit_decimal(arena, commit->section_count);
     *at++ = commit->field;
-    *at++ = decimal(arena, commit->number);
+    *at++ = kdm_commit_decimal(arena, commit->number);
     *at++ = commit->mode == KDM_COMMIT_EACH ? KDM_STR("e") : KDM_STR("a");
     for (uint32_t s = 0; s < commit->section_count; s++) {
         const struct section *section = &commit->sections[s];
 
         *at++ = section->index->name;
         *at++ = commit->envelope;
-        *at++ = decimal(arena, feed_entries(commit->store, section));
-        *at++ = decimal(arena, section->checks.count / 2);
+        *at++ = kdm_commit_decimal(arena, feed_entries(commit->store, section));
+        *at++ = kdm_commit_decimal(arena, section->checks.count / 2);
         if (section->checks.count > 0)
             memcpy(at, section->checks.items, section->checks.count * sizeof(*at));
         at += section->checks.count;
-        *at++ = decimal(arena, section->op_count);
+        *at++ = kdm_commit_decimal(arena, section->op_count);
         for (size_t i = 0; i < section->ops.count; i++, at++) {
             *at = section->ops.items[i];
             if (at->ptr == KEY_REF)
-                *at = decimal(arena, 3 * (size_t)commit->section_count + at->len + 1);
+                *at = kdm_commit_decimal(arena, 3 * (size_t)commit->section_count + at->len + 1);
         }
     }
     KDM_ASSERT((size_t)(at - args) == count);

@@ -268,14 +268,11 @@ static int by_collection_name(const void *a, const void *b)
 
 static void on_indexes(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
 {
-    struct tx_op *op = ctx;
-    struct tx_fact *fact = op->target;
-    struct kdm_tx *tx = kdm_tx_op_end(op);
+    struct tx_fact *fact = ((struct tx_op *)ctx)->target;
+    struct kdm_tx *tx = kdm_tx_op_answered(ctx, err);
 
     if (tx == NULL)
         return;
-    if (err != KDM_OK)
-        kdm_tx_fail(tx, err, NULL, 0);
     fact->done = true;
     fact->names.count = count;
     fact->names.items = kdm_arena_alloc(tx->arena, count * sizeof(struct kdm_str) + 1);
@@ -303,14 +300,11 @@ bool kdm_tx_index_list(struct kdm_tx *tx, struct kdm_str_list *ret_names)
 static void on_collections(void *ctx, enum kdm_err err, bool index_exists,
                            struct kdm_collection *const *collections, size_t count)
 {
-    struct tx_op *op = ctx;
-    struct tx_fact *fact = op->target;
-    struct kdm_tx *tx = kdm_tx_op_end(op);
+    struct tx_fact *fact = ((struct tx_op *)ctx)->target;
+    struct kdm_tx *tx = kdm_tx_op_answered(ctx, err);
 
     if (tx == NULL)
         return;
-    if (err != KDM_OK)
-        kdm_tx_fail(tx, err, NULL, 0);
     fact->done = true;
     fact->index_exists = index_exists;
     fact->collections = kdm_arena_alloc(tx->arena, count * sizeof(struct kdm_collection *) + 1);
@@ -344,14 +338,11 @@ bool kdm_tx_collection_list(struct kdm_tx *tx, struct kdm_str index, bool *ret_e
 
 static void on_index(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
 {
-    struct tx_op *op = ctx;
-    struct tx_fact *fact = op->target;
-    struct kdm_tx *tx = kdm_tx_op_end(op);
+    struct tx_fact *fact = ((struct tx_op *)ctx)->target;
+    struct kdm_tx *tx = kdm_tx_op_answered(ctx, err);
 
     if (tx == NULL)
         return;
-    if (err != KDM_OK)
-        kdm_tx_fail(tx, err, NULL, 0);
     fact->done = true;
     fact->index_exists = count > 0 && !kdm_str_none(values[0]);
     fact->text = fact->index_exists ? kdm_arena_copy(tx->arena, values[0]) : KDM_STR("");
@@ -377,16 +368,13 @@ bool kdm_tx_index(struct kdm_tx *tx, struct kdm_str index, bool *ret_exists)
 
 static void on_size(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
 {
-    struct tx_op *op = ctx;
-    struct tx_fact *fact = op->target;
-    struct kdm_tx *tx = kdm_tx_op_end(op);
+    struct tx_fact *fact = ((struct tx_op *)ctx)->target;
+    struct kdm_tx *tx = kdm_tx_op_answered(ctx, err);
     long long documents = 0, bytes = 0;
 
     if (tx == NULL)
         return;
-    if (err != KDM_OK)
-        kdm_tx_fail(tx, err, NULL, 0);
-    else if (count == 2 && kdm_str_int64(values[0], &documents) && kdm_str_int64(values[1], &bytes)) {
+    if (err == KDM_OK && count == 2 && kdm_str_int64(values[0], &documents) && kdm_str_int64(values[1], &bytes)) {
         fact->number = documents;
         fact->number2 = bytes;
     }

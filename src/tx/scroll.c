@@ -9,14 +9,11 @@ static struct kdm_str copied(struct kdm_tx *tx, const struct kdm_str *values, si
 
 static void on_scroll(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
 {
-    struct tx_op *op = ctx;
-    struct tx_fact *fact = op->target;
-    struct kdm_tx *tx = kdm_tx_op_end(op);
+    struct tx_fact *fact = ((struct tx_op *)ctx)->target;
+    struct kdm_tx *tx = kdm_tx_op_answered(ctx, err);
 
     if (tx == NULL)
         return;
-    if (err != KDM_OK)
-        kdm_tx_fail(tx, err, NULL, 0);
     fact->done = true;
     fact->text = copied(tx, values, count, 0);
     fact->answer = copied(tx, values, count, 1);

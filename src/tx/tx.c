@@ -51,6 +51,15 @@ struct kdm_tx *kdm_tx_op_end(struct tx_op *op)
     return tx;
 }
 
+struct kdm_tx *kdm_tx_op_answered(struct tx_op *op, enum kdm_err err)
+{
+    struct kdm_tx *tx = kdm_tx_op_end(op);
+
+    if (tx != NULL && err != KDM_OK)
+        kdm_tx_fail(tx, err, NULL, 0);
+    return tx;
+}
+
 static void on_wake(uv_idle_t *idle)
 {
     struct kdm_tx_engine *engine = idle->data;

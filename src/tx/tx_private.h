@@ -67,6 +67,8 @@ struct tx_op {
 struct tx_op *kdm_tx_op_begin(struct kdm_tx *tx, void *target);
 /* Frees it; returns its tx, NULL when that has ended. To be followed by kdm_tx_settled(). */
 struct kdm_tx *kdm_tx_op_end(struct tx_op *op);
+/* The same for an answer that may be an error: then the tx fails with it. */
+struct kdm_tx *kdm_tx_op_answered(struct tx_op *op, enum kdm_err err);
 /* One wait is over: runs the transaction again when it was the last. */
 void kdm_tx_settled(struct kdm_tx *tx);
 /* The same, but not from inside the caller: before the loop sleeps the next time, and before what was sent meanwhile

@@ -114,13 +114,6 @@ static void tell_tenant(struct copying *copying)
 
 /* --- the job --------------------------------------------------------------------------------- */
 
-/* ctx: the model's name. */
-static bool is_of_model(void *ctx, struct kdm_str id, struct kdm_val source)
-{
-    (void)id;
-    return kdm_val_str_eq(kdm_val_get(source, KDM_STR("model")), *(struct kdm_str *)ctx);
-}
-
 static struct kdm_str with_locales(struct kdm_tx *tx, struct kdm_val old, struct kdm_val locales)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
@@ -149,7 +142,7 @@ static size_t stage_assets(struct copying *copying)
         struct kdm_str text;
 
         if (!kdm_tx_read_unchecked(tx, copying->assets, ids->items[done], &asset) || asset == NULL
-            || !is_of_model(&copying->model, asset->id, kdm_doc_source(tx, asset)))
+            || !kdm_dm_is_of_model(&copying->model, asset->id, kdm_doc_source(tx, asset)))
             continue;
         text = with_locales(tx, kdm_doc_source(tx, asset), copying->locales);
         if (bytes > 0 && bytes + text.len > CHUNK_BYTES)
@@ -192,7 +185,7 @@ static bool find_assets(struct copying *copying)
         kdm_walk_end(&copying->walk);
         return true;
     }
-    return kdm_walk_find(copying->tx, copying->assets, is_of_model, model, &copying->walk);
+    return kdm_walk_find(copying->tx, copying->assets, kdm_dm_is_of_model, model, &copying->walk);
 }
 
 /* Goes on to the next assets there are, past a bounded number of tenants. *ret_end: nothing is

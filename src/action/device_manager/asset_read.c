@@ -76,3 +76,9 @@ enum kdm_outcome kdm_dm_assets_search(struct kdm_tx *tx, const struct kdm_args *
         return KDM_WAIT;
     return reply_found(tx, assets, found);
 }
+
+bool kdm_dm_is_of_model(void *ctx, struct kdm_str id, struct kdm_val source)
+{
+    (void)id;
+    return kdm_val_str_eq(kdm_val_get(source, KDM_STR("model")), *(struct kdm_str *)ctx);
+}

@@ -134,6 +134,9 @@ bool kdm_dm_refit_engine(struct kdm_tx *tx, struct kdm_dm_refit *refit,
                          const struct kdm_dm_engine *engine);
 bool kdm_dm_refit_platform(struct kdm_tx *tx, struct kdm_dm_refit *refit);
 
+/* Is it an asset of the model whose name, a struct kdm_str, `ctx` is? For kdm_tx_scan() and walks. */
+bool kdm_dm_is_of_model(void *ctx, struct kdm_str id, struct kdm_val source);
+
 /* --- job ------------------------------------------------------------------------------------- */
 
 #define KDM_DM_JOB_KIND "dm-model"

@@ -126,13 +126,6 @@ static enum kdm_outcome mappings_chunk(struct kdm_tx *tx, struct kdm_val args, s
 
 /* --- assets ---------------------------------------------------------------------------------- */
 
-/* ctx: the model's name. */
-static bool is_of_model(void *ctx, struct kdm_str id, struct kdm_val source)
-{
-    (void)id;
-    return kdm_val_str_eq(kdm_val_get(source, KDM_STR("model")), *(struct kdm_str *)ctx);
-}
-
 /* false: wait. */
 static bool find_next(struct kdm_tx *tx, struct kdm_collection *assets, struct kdm_str model,
                       struct place *place)
@@ -140,7 +133,7 @@ static bool find_next(struct kdm_tx *tx, struct kdm_collection *assets, struct k
     struct kdm_str *name = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*name));
 
     *name = model;
-    return kdm_walk_find(tx, assets, is_of_model, name, &place->walk);
+    return kdm_walk_find(tx, assets, kdm_dm_is_of_model, name, &place->walk);
 }
 
 /* What a chunk of assets is about. */
@@ -223,7 +216,7 @@ static size_t stage_assets(struct propagation *all, const struct kdm_str_list *i
 
         if (kdm_tx_read_unchecked(all->tx, all->history, history_id(all, id), &entry)
             && entry == NULL && kdm_tx_read_unchecked(all->tx, all->assets, id, &asset)
-            && asset != NULL && is_of_model(&all->model.name, id, kdm_doc_source(all->tx, asset))) {
+            && asset != NULL && kdm_dm_is_of_model(&all->model.name, id, kdm_doc_source(all->tx, asset))) {
             if (bytes > 0 && bytes + 4 * asset->text.len > 2 * CHUNK_BYTES)
                 break;
             bytes += stage_asset(all, asset);
