@@ -6,7 +6,7 @@ changes both.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .websocket import Refused
 
@@ -27,6 +27,8 @@ class Case:
     expect: str = ""
     http: bool = False
     redis_limits: tuple = ()  # the same for Redis's CPU time; default: as limits
+    beside: str = ""  # a case that does the same for less..
+    more: float = 0  # ..and how many microseconds of the server's CPU time it may differ
 
 
 def document(size, number="$RANDOM"):
@@ -38,6 +40,13 @@ def document(size, number="$RANDOM"):
 def on_document(action, collection, rest):
     return (f'{REQUEST}"controller":"document","action":"{action}","index":"{INDEX}",'
             f'"collection":"{collection}",{rest}}}')  # fmt: skip
+
+
+TOKEN = "%TOKEN%"  # until a user has logged in
+
+
+def as_user(message):
+    return f'{message[:-1]},"jwt":"{TOKEN}"}}'
 
 
 def rounds(sizes):
@@ -53,6 +62,8 @@ def rounds(sizes):
         Case("server:now", now, ("limit:echo",), 5),
         Case("limit:read 300 B", get_300, server="read300", random=sizes.documents),
         Case("document:get 300 B", get_300, ("limit:read 300 B",), 2, random=sizes.documents),
+        Case("document:get 300 B as a user", as_user(get_300), random=sizes.documents,
+             beside="document:get 300 B", more=0.5),
         Case("HTTP GET 300 B", f"/{INDEX}/docs300/doc-$RANDOM", ("limit:read 300 B",),
              random=sizes.documents, http=True),
         Case("limit:read 1 KB", get_1000, server="read1000", random=sizes.documents),
@@ -103,6 +114,30 @@ def fill_assets(kdmd, ask, load, count):
     create = (f'{REQUEST}"controller":"device-manager/assets","action":"create","engineId":"{ENGINE}",'
               '"body":{"model":"Container","reference":"bench$SEQ","metadata":{"weight":1,"height":2}}}')  # fmt: skip
     load.send(kdmd, [create], count)
+
+
+def add_user(ask):
+    """Who has a profile of two roles, one of which is restricted. Everybody else keeps every right."""
+    documents = {"document": {"actions": {"get": True, "search": True, "create": True}}}
+    ask(controller="security", action="createRole", _id="bench-read", body={"controllers": documents})
+    ask(controller="security", action="createRole", _id="bench-clock",
+        body={"controllers": {"server": {"actions": {"now": True}}}})  # fmt: skip
+    ask(controller="security", action="createProfile", _id="bench",
+        body={"policies": [{"roleId": "bench-clock"},
+                           {"roleId": "bench-read", "restrictedTo": [{"index": INDEX}, {"index": "other"}]}]})  # fmt: skip
+    ask(controller="security", action="createUser", _id="bench",
+        body={"content": {"profileIds": ["bench"]},
+              "credentials": {"local": {"username": "bench", "password": "bench"}}})  # fmt: skip
+
+
+def log_in(ask, wanted):
+    """The cases with the token of a user in place."""
+    if not any(TOKEN in case.message for case in wanted):
+        return wanted
+    add_user(ask)
+    token = ask(controller="auth", action="login", strategy="local", expiresIn="1d",
+                body={"username": "bench", "password": "bench"})["jwt"]  # fmt: skip
+    return [replace(case, message=case.message.replace(TOKEN, token)) for case in wanted]
 
 
 def prepare(kdmd, websocket, load, sizes, names):

@@ -79,6 +79,9 @@ class Report:
             server, redis = (self.ratio(shape.name, case, who) for who in ("server", "redis"))
             if case.target and server is not None:
                 self.verdict(f"{case.name} / {' + '.join(case.limits)}", server, case.target)
+            other = self.figures(shape.name, case.beside)
+            if case.beside and other is not None:
+                self.verdict(f"{case.name} more than {case.beside}", own["server"] - other["server"], case.more, " us")
             if redis is not None and not case.http:
                 names = " + ".join(case.redis_limits or case.limits)
                 self.verdict(f"Redis: {case.name} / {names}", redis, cases.REDIS_TARGET)
