@@ -118,6 +118,8 @@ static void fill_context(struct server *server)
         .protocol = &server->protocol,
         .connections = count_connections,
         .connections_ctx = server,
+        .dump_path = kdm_str_of(config->dump_path),
+        .dump_count = config->dump_count,
         .stop = stop_soon,
         .stop_ctx = server,
     };

@@ -68,6 +68,9 @@ struct kdm_context {
     void (*connections)(void *ctx, struct kdm_stats_connections *ret_connections);
     void *connections_ctx;
 
+    struct kdm_str dump_path; /* directory of admin:dump */
+    int64_t dump_count;       /* so many dumps are kept */
+
     /* Ends the process once what runs has ended, this request included; being asked again changes
      * nothing. */
     void (*stop)(void *ctx);

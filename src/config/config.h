@@ -88,6 +88,10 @@ struct kdm_config {
     struct kdm_config_list restricted_profiles;
     const json_t *default_role, *standard_roles, *standard_profiles; /* objects, lent */
 
+    /* admin:dump */
+    const char *dump_path;
+    int64_t dump_count; /* dump.history.reports */
+
     /* Statistics */
     bool stats;
     int64_t stats_ttl_s, stats_interval_s;

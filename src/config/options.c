@@ -205,6 +205,11 @@ const struct kdm_option kdm_options[] = {
                  "\"anonymous\":{\"rateLimit\":200,\"policies\":[{\"roleId\":\"anonymous\"}]}}",
       .help = "profiles after createFirstAdmin with reset" },
 
+    { "dump.path", STRING, .initial = "\"./dump\"", FIELD(dump_path), .group = "dump",
+      .help = "directory of the files that admin:dump writes" },
+    { "dump.history.reports", INT(1, 1000), .initial = "5", FIELD(dump_count),
+      .help = "so many of them are kept" },
+
     { "stats.enabled", BOOL, .initial = "true", FIELD(stats), .group = "stats",
       .help = "keep statistics" },
     { "stats.ttl", INT(1, 31536000), .initial = "3600", FIELD(stats_ttl_s),

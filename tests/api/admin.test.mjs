@@ -1,6 +1,8 @@
 // admin.test.mjs - admin:*: loading, resetting, and the end of the server.
 
 import assert from 'node:assert/strict';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
 import { within } from './lib/process.mjs';
@@ -123,6 +125,42 @@ for (const protocol of ['websocket', 'http']) {
     });
   });
 }
+
+describe('admin:dump', () => {
+  test('writes what can be told of the server into a file, and keeps the newest few', async () => {
+    const server = await startServer({ config: { dump: { path: './dumps', history: { reports: 3 } }, security: { jwt: { secret: 'verysecret' } } } });
+    const asker = await connectAsker(server, 'websocket');
+    const dir = join(server.dir, 'dumps');
+    const dump = (suffix) => ({ controller: 'admin', action: 'dump', suffix });
+    assert.deepEqual(await asker.result(dump()), { acknowledge: true });
+    const [name] = await readdir(dir);
+    assert.match(name, /^\d{8}-\d{6}-\d{3}-manual-api-action\.json$/);
+    const text = await readFile(join(dir, name), 'utf8');
+    const content = JSON.parse(text);
+    assert.equal(content.kuzzle.application.name, 'kdm');
+    assert.equal(content.config.dump.history.reports, 3);
+    assert.match(content.redis, /redis_version/);
+    assert.ok(!text.includes('verysecret'));
+    assert.equal((await stat(join(dir, name))).mode & 0o777, 0o600);
+    await writeFile(join(dir, 'mine.json'), '{}');
+    for (let i = 0; i < 4; i++) await asker.result(dump(`number-${i}`));
+    const names = (await readdir(dir)).sort();
+    assert.deepEqual(names.map((file) => file.slice(20)), ['number-1.json', 'number-2.json', 'number-3.json', '']);
+    for (const suffix of ['../x', 'a/b', '.', '', 'x'.repeat(65), 'a b'])
+      await asker.fails(dump(suffix), 400, 'api.assert.invalid_argument');
+    await asker.close();
+    await server.stop();
+  });
+
+  test('a directory that can not be is told', async () => {
+    const server = await startServer({ config: { dump: { path: '/dev/null/x' } } });
+    const asker = await connectAsker(server, 'websocket');
+    const error = await asker.fails({ controller: 'admin', action: 'dump' }, 500, 'core.fatal.unexpected_error');
+    assert.match(error.message, /Not a directory/);
+    await asker.close();
+    await server.stop();
+  });
+});
 
 describe('admin:shutdown', () => {
   for (const protocol of ['websocket', 'http']) {

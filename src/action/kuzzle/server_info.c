@@ -71,7 +71,7 @@ static void put_cpus(struct kdm_buf *buf)
     kdm_buf_char(buf, ']');
 }
 
-static void put_process(struct kdm_buf *buf, const struct kdm_context *server)
+void kdm_put_process(struct kdm_buf *buf, const struct kdm_context *server)
 {
     size_t resident = 0;
 
@@ -106,7 +106,7 @@ static void put_info(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_
     kdm_buf_lit(buf, "{\"serverInfo\":{\"kuzzle\":{\"api\":{\"routes\":");
     kdm_buf_put(buf, kdm_public_api);
     kdm_buf_lit(buf, "},");
-    put_process(buf, kdm_server_of(tx));
+    kdm_put_process(buf, kdm_server_of(tx));
     kdm_buf_lit(buf, "},\"services\":{");
     put_cache(buf, "internalCache", redis);
     put_cache(buf, "memoryStorage", redis);

@@ -74,7 +74,7 @@ enum kdm_outcome kdm_server_get_last_stats(struct kdm_tx *tx, const struct kdm_a
 }
 
 /* Of this node. Every request that was taken runs at once, so none is pending. */
-static void put_metrics(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_buf *buf)
+void kdm_put_metrics(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_buf *buf)
 {
     const struct kdm_context *server = kdm_server_of(tx);
     struct kdm_stats_connections connections = { 0 };
@@ -94,5 +94,5 @@ static void put_metrics(struct kdm_tx *tx, const struct kdm_args *args, struct k
 
 enum kdm_outcome kdm_server_metrics(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    return kdm_reply_snapshot(tx, args, put_metrics);
+    return kdm_reply_snapshot(tx, args, kdm_put_metrics);
 }
