@@ -87,6 +87,14 @@ bool kdm_fuzzy_match(const struct kdm_fuzzy *fuzzy, struct kdm_str text)
     }
     if (count < skip || count + (size_t)fuzzy->edits < fuzzy->count)
         return false;
-    return is_near(fuzzy, fuzzy->points + skip, (int)(fuzzy->count - skip), points + skip,
+    /* What both begin and end with needs no edit. */
+    most = fuzzy->count;
+    while (skip < count && skip < most && points[skip] == fuzzy->points[skip])
+        skip++;
+    while (count > skip && most > skip && points[count - 1] == fuzzy->points[most - 1]) {
+        count--;
+        most--;
+    }
+    return is_near(fuzzy, fuzzy->points + skip, (int)(most - skip), points + skip,
                    (int)(count - skip));
 }

@@ -378,10 +378,43 @@ static bool first_is_worse(const struct kdm_sorter *sorter, const struct sort_ke
     return order->sort->descending ? key->word < worst->word : key->word > worst->word;
 }
 
+#define METRES_OF_DEGREE 111195.0802 /* of latitude */
+
+/* Are all its places so far north or south that nothing need be measured? Only when the nearest
+ * come first. */
+static bool is_far_off(const struct kdm_sorter *sorter, uint32_t row)
+{
+    const struct order *order = &sorter->orders[0];
+    const struct kdm_sort *sort = order->sort;
+    const union kdm_value *values;
+    union kdm_value one;
+    uint32_t count;
+    double degrees;
+
+    if (sorter->worst == NULL || sorter->worst->keys[0].rank != VALUE)
+        return false;
+    degrees =
+        word_real(sorter->worst->keys[0].word) * sort->unit / METRES_OF_DEGREE * 1.000001 + 1e-6;
+    values = kdm_column_values(order->column, order->chunk, row, &one, &count);
+    for (uint32_t i = 0; i < count; i++)
+        for (size_t j = 0; j < sort->point_count; j++)
+            if (fabs(values[i].point.lat - sort->points[j].lat) <= degrees)
+                return false;
+    return count > 0;
+}
+
+static bool nearest_first(const struct kdm_sorter *sorter)
+{
+    return sorter->order_count > 0 && sorter->orders[0].kind == KEY_DISTANCE
+           && !sorter->orders[0].sort->descending && sorter->orders[0].sort->mode == KDM_MODE_MIN;
+}
+
 static void add_row(struct kdm_sorter *sorter, uint32_t row, float score)
 {
     struct entry *entry = entry_at(sorter, sorter->count);
 
+    if (nearest_first(sorter) && is_far_off(sorter, row))
+        return;
     entry->ordinal = sorter->run->chunk * KDM_CHUNK_ROWS + row;
     entry->sequence =
         kdm_projection_document(sorter->run->projection, entry->ordinal)->sequence;

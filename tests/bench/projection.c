@@ -191,6 +191,21 @@ static void searches(void)
     search("match, top 10 by score", 4, "{\"query\":{\"match\":{\"description\":\"w5 w17000\"}}}");
     search("match of two common words", 0, "{\"query\":{\"match\":{\"description\":\"w5 w7\"}}}");
     search("match_phrase", 0, "{\"query\":{\"match_phrase\":{\"description\":\"w5 w7\"}}}");
+    search("match_phrase with a slop of 3", 0,
+           "{\"query\":{\"match_phrase\":{\"description\":{\"query\":\"w5 w7\",\"slop\":3}}}}");
+    search("fuzzy over all distinct names", 0,
+           "{\"query\":{\"fuzzy\":{\"name\":{\"value\":\"asset-00000abc-0\",\"fuzziness\":2}}}}");
+    search("query_string", 0,
+           "{\"query\":{\"query_string\":{\"query\":\"model:model3 AND count:[10 TO 500] "
+           "-site:site-7\"}}}");
+    search(
+        "all, nearest 10", 0,
+        "{\"sort\":[{\"_geo_distance\":{\"position\":{\"lat\":45,\"lon\":3},\"unit\":\"km\"}}]}");
+    search("one of each site, newest first", 0,
+           "{\"collapse\":{\"field\":\"site\"},\"sort\":[{\"measuredAt\":\"desc\"}]}");
+    search("date_histogram over all, days of Europe/Paris", 0,
+           "{\"size\":0,\"aggs\":{\"days\":{\"date_histogram\":{\"field\":\"measuredAt\","
+           "\"calendar_interval\":\"day\",\"time_zone\":\"Europe/Paris\"}}}}");
     search("date_histogram over all", 10,
            "{\"size\":0,\"aggs\":{\"days\":{\"date_histogram\":{\"field\":\"measuredAt\","
            "\"calendar_interval\":\"month\"}}}}");

@@ -615,7 +615,33 @@ static void put_koncorde(struct kdm_buf *buf, int depth)
         kdm_buf_lit(buf, "]}");
         return;
     }
-    switch (below(8)) {
+    switch (below(14)) {
+    case 8:
+        kdm_buf_printf(buf, "{\"missing\":\"%s\"}", path);
+        return;
+    case 9: /* an element of an array */
+        kdm_buf_printf(buf, "{\"%s\":\"kw[%s]\"}", one_in(2) ? "exists" : "missing",
+                       one_in(2) ? "\\\"a\\\"" : "null");
+        return;
+    case 10:
+        kdm_buf_printf(buf, "{\"ids\":{\"values\":[\"%s\",\"nobody\"]}}",
+                       documents[below(document_count)].id);
+        return;
+    case 11:
+        kdm_buf_printf(buf, "{\"geoDistance\":{\"geo\":[%d,%u],\"distance\":\"%ukm\"}}",
+                       (int)below(20) - 10, below(10), 1 + below(1500));
+        return;
+    case 12:
+        kdm_buf_printf(buf,
+                       "{\"geoBoundingBox\":{\"geo\":{\"top\":%u,\"left\":-%u,\"bottom\":-%u,"
+                       "\"right\":%u}}}",
+                       1 + below(10), 1 + below(10), below(10), below(10));
+        return;
+    case 13:
+        kdm_buf_printf(
+            buf, "{\"geoDistanceRange\":{\"geo\":[%u,%u],\"from\":\"%um\",\"to\":\"2000km\"}}",
+            below(9), below(9), below(900000));
+        return;
     case 0:
         kdm_buf_lit(buf, "{\"not\":");
         put_koncorde(buf, depth - 1);
