@@ -374,6 +374,8 @@ bool kdm_user_check_profiles(struct kdm_tx *tx, struct kdm_str argument, struct 
         return fail1(tx, KDM_ERR_API_ASSERT_MISSING_ARGUMENT, argument);
     if (kdm_val_type(profile_ids) != KDM_JSON_ARRAY)
         return fail2(tx, KDM_ERR_API_ASSERT_INVALID_TYPE, argument, "array");
+    if (kdm_val_count(profile_ids) == 0)
+        return fail1(tx, KDM_ERR_API_ASSERT_EMPTY_ARGUMENT, argument);
     for (kdm_elements(&it, profile_ids); kdm_element_next(&it, &id);) {
         struct kdm_doc *doc;
         struct kdm_str name;

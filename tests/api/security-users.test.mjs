@@ -77,6 +77,7 @@ for (const protocol of protocolNames) {
       await refused(undefined, 400, 'api.assert.missing_argument', /body\.content\.profileIds/);
       await refused('default', 400, 'api.assert.invalid_type', /body\.content\.profileIds/);
       await refused([1], 400, 'api.assert.invalid_type', /body\.content\.profileIds/);
+      await refused([], 400, 'api.assert.empty_argument', /body\.content\.profileIds/);
       await refused(['default', 'gone'], 404, 'security.profile.not_found', /gone/);
       const { _id } = await make();
       await asker.fails(security('updateUser', { _id, body: { profileIds: ['gone'] } }), 404, 'security.profile.not_found');
