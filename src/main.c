@@ -489,6 +489,7 @@ static void on_prepared(void *ctx, const struct kdm_security_state *state)
     }
     server->started = true;
     uv_timer_stop(&server->watch);
+    kdm_projector_warm_up(server->projector);
     kdm_jobs_resume(server->engine, server->own_redis != NULL);
     write_notes(server->config);
     warn_of_rights(server, state);

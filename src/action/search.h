@@ -12,8 +12,8 @@
 /* `lang` of the request. */
 enum kdm_search_lang kdm_search_lang_of(const struct kdm_args *args);
 
-/* A search for a page with its sources: body, from and size as the request has them. The caller adds
- * collections and lang. */
+/* A search for a page with its sources: body, from and size as the request has them. The caller
+ * adds collections and lang. */
 struct kdm_find_request kdm_search_request(const struct kdm_args *args, struct kdm_val body);
 
 /* false: more than limits.documentsFetchCount are asked for, the transaction has failed. */

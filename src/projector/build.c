@@ -13,6 +13,7 @@
 #define ASK_MS     5000 /* of Redis; when it does not answer it is asked again */
 #define MOST_PAGES 4    /* on their way to the indexer */
 #define TELL_MS    2000
+#define LONG_MS    1000
 #define LARGE      100000 /* documents; the end of such a build is told too */
 
 /* An answer comes back with the build that asked: a later one does not want it. */
@@ -47,7 +48,8 @@ static struct kdm_view *end_ask(struct build_ask *ask)
 /* --- scanning ------------------------------------------------------------------------------------
  */
 
-/* All pages are on their way. While a new mapping is too it is not known yet whether they fill it. */
+/* All pages are on their way. While a new mapping is too it is not known yet whether they fill it.
+ */
 static void conclude(struct kdm_view *view)
 {
     if (view->scan != SCAN_READ || view->remaps > 0)
@@ -61,8 +63,8 @@ static void conclude(struct kdm_view *view)
     kdm_view_send(view, kdm_batch_create(view->edition, BATCH_FILLED));
 }
 
-static void on_page(void *ctx, enum kdm_err err, uint64_t next_cursor,
-                    const struct kdm_str *values, size_t count)
+static void on_page(void *ctx, enum kdm_err err, uint64_t next_cursor, const struct kdm_str *values,
+                    size_t count)
 {
     struct kdm_view *view = end_ask(ctx);
     struct kdm_stored stored;
@@ -205,6 +207,8 @@ static void finish(struct kdm_view *view)
         kdm_log_info("search: " KDM_FMT "/" KDM_FMT " is there: %llu documents in %lld ms",
                      KDM_ARG(view->watched->name), KDM_ARG(view->collection->name),
                      (unsigned long long)view->documents, (long long)spent);
+    if (view->state != VIEW_READY)
+        view->watched->projector->building--;
     view->state = VIEW_READY;
     kdm_view_wake(view);
 }
@@ -238,6 +242,11 @@ static void tell_progress(struct kdm_view *view, int64_t now_ms)
     kdm_log_info("search: reading " KDM_FMT "/" KDM_FMT ": %llu documents so far",
                  KDM_ARG(view->watched->name), KDM_ARG(view->collection->name),
                  (unsigned long long)view->documents);
+}
+
+bool kdm_build_is_long(const struct kdm_view *view, int64_t now_ms)
+{
+    return view->state == VIEW_SCANNING && now_ms - view->began_ms > LONG_MS;
 }
 
 void kdm_build_tick(struct kdm_view *view, int64_t now_ms)

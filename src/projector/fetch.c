@@ -6,7 +6,7 @@
 #include "projector/internal.h"
 #include <stdlib.h>
 
-#define SLICE      1000         /* sources in one round trip */
+#define SLICE      1000        /* sources in one round trip */
 #define MOST_BYTES (64u << 20) /* of the sources of a search */
 
 /* --- texts for a worker --------------------------------------------------------------------------
@@ -90,17 +90,24 @@ void kdm_fetch_abandon(struct kdm_projector *projector)
 /* --- sources of hits -----------------------------------------------------------------------------
  */
 
+static bool matches(struct kdm_find *find, const struct kdm_query *query, struct kdm_str id,
+                    struct kdm_str text)
+{
+    struct kdm_failure failure;
+
+    kdm_arena_reset(&find->scratch);
+    return kdm_search_matches(query, &find->arena, &find->scratch, id,
+                              kdm_json_parse(&find->scratch, text), NULL, &failure)
+           && failure.err == KDM_OK;
+}
+
 /* Changed since it was projected: does it match still? */
 static bool still_matches(struct kdm_find *find, const struct kdm_find_part *part,
                           struct kdm_str id, struct kdm_str text)
 {
-    struct kdm_failure failure;
-    bool matches;
-
-    kdm_arena_reset(&find->scratch);
-    matches = kdm_search_matches(part->query, &find->arena, &find->scratch, id,
-                                 kdm_json_parse(&find->scratch, text), NULL, &failure);
-    return matches && failure.err == KDM_OK;
+    return matches(find, part->query, id, text)
+           && (part->search->post_filter == NULL
+               || matches(find, part->search->post_filter, id, text));
 }
 
 static void fetch_slice(struct kdm_find *find, struct kdm_find_part *part);
@@ -111,8 +118,7 @@ static void take_source(struct kdm_find *find, const struct kdm_find_part *part,
     struct kdm_stored stored;
 
     if (kdm_str_none(value) || !kdm_stored_parse(value, &stored)
-        || (stored.sequence != hit->sequence
-            && !still_matches(find, part, hit->id, stored.text))) {
+        || (stored.sequence != hit->sequence && !still_matches(find, part, hit->id, stored.text))) {
         find->try.lost++;
         return;
     }

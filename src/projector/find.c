@@ -118,8 +118,8 @@ static void ask(struct kdm_find *find)
     for (size_t i = 0; i < find->part_count; i++) {
         struct kdm_find_part *part = &find->parts[i];
         struct kdm_view *view = kdm_view_of(find->projector, part->found->collection);
-        struct view_ask *ask = view->ask != NULL ? view->ask
-                                                 : open_ask(view, find->request.deadline_ms);
+        struct view_ask *ask =
+            view->ask != NULL ? view->ask : open_ask(view, find->request.deadline_ms);
 
         part->next = ask->parts;
         ask->parts = part;
@@ -269,11 +269,10 @@ static void give_up(struct kdm_find *find)
     if (view == NULL)
         return; /* Redis is asked: that has the same deadline */
     find->try.result.outcome = KDM_FIND_FAILED;
-    kdm_failure_set(&find->try.result.failure, &find->arena,
-                    KDM_ERR_SERVICES_STORAGE_SEARCH_NOT_READY,
-                    KDM_PROPS(view->watched->name, view->collection->name,
-                              kdm_arena_printf(&find->arena, "%llu",
-                                               (unsigned long long)view->documents)));
+    kdm_failure_set(
+        &find->try.result.failure, &find->arena, KDM_ERR_SERVICES_STORAGE_SEARCH_NOT_READY,
+        KDM_PROPS(view->watched->name, view->collection->name,
+                  kdm_arena_printf(&find->arena, "%llu", (unsigned long long)view->documents)));
     tell_later(find);
 }
 
@@ -389,7 +388,8 @@ static void unqueue(struct kdm_find *find)
 {
     struct kdm_projector *projector = find->projector;
 
-    for (struct kdm_find **link = &projector->queued; *link != NULL; link = &(*link)->next_waiting) {
+    for (struct kdm_find **link = &projector->queued; *link != NULL;
+         link = &(*link)->next_waiting) {
         if (*link != find)
             continue;
         *link = find->next_waiting;
@@ -413,8 +413,7 @@ void kdm_find_release(struct kdm_find *find)
         }
     if (find->away)
         unqueue(find);
-    if (find->waits == 0 && !find->away && !find->telling
-        && (!find->ended || find->told))
+    if (find->waits == 0 && !find->away && !find->telling && (!find->ended || find->told))
         free_find(find);
 }
 

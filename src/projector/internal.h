@@ -6,6 +6,7 @@
  *   find.c       a search, step by step, on the loop
  *   fetch.c      what Redis holds of documents, for searches
  *   worker.c     the threads that search
+ *   warm_up.c    what is built at start
  */
 #ifndef KDM_PROJECTOR_INTERNAL_H
 #define KDM_PROJECTOR_INTERNAL_H
@@ -73,10 +74,10 @@ struct kdm_edition {
     unsigned refs;            /* the loop's */
     uint64_t queued, applied; /* the loop's: sequence of the last change sent, and applied */
     int64_t oldest_ms;        /* when the first of those between was heard of, about; 0: none */
-    struct batch *todo, **todo_end;   /* the indexer's */
+    struct batch *todo, **todo_end; /* the indexer's */
     struct kdm_edition *next_active;
     bool active;
-    bool built;                       /* the indexer's: no older put will come any more */
+    bool built; /* the indexer's: no older put will come any more */
     int64_t measured_ms;
     _Atomic uint64_t documents, bytes; /* written by the indexer */
 };
@@ -124,12 +125,12 @@ struct kdm_view {
     uint64_t base;  /* changes up to this one are in the scan */
     uint64_t build; /* counts: answers to earlier ones are dropped */
     enum scan_state scan;
-    uint64_t cursor;            /* of the next page */
-    unsigned pages, remaps;     /* on their way to the indexer */
-    bool asked;                 /* for the state, or a page */
-    uint64_t epoch;             /* of the store, when the scan began: cursors are of one Redis */
-    bool fill_again;            /* fields came that what was read before does not fill */
-    uint64_t documents;         /* read by this scan */
+    uint64_t cursor;        /* of the next page */
+    unsigned pages, remaps; /* on their way to the indexer */
+    bool asked;             /* for the state, or a page */
+    uint64_t epoch;         /* of the store, when the scan began: cursors are of one Redis */
+    bool fill_again;        /* fields came that what was read before does not fill */
+    uint64_t documents;     /* read by this scan */
     int64_t began_ms, told_ms;
     struct kdm_find_part *waiting, **waiting_end;
     struct view_ask *ask; /* that has not left yet; see find.c */
@@ -177,6 +178,12 @@ void kdm_build_remap(struct kdm_view *view, struct kdm_collection *collection);
 void kdm_build_applied(struct kdm_view *view, const struct batch *batch);
 /* Tells progress; asks again what Redis did not answer. */
 void kdm_build_tick(struct kdm_view *view, int64_t now_ms);
+/* Does it take so long that it is worth telling? */
+bool kdm_build_is_long(const struct kdm_view *view, int64_t now_ms);
+
+/* warm_up.c */
+void kdm_warm_up_go_on(struct kdm_projector *projector);
+void kdm_warm_up_stop(struct kdm_projector *projector);
 
 /* --- the indexer ---------------------------------------------------------------------------------
  */
@@ -193,32 +200,31 @@ void kdm_indexer_send(struct kdm_indexer *indexer, struct batch *batch);
 /* A search in one of its collections. */
 struct kdm_find_part {
     struct kdm_find *find;
-    struct kdm_find_part *next;  /* of those that wait at `view`, or of one question */
-    struct kdm_view *view;       /* where it waits; NULL: nowhere */
-    struct kdm_edition *edition; /* to be searched; one reference */
-    uint64_t sequence;           /* to be reached first */
+    struct kdm_find_part *next;   /* of those that wait at `view`, or of one question */
+    struct kdm_view *view;        /* where it waits; NULL: nowhere */
+    struct kdm_edition *edition;  /* to be searched; one reference */
+    uint64_t sequence;            /* to be reached first */
     struct kdm_found_part *found; /* what is shown of it */
     struct kdm_search *search;
     struct kdm_query *query; /* with the request's filter */
-    struct kdm_aggs *aggs;
     struct kdm_projection_page page;
     size_t fetched; /* of the hits those before this place are done */
 };
 
 /* What of a find is its own for one try; begun anew it is zero. */
 struct find_try {
-    size_t lost;                    /* hits that are none any more */
-    size_t bytes;                   /* of sources */
-    enum kdm_err err;               /* Redis could not be asked */
-    bool stale;                     /* a collection is not what it was */
+    size_t lost;      /* hits that are none any more */
+    size_t bytes;     /* of sources */
+    enum kdm_err err; /* Redis could not be asked */
+    bool stale;       /* a collection is not what it was */
     struct kdm_find_result result;
 };
 
 struct kdm_find {
     struct kdm_letter letter;
     struct kdm_projector *projector;
-    struct kdm_find *next, **link; /* of all */
-    struct kdm_find *next_waiting; /* of those that wait for a worker, or to be told */
+    struct kdm_find *next, **link;   /* of all */
+    struct kdm_find *next_waiting;   /* of those that wait for a worker, or to be told */
     struct kdm_find_request request; /* texts in `texts` */
     kdm_find_fn *fn;                 /* NULL: released, nobody is told */
     void *ctx;
@@ -295,7 +301,10 @@ struct kdm_projector {
     struct kdm_store *store;
     struct kdm_hash_seed seed;
     struct kdm_table *watched; /* index name -> struct watched */
-    size_t views, paused;
+    size_t views, building, paused;
+    bool ready; /* no build takes long, as of the last tick */
+    kdm_projector_room_fn *on_room;
+    void *room_ctx;
     size_t queued_bytes; /* on their way to the indexer */
     struct kdm_indexer *indexer;
     struct kdm_workers *workers;
@@ -306,10 +315,10 @@ struct kdm_projector {
     uv_timer_t timer;
     int open_handles;
     bool stopped;
-    struct kdm_find *finds;                 /* all */
-    struct kdm_find *queued, **queued_end;  /* for a worker */
-    struct kdm_find *ended, **ended_end;    /* to be told */
-    struct view_ask *asks;                  /* that have not left yet */
+    struct kdm_find *finds;                /* all */
+    struct kdm_find *queued, **queued_end; /* for a worker */
+    struct kdm_find *ended, **ended_end;   /* to be told */
+    struct view_ask *asks;                 /* that have not left yet */
     struct fetch *fetches;
     size_t find_count, searching;
     uint64_t builds, searches;

@@ -54,10 +54,14 @@ static void on_tick(uv_timer_t *timer)
     void *value;
 
     kdm_find_sweep(projector, now_ms);
+    projector->ready = true;
     for (size_t cursor = 0; kdm_table_next(projector->watched, &cursor, &name, &value);)
         for (struct kdm_view *view = ((struct watched *)value)->views; view != NULL;
-             view = view->next)
+             view = view->next) {
             kdm_build_tick(view, now_ms);
+            projector->ready &= !kdm_build_is_long(view, now_ms);
+        }
+    kdm_warm_up_go_on(projector);
 }
 
 /* --- life ----------------------------------------------------------------------------------------
@@ -89,6 +93,7 @@ struct kdm_projector *kdm_projector_create(uv_loop_t *loop, struct kdm_store *st
     projector->store = store;
     projector->queued_end = &projector->queued;
     projector->ended_end = &projector->ended;
+    projector->ready = true;
     kdm_random_fill(kdm_store_random(store), &projector->seed, sizeof(projector->seed));
     projector->watched = kdm_table_create(&projector->seed);
     init_handles(projector);
@@ -107,6 +112,7 @@ void kdm_projector_stop(struct kdm_projector *projector)
         find->fn = NULL;
         atomic_store_explicit(&find->cancelled, true, memory_order_relaxed);
     }
+    kdm_warm_up_stop(projector);
     kdm_fetch_abandon(projector);
     kdm_workers_stop(projector->workers);
     kdm_indexer_stop(projector->indexer);
@@ -153,6 +159,17 @@ bool kdm_projector_crowded(const struct kdm_projector *projector, struct kdm_str
     return watched != NULL && watched->views != NULL
            && (watched->paused
                || kdm_feed_behind(projector->store, index) > KDM_PROJECTOR_BEHIND_BYTES);
+}
+
+void kdm_projector_on_room(struct kdm_projector *projector, kdm_projector_room_fn *fn, void *ctx)
+{
+    projector->on_room = fn;
+    projector->room_ctx = ctx;
+}
+
+bool kdm_projector_ready(const struct kdm_projector *projector)
+{
+    return projector->ready;
 }
 
 static void count_views(const struct watched *watched, int64_t now_ms,

@@ -28,7 +28,8 @@ struct kdm_projector;
 
 /* Before the store is ready. It is told of changes by the store's feed. */
 struct kdm_projector *kdm_projector_create(uv_loop_t *loop, struct kdm_store *store);
-/* Ends the threads; what still waits is never answered. Before the store is closed. NULL is fine. */
+/* Ends the threads; what still waits is never answered. Before the store is closed. NULL is fine.
+ */
 void kdm_projector_stop(struct kdm_projector *projector);
 /* Behind kdm_store_close(). Frees once its handles are closed. NULL is fine. */
 void kdm_projector_destroy(struct kdm_projector *projector);
@@ -45,12 +46,13 @@ struct kdm_find;
 struct kdm_find_request {
     struct kdm_collection *const *collections; /* each once */
     size_t count;
-    struct kdm_str body;  /* JSON: of a search; with `bare` the query alone. none: everything */
+    struct kdm_str body; /* JSON: of a search; with `bare` the query alone. none: everything */
     bool bare;
     enum kdm_search_lang lang;
     struct kdm_str filter; /* JSON, a clause of Elasticsearch's DSL that must hold too; none */
     int64_t from, size;    /* of the request's arguments; -1: not given */
     int64_t now_ms;        /* what "now" means in dates */
+    bool aggregates;       /* aggregations are answered; else they are refused */
     bool all;              /* every hit, in order; their page is the first `size` of them */
     bool sources;          /* of the hits of the page */
     bool all_sources;      /* with `all`: all of them are the page; 413 beyond 64 MiB */
@@ -100,6 +102,9 @@ void kdm_find_release(struct kdm_find *find);
 
 /* Does the index's projection lag so far behind that its writes should wait? */
 bool kdm_projector_crowded(const struct kdm_projector *projector, struct kdm_str index);
+/* fn is called whenever an index may be crowded no more. */
+typedef void kdm_projector_room_fn(void *ctx);
+void kdm_projector_on_room(struct kdm_projector *projector, kdm_projector_room_fn *fn, void *ctx);
 
 /* --- figures -----------------------------------------------------------------------------------
  */
@@ -114,5 +119,8 @@ struct kdm_projector_counts {
 };
 void kdm_projector_counts(const struct kdm_projector *projector,
                           struct kdm_projector_counts *ret_counts);
+
+/* false: searches in some collection have to wait long, because it is being read; see the log. */
+bool kdm_projector_ready(const struct kdm_projector *projector);
 
 #endif

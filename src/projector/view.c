@@ -53,6 +53,8 @@ static void resume_feeds(struct kdm_projector *projector)
     struct kdm_str name;
     void *value;
 
+    bool any = false;
+
     for (size_t cursor = 0;
          projector->paused > 0 && kdm_table_next(projector->watched, &cursor, &name, &value);) {
         struct watched *watched = value;
@@ -62,7 +64,10 @@ static void resume_feeds(struct kdm_projector *projector)
         watched->paused = false;
         projector->paused--;
         kdm_feed_resume(projector->store, watched->name);
+        any = true;
     }
+    if (any && projector->on_room != NULL)
+        projector->on_room(projector->room_ctx);
 }
 
 void kdm_watched_load(struct watched *watched, size_t more)
@@ -122,6 +127,7 @@ static struct kdm_view *new_view(struct watched *watched, struct kdm_collection 
         view->next->link = &view->next;
     watched->views = view;
     watched->projector->views++;
+    watched->projector->building++;
     kdm_feed_follow(watched->projector->store, watched->name);
     kdm_build_start(view);
     return view;
@@ -180,6 +186,8 @@ void kdm_view_drop(struct kdm_view *view)
     if (view->next != NULL)
         view->next->link = view->link;
     projector->views--;
+    if (view->state != VIEW_READY)
+        projector->building--;
     kdm_feed_unfollow(projector->store, view->watched->name);
     forget_edition(view);
     view->answers++; /* not while others are told */
@@ -203,6 +211,8 @@ static void begin_anew(struct kdm_view *view)
                  KDM_ARG(view->watched->name), KDM_ARG(view->collection->name));
     forget_edition(view);
     view->edition = new_edition(view);
+    if (view->state == VIEW_READY)
+        view->watched->projector->building++;
     kdm_build_start(view);
     send_away(view);
 }

@@ -75,7 +75,8 @@ static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_m
                                               .lang = request->lang,
                                               .from = request->from,
                                               .size = request->size,
-                                              .now_ms = request->now_ms };
+                                              .now_ms = request->now_ms,
+                                              .aggregates = request->aggregates };
     struct kdm_search *search;
 
     if (!request->bare)
@@ -100,8 +101,9 @@ static bool parse_part(struct kdm_find *find, struct kdm_find_part *part)
     part->query = part->search->query;
     if (kdm_str_none(find->request.filter))
         return true;
-    filter = kdm_search_query(&find->arena, mapping, parse_text(find, find->request.filter),
-                              KDM_LANG_ELASTICSEARCH, find->request.now_ms, &find->try.result.failure);
+    filter =
+        kdm_search_query(&find->arena, mapping, parse_text(find, find->request.filter),
+                         KDM_LANG_ELASTICSEARCH, find->request.now_ms, &find->try.result.failure);
     if (filter == NULL)
         return false;
     part->query = kdm_search_narrow(&find->arena, part->query, filter);
@@ -144,7 +146,8 @@ static bool search_part(struct kdm_find *find, struct kdm_find_part *part, int64
     struct kdm_search order = *part->search;
     struct kdm_projection_search asked = { .query = part->query,
                                            .search = &order,
-                                           .aggs = part->aggs,
+                                           .aggs = order.aggs,
+                                           .post_filter = order.post_filter,
                                            .fetch = fetch_texts,
                                            .ctx = part,
                                            .cancelled = &find->cancelled };
@@ -157,6 +160,8 @@ static bool search_part(struct kdm_find *find, struct kdm_find_part *part, int64
     for (size_t i = 0; i < part->page.count; i++)
         part->page.hits[i].owner = part->found;
     find->try.result.found.total += part->page.total;
+    if (order.aggs != NULL)
+        find->try.result.found.aggregations = kdm_aggs_text(order.aggs);
     return true;
 }
 
@@ -214,6 +219,11 @@ static bool run_search(struct kdm_find *find)
     for (size_t i = 0; i < find->part_count; i++)
         if (!parse_part(find, &find->parts[i]))
             return false;
+    if (find->part_count > 1 && find->parts[0].search->aggs != NULL) {
+        fail_with(find, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
+                  KDM_STR("[aggs] can't be asked of several collections at once"));
+        return false;
+    }
     if (!search_all(find))
         return false;
     if (found->hit_count > KDM_FIND_MOST) {

@@ -155,6 +155,31 @@ void kdm_store_state(struct kdm_store *store, const struct kdm_collection *colle
     ask(store, args, 5, deadline_ms, fn, ctx);
 }
 
+/* Hands a number to the reader as text. */
+static void on_number(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+{
+    struct store_read *read = ctx;
+    enum kdm_err err = kdm_store_error_of(outcome, reply);
+    char text[24];
+    struct kdm_str value = KDM_STR_NONE;
+
+    if (err == KDM_OK)
+        value = (struct kdm_str){ text, (size_t)snprintf(text, sizeof(text), "%lld",
+                                                         reply->integer) };
+    read->values(read->ctx, err, &value, 1);
+    read_end(read);
+}
+
+void kdm_store_count(struct kdm_store *store, const struct kdm_collection *collection,
+                     int64_t deadline_ms, kdm_store_values_fn *fn, void *ctx)
+{
+    struct kdm_str args[] = { KDM_STR("HLEN"), collection->docs_key };
+    struct store_read *read = read_begin(store, ctx);
+
+    read->values = fn;
+    kdm_redis_command(store->redis, args, 2, deadline_ms, on_number, read);
+}
+
 /* --- scanning -------------------------------------------------------------------------- */
 
 static void on_page(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)

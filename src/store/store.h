@@ -73,6 +73,10 @@ void kdm_store_counter(struct kdm_store *store, const struct kdm_collection *col
 void kdm_store_state(struct kdm_store *store, const struct kdm_collection *collection,
                      int64_t deadline_ms, kdm_store_values_fn *fn, void *ctx);
 
+/* How many documents it has (one value). */
+void kdm_store_count(struct kdm_store *store, const struct kdm_collection *collection,
+                     int64_t deadline_ms, kdm_store_values_fn *fn, void *ctx);
+
 /* One page of a collection, bounded by bytes (about 256 KiB): HSCAN. values = id, value, id, value, ..
  * `cursor` 0 starts; *ret next cursor 0 ends. An id may come twice. */
 typedef void kdm_store_page_fn(void *ctx, enum kdm_err err, uint64_t next_cursor,

@@ -339,7 +339,7 @@ void kdm_tx_commit_send(struct kdm_tx *tx)
         kdm_tx_start_over(tx); /* run() runs it again */
         return;
     }
-    if (!tx->commit_each && !fits(tx))
+    if ((!tx->commit_each && !fits(tx)) || kdm_tx_hold_back(tx))
         return;
     commit = kdm_commit_create(tx->engine->store, tx->commit_each ? KDM_COMMIT_EACH : KDM_COMMIT_ALL);
     kdm_commit_envelope(commit, envelope(tx));

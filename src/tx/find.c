@@ -89,7 +89,48 @@ bool kdm_tx_find(struct kdm_tx *tx, struct kdm_str name, bool checked,
     return true;
 }
 
+/* --- writes that wait for searches ----------------------------------------------------------- */
+
+bool kdm_tx_hold_back(struct kdm_tx *tx)
+{
+    struct kdm_tx_engine *engine = tx->engine;
+    const struct kdm_index *last = NULL;
+    bool crowded = false;
+    struct tx_op *op;
+
+    for (uint32_t i = 0; engine->projector != NULL && i < tx->write_count && !crowded; i++) {
+        const struct kdm_index *index = tx->writes[i].collection->index;
+
+        if (index != last)
+            crowded = kdm_projector_crowded(engine->projector, index->name);
+        last = index;
+    }
+    if (!crowded)
+        return false;
+    op = kdm_tx_op_begin(tx, NULL);
+    op->next_ready = engine->held;
+    engine->held = op;
+    return true;
+}
+
+void kdm_tx_let_go(struct kdm_tx_engine *engine)
+{
+    struct tx_op *op = engine->held, *next;
+
+    engine->held = NULL;
+    for (; op != NULL; op = next) {
+        next = op->next_ready;
+        kdm_tx_op_ready(op);
+    }
+}
+
+static void on_room(void *ctx)
+{
+    kdm_tx_let_go(ctx);
+}
+
 void kdm_tx_search_with(struct kdm_tx_engine *engine, struct kdm_projector *projector)
 {
     engine->projector = projector;
+    kdm_projector_on_room(projector, on_room, engine);
 }

@@ -80,10 +80,16 @@ static void on_wake(uv_idle_t *idle)
 
 void kdm_tx_settle_soon(struct kdm_tx *tx)
 {
-    struct kdm_tx_engine *engine = tx->engine;
     struct tx_op *op = kdm_tx_op_begin(tx, NULL); /* waits for one thing more.. */
 
     tx->waits--; /* ..in place of what has come */
+    kdm_tx_op_ready(op);
+}
+
+void kdm_tx_op_ready(struct tx_op *op)
+{
+    struct kdm_tx_engine *engine = op->engine;
+
     op->next_ready = engine->ready;
     engine->ready = op;
     uv_idle_start(&engine->waker, on_wake);
@@ -350,6 +356,7 @@ static void sweep(uv_timer_t *timer)
     int64_t now = kdm_clock_monotonic_ms();
 
     kdm_bus_sweep(engine->bus, now); /* first: it knows which pipe was too slow */
+    kdm_tx_let_go(engine);
     engine->sweep_next = engine->running;
     while (engine->sweep_next != NULL) {
         struct kdm_tx *tx = engine->sweep_next;
@@ -411,6 +418,9 @@ void kdm_tx_engine_destroy(struct kdm_tx_engine *engine)
     kdm_tx_jobs_fini(engine);
     kdm_tx_work_fini(engine);
     KDM_ASSERT(engine->running == NULL);
+    if (engine->projector != NULL)
+        kdm_projector_on_room(engine->projector, NULL, NULL);
+    kdm_tx_let_go(engine);
     while (engine->ready != NULL) {
         struct tx_op *op = engine->ready;
 

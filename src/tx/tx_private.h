@@ -41,6 +41,7 @@ struct kdm_tx_engine {
     struct kdm_table *jobs;   /* id -> struct tx_job that runs here */
     struct job_kind *job_kinds;
     bool alone; /* no other node has our Redis */
+    struct tx_op *held;       /* commits that wait until the projector has room; see find.c */
     struct tx_op *ready;      /* transactions that go on in the next turn; see kdm_tx_ready() */
     struct kdm_tx *sweep_next; /* where sweep() stands */
     uv_timer_t sweep, resume;
@@ -74,6 +75,8 @@ void kdm_tx_settled(struct kdm_tx *tx);
 /* The same, but not from inside the caller: before the loop sleeps the next time, and before what was sent meanwhile
  * leaves. So a transaction that ends never runs others on its own stack. */
 void kdm_tx_settle_soon(struct kdm_tx *tx);
+/* The same for what an op waits for. */
+void kdm_tx_op_ready(struct tx_op *op);
 
 /* --- documents ---------------------------------------------------------------------------- */
 
@@ -256,6 +259,11 @@ bool kdm_tx_collection_fresh(struct kdm_tx *tx, const struct kdm_collection *col
 
 /* find.c */
 void kdm_tx_find_cancel(struct tx_fact *fact);
+/* Is what is staged to be committed later, because the projector of one of its indexes lags? Then the transaction
+ * waits and decides again. */
+bool kdm_tx_hold_back(struct kdm_tx *tx);
+/* Those that were held back try again, before the loop sleeps. */
+void kdm_tx_let_go(struct kdm_tx_engine *engine);
 
 /* write.c */
 struct tx_write *kdm_tx_write_find(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id);

@@ -3,6 +3,7 @@
  */
 #include "action/kuzzle/server.h"
 #include "base/clock.h"
+#include "projector/projector.h"
 #include <uv.h>
 
 struct kdm_str kdm_redis_figure(struct kdm_str info, struct kdm_str name)
@@ -168,6 +169,8 @@ enum kdm_outcome kdm_server_capabilities(struct kdm_tx *tx, const struct kdm_arg
 /* --- healthCheck --------------------------------------------------------------------------------
  */
 
+#define STORAGE_ENGINE 2 /* its place among the services */
+
 static bool asked_for(const struct kdm_str_list *services, struct kdm_str name)
 {
     for (size_t i = 0; i < services->count; i++)
@@ -176,10 +179,12 @@ static bool asked_for(const struct kdm_str_list *services, struct kdm_str name)
     return false;
 }
 
-static void put_health(struct kdm_buf *buf, const struct kdm_args *args, struct kdm_str colour)
+/* `storage` of the storage engine, `colour` of everything else. */
+static void put_health(struct kdm_buf *buf, const struct kdm_args *args, struct kdm_str colour,
+                       struct kdm_str storage)
 {
     static const struct kdm_str names[] = { KDM_STR("internalCache"), KDM_STR("memoryStorage"),
-                                            KDM_STR("storageEngine") };
+                                            [STORAGE_ENGINE] = KDM_STR("storageEngine") };
     bool all = !kdm_args_has(args, KDM_ARG_SERVICES);
     struct kdm_str_list asked = { .count = 0 };
 
@@ -190,14 +195,15 @@ static void put_health(struct kdm_buf *buf, const struct kdm_args *args, struct 
         if (!all && !asked_for(&asked, names[i]))
             continue;
         kdm_json_put_name(buf, names[i]);
-        kdm_json_put_str(buf, colour);
+        kdm_json_put_str(buf, i == STORAGE_ENGINE ? storage : colour);
     }
     kdm_buf_lit(buf, "},\"status\":");
-    kdm_json_put_str(buf, colour);
+    kdm_json_put_str(buf, storage);
     kdm_buf_char(buf, '}');
 }
 
-/* Red has both a result and an error. */
+/* Red has both a result and an error. Yellow: searches in some collection have to wait, because what
+ * they need is still being read; all else is well. */
 enum kdm_outcome kdm_server_health_check(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str info;
@@ -206,7 +212,12 @@ enum kdm_outcome kdm_server_health_check(struct kdm_tx *tx, const struct kdm_arg
     if (!kdm_tx_redis_info(tx, &info))
         return KDM_WAIT;
     kdm_buf_init(&buf, args->arena, 256);
-    put_health(&buf, args, kdm_str_none(info) ? KDM_STR("red") : KDM_STR("green"));
+    if (kdm_str_none(info))
+        put_health(&buf, args, KDM_STR("red"), KDM_STR("red"));
+    else
+        put_health(&buf, args, KDM_STR("green"),
+                   kdm_projector_ready(kdm_server_of(tx)->projector) ? KDM_STR("green")
+                                                                    : KDM_STR("yellow"));
     kdm_tx_reply(tx, kdm_buf_str(&buf));
     if (!kdm_str_none(info))
         return KDM_DONE;

@@ -2,6 +2,7 @@
 #include "action/kuzzle/server.h"
 #include "api/api.h"
 #include "realtime/hub.h"
+#include "projector/projector.h"
 #include "store/mapping_value.h"
 
 static void disabled(struct kdm_tx *tx)
@@ -73,12 +74,26 @@ enum kdm_outcome kdm_server_get_last_stats(struct kdm_tx *tx, const struct kdm_a
     return kdm_reply_snapshot(tx, args, put_last);
 }
 
+/* What searches are answered from: see projector.h. */
+static void put_search(struct kdm_buf *buf, const struct kdm_projector_counts *search)
+{
+    kdm_buf_printf(buf,
+                   ",\"search\":{\"collections\":%zu,\"building\":%zu,\"documents\":%llu,"
+                   "\"memory\":%llu,\"lag\":%lld,\"queued\":%zu,\"rebuilds\":%llu,",
+                   search->views, search->building, (unsigned long long)search->documents,
+                   (unsigned long long)search->bytes, (long long)search->lag_ms,
+                   search->queued_bytes, (unsigned long long)search->builds);
+    kdm_buf_printf(buf, "\"searches\":%llu,\"searching\":%zu,\"waiting\":%zu}",
+                   (unsigned long long)search->searches, search->searching, search->waiting);
+}
+
 /* Of this node. Every request that was taken runs at once, so none is pending. */
 void kdm_put_metrics(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_buf *buf)
 {
     const struct kdm_context *server = kdm_server_of(tx);
     struct kdm_stats_connections connections = { 0 };
     struct kdm_hub_counts realtime = { 0 };
+    struct kdm_projector_counts search;
 
     (void)args;
     kdm_hub_counts(server->hub, &realtime);
@@ -88,8 +103,11 @@ void kdm_put_metrics(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_
                    kdm_api_running(server->api));
     kdm_buf_printf(buf, ",\"network\":{\"connections\":{\"websocket\":%zu,\"http\":%zu}}",
                    connections.websocket, connections.http);
-    kdm_buf_printf(buf, ",\"realtime\":{\"rooms\":%zu,\"subscriptions\":%zu}}", realtime.rooms,
+    kdm_buf_printf(buf, ",\"realtime\":{\"rooms\":%zu,\"subscriptions\":%zu}", realtime.rooms,
                    realtime.subscriptions);
+    kdm_projector_counts(server->projector, &search);
+    put_search(buf, &search);
+    kdm_buf_char(buf, '}');
 }
 
 enum kdm_outcome kdm_server_metrics(struct kdm_tx *tx, const struct kdm_args *args)
