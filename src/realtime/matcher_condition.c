@@ -95,7 +95,7 @@ static struct kdm_condition *make_leaf(struct kdm_str text)
     struct kdm_query_parser parser = { .arena = &condition->arena, .failure = &failure };
     const struct kdm_query *query;
 
-    kdm_arena_init(&condition->arena, 1024);
+    kdm_arena_init(&condition->arena, 512);
     text = kdm_arena_copy(&condition->arena, text);
     query = kdm_query_parse_filter(&parser, kdm_json_parse(&condition->arena, text), SIZE_MAX);
     KDM_ASSERT(query != NULL);

@@ -3,6 +3,8 @@
 #include "realtime/matcher_internal.h"
 #include <stdlib.h>
 
+#define IMPLIED_LIKELIHOOD 0.05 /* one value among others */
+
 /* --- lists ------------------------------------------------------------------------------------ */
 
 static void list_add(struct kdm_entry_list *list, struct kdm_entry *entry)
@@ -206,13 +208,16 @@ static bool implied_leaf(struct kdm_arena *arena, const struct kdm_query *leaf,
 }
 
 /* How likely the entry is to be woken by what it would watch below the step. */
-static double likelihood(const struct making *making, uint32_t at)
+static double likelihood(struct making *making, uint32_t at)
 {
     const struct kdm_step *steps = making->entry->steps, *step = &steps[at];
     double best = 1, sum = 0;
+    struct kdm_query implied;
 
     if (step->op == KDM_FILTER_LEAF)
-        return kdm_condition_likelihood(step->condition);
+        return implied_leaf(&making->arena, making->nodes[at]->leaf, &implied)
+                   ? IMPLIED_LIKELIHOOD
+                   : kdm_condition_likelihood(step->condition);
     for (at++; at < step->end; at = steps[at].end) {
         double one = likelihood(making, at);
 

@@ -418,6 +418,21 @@ static const char *beyond_re2(struct kdm_str pattern)
     return NULL;
 }
 
+/* By itself: in a group around it, "a)(b" would become valid. */
+static bool compiles(struct kdm_arena *arena, struct kdm_str pattern, uint32_t options,
+                     struct kdm_str *ret_reason)
+{
+    struct kdm_arena scratch;
+    bool valid;
+
+    kdm_arena_init(&scratch, 4096);
+    valid = compile(&scratch, pattern, options, ret_reason) != NULL;
+    if (!valid)
+        *ret_reason = kdm_arena_copy(arena, *ret_reason);
+    kdm_arena_fini(&scratch);
+    return valid;
+}
+
 struct kdm_regexp *kdm_regexp_re2(struct kdm_arena *arena, struct kdm_str pattern,
                                   struct kdm_str flags, struct kdm_str *ret_reason)
 {
@@ -435,8 +450,7 @@ struct kdm_regexp *kdm_regexp_re2(struct kdm_arena *arena, struct kdm_str patter
                    : flags.ptr[i] == 'm' ? PCRE2_MULTILINE
                    : flags.ptr[i] == 's' ? PCRE2_DOTALL
                                          : 0;
-    /* By itself first: in the group below, "a)(b" would become valid. */
-    if (compile(arena, pattern, options, ret_reason) == NULL)
+    if (!compiles(arena, pattern, options, ret_reason))
         return NULL;
     kdm_buf_init(&found, arena, pattern.len + 16);
     kdm_buf_lit(&found, "(?s:.*)(?:");
