@@ -11,11 +11,14 @@
 #include "store/unicode.h"
 #include <pcre2.h>
 
-#define MAX_PATTERN 1000 /* bytes; Elasticsearch's index.max_regex_length */
-#define MAX_GROUPS  50   /* within each other */
-#define MAX_REPEAT  1000 /* {n} */
-#define WORKSPACE   6000 /* ints for PCRE2's states: about 1,000 at once */
-#define NEST_LIMIT  5000 /* look-aheads that we write ourselves; PCRE2 counts them */
+#define MAX_PATTERN       1000                /* bytes; Elasticsearch's index.max_regex_length */
+#define MAX_GROUPS        50                  /* within each other */
+#define MAX_REPEAT        1000                /* {n} */
+#define MAX_STATES        1000                /* of PCRE2's automaton at once */
+#define LEAST_STATES      50                  /* .. however long the text */
+#define MAX_WORK          400000              /* states times bytes: some 8 ms */
+#define WORKSPACE(states) (20 + 6 * (states)) /* ints */
+#define NEST_LIMIT        5000 /* look-aheads that we write ourselves; PCRE2 counts them */
 
 struct kdm_regexp {
     pcre2_code *code;
@@ -459,12 +462,20 @@ struct kdm_regexp *kdm_regexp_re2(struct kdm_arena *arena, struct kdm_str patter
     return compile(arena, kdm_buf_str(&found), options | PCRE2_ANCHORED, ret_reason);
 }
 
+/* The longer the text, the fewer states may be alive at each of its characters. */
+static size_t states_for(struct kdm_str text)
+{
+    size_t states = MAX_WORK / (text.len + 1);
+
+    return states > MAX_STATES ? MAX_STATES : states < LEAST_STATES ? LEAST_STATES : states;
+}
+
 enum kdm_regexp_result kdm_regexp_match(struct kdm_regexp *regexp, struct kdm_str text)
 {
-    int workspace[WORKSPACE]; /* on the stack: 24 KB are too much for each of many expressions */
+    int workspace[WORKSPACE(MAX_STATES)]; /* on the stack: 24 KB are too much for each expression */
     int result = pcre2_dfa_match(regexp->code, (PCRE2_SPTR)(text.len == 0 ? "" : text.ptr),
                                  text.len, 0, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, regexp->data,
-                                 regexp->context, workspace, WORKSPACE);
+                                 regexp->context, workspace, WORKSPACE(states_for(text)));
 
     if (result >= 0)
         return KDM_REGEXP_YES;
