@@ -72,6 +72,7 @@ struct kdm_net {
     struct kdm_api *api;
     struct kdm_net_options options; /* texts are the owner's copies in `arena` */
     struct kdm_arena arena;
+    struct kdm_str constant_headers; /* of replies, in `arena` */
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct kdm_tls *tls; /* NULL: none */

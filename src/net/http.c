@@ -138,6 +138,7 @@ static void answer(struct kdm_exchange *exchange, const struct kdm_http_response
     struct kdm_str body = response->body;
     struct kdm_response_frame frame = {
         .options = &exchange->conn->net->options,
+        .constant = exchange->conn->net->constant_headers,
         .peer = &exchange->peer,
         .coding = may_encode ? reply_coding(exchange, body.len) : KDM_CODING_IDENTITY,
         .last = exchange->last,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/listen.h"
+#include "net/response.h"
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,6 @@
 #define DEFAULT_MAX_MESSAGE  (1u << 20)
 #define DEFAULT_MAX_QUEUED   (8u << 20)
 #define DEFAULT_MAX_REQUESTS 1000u
-
-static const lws_retry_bo_t no_pings_of_its_own; /* all zero: lws neither pings nor hangs up */
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
@@ -154,10 +153,7 @@ static void copy_options(struct kdm_net *net, const struct kdm_net_options *opti
 static bool start_lws(struct kdm_net *net)
 {
     const struct lws_protocols protocols[] = {
-        { .name = "kdm",
-          .callback = on_event,
-          .rx_buffer_size = RX_SIZE,
-          .tx_packet_size = TX_SIZE },
+        { .name = "kdm", .callback = on_event, .tx_packet_size = TX_SIZE },
         { .name = NULL },
     };
     void *loops[] = { net->loop };
@@ -167,7 +163,6 @@ static bool start_lws(struct kdm_net *net)
         .foreign_loops = loops,
         .user = net,
         .pt_serv_buf_size = RX_SIZE + LWS_PRE,
-        .retry_and_idle_policy = &no_pings_of_its_own,
         .alpn = "http/1.1",
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME
                    | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
@@ -217,6 +212,7 @@ struct kdm_net *kdm_net_open(uv_loop_t *loop, struct kdm_api *api,
     net->api = api;
     kdm_arena_init(&net->arena, 1024);
     copy_options(net, options);
+    net->constant_headers = kdm_response_constant(&net->arena, &net->options);
     start_handles(net);
     if (!open_tls(net, ret_error))
         goto fail;

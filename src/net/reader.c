@@ -105,8 +105,9 @@ static void keep_known(struct kdm_reader *reader, enum kdm_header header, struct
     *kept = kdm_buf_str(joined);
 }
 
-/* Lists all headers and picks those we know. `reader->base` is the head's copy in the arena. */
-static void read_headers(struct kdm_reader *reader)
+/* Lists all headers and picks those we know. `reader->base` is the head's copy in the arena. False:
+ * one holds control characters, which the parser lets through. */
+static bool read_headers(struct kdm_reader *reader)
 {
     struct kdm_http_header *all =
         kdm_arena_alloc(reader->arena, (reader->line_count + 1) * sizeof(*all));
@@ -117,6 +118,8 @@ static void read_headers(struct kdm_reader *reader)
 
         all[i].name = text_of(reader, reader->lines[i].name);
         all[i].value = without_blanks_behind(text_of(reader, reader->lines[i].value));
+        if (!kdm_head_is_clean(all[i].value))
+            return false;
         while (header < KDM_HEADERS && !kdm_head_same(all[i].name, known[header].name))
             header++;
         if (header < KDM_HEADERS)
@@ -124,6 +127,7 @@ static void read_headers(struct kdm_reader *reader)
     }
     reader->all = all;
     reader->all_count = reader->line_count;
+    return true;
 }
 
 /* Adds the piece at `at` to a span. False: it does not join on. */
@@ -328,11 +332,12 @@ static bool split_target(struct kdm_reader *reader, struct kdm_str target)
     }
     if (cut != NULL)
         target.len = (size_t)(cut - target.ptr);
-    if (kdm_str_eq(target, KDM_STR("*")))
-        return parser_of(reader)->method == HTTP_OPTIONS;
-    if (target.len == 0 || target.ptr[0] == '*')
+    if (target.len == 0)
         return false;
-    if (target.ptr[0] != '/') {
+    if (kdm_str_eq(target, KDM_STR("*"))) {
+        if (parser_of(reader)->method != HTTP_OPTIONS)
+            return false;
+    } else if (target.ptr[0] != '/') {
         const char *host = memmem(target.ptr, target.len, "://", 3);
 
         if (host == NULL)
@@ -388,7 +393,8 @@ static enum kdm_reader_result finish_head(struct kdm_reader *reader, struct kdm_
     reader->base = kdm_arena_copy(reader->arena, head).ptr;
     if (!split_target(reader, text_of(reader, reader->target)))
         return refuse(reader, 400, "malformed request target");
-    read_headers(reader);
+    if (!read_headers(reader))
+        return refuse(reader, 400, "a control character in a header");
     return read_framing(reader);
 }
 

@@ -59,51 +59,57 @@ static bool has_header(const struct kdm_http_response *response, struct kdm_str 
     return false;
 }
 
-static void put_cors(struct kdm_buf *out, const struct kdm_response_frame *frame,
-                     const struct kdm_http_response *response)
+struct kdm_str kdm_response_constant(struct kdm_arena *arena, const struct kdm_net_options *options)
 {
-    const struct kdm_net_options *options = frame->options;
+    struct kdm_buf lines;
 
-    kdm_head_put(out, KDM_STR("Access-Control-Allow-Headers"),
+    kdm_buf_init(&lines, arena, 512);
+    kdm_head_put(&lines, KDM_STR("Accept-Encoding"),
+                 options->allow_compression ? KDM_STR("gzip,deflate,identity")
+                                            : KDM_STR("identity"));
+    kdm_head_put(&lines, KDM_STR("X-Kuzzle-Node"), options->node);
+    kdm_head_put(&lines, KDM_STR("Access-Control-Allow-Headers"),
                  or_default(options->allow_headers, KDM_STR(ALLOW_HEADERS)));
-    kdm_head_put(out, KDM_STR("Access-Control-Allow-Methods"),
+    kdm_head_put(&lines, KDM_STR("Access-Control-Allow-Methods"),
                  or_default(options->allow_methods, KDM_STR(ALLOW_METHODS)));
     if (options->cookies)
-        kdm_head_put(out, KDM_STR("Access-Control-Allow-Credentials"), KDM_STR("true"));
-    if (kdm_str_none(frame->peer->origin)
-        || has_header(response, KDM_STR("Access-Control-Allow-Origin"))
-        || !kdm_head_origin_allowed(kdm_str_of(options->allow_origin), frame->peer->origin))
+        kdm_head_put(&lines, KDM_STR("Access-Control-Allow-Credentials"), KDM_STR("true"));
+    return kdm_buf_str(&lines);
+}
+
+static void put_origin(struct kdm_buf *out, const struct kdm_response_frame *frame,
+                       const struct kdm_http_response *response)
+{
+    struct kdm_str origin = frame->peer->origin;
+
+    if (kdm_str_none(origin) || has_header(response, KDM_STR("Access-Control-Allow-Origin"))
+        || !kdm_head_origin_allowed(kdm_str_of(frame->options->allow_origin), origin))
         return;
-    kdm_head_put(out, KDM_STR("Access-Control-Allow-Origin"), frame->peer->origin);
+    kdm_head_put(out, KDM_STR("Access-Control-Allow-Origin"), origin);
     kdm_head_put(out, KDM_STR("Vary"), KDM_STR("Origin"));
 }
 
 void kdm_response_put_head(struct kdm_buf *out, const struct kdm_response_frame *frame,
                            const struct kdm_http_response *response)
 {
-    const struct kdm_net_options *options = frame->options;
-
     kdm_buf_lit(out, "HTTP/1.1 ");
     kdm_buf_int(out, response->status);
     kdm_buf_char(out, ' ');
     kdm_buf_put(out, kdm_str_of(reason_of(response->status)));
     kdm_buf_lit(out, "\r\nContent-Length: ");
     kdm_buf_int(out, (int64_t)frame->length);
-    kdm_buf_lit(out, "\r\n");
+    kdm_buf_lit(out, "\r\nContent-Encoding: ");
+    kdm_buf_put(out, kdm_str_of(kdm_head_coding_name(frame->coding)));
+    kdm_buf_put(out, frame->last ? KDM_STR("\r\nConnection: close\r\n")
+                                 : KDM_STR("\r\nConnection: keep-alive\r\n"));
     if (!has_header(response, KDM_STR("Content-Type")))
-        kdm_head_put(out, KDM_STR("Content-Type"), KDM_STR("application/json"));
-    kdm_head_put(out, KDM_STR("Connection"),
-                 frame->last ? KDM_STR("close") : KDM_STR("keep-alive"));
-    kdm_head_put(out, KDM_STR("Content-Encoding"), kdm_str_of(kdm_head_coding_name(frame->coding)));
-    kdm_head_put(out, KDM_STR("Accept-Encoding"),
-                 options->allow_compression ? KDM_STR("gzip,deflate,identity")
-                                            : KDM_STR("identity"));
-    kdm_head_put(out, KDM_STR("X-Kuzzle-Node"), options->node);
+        kdm_buf_lit(out, "Content-Type: application/json\r\n");
+    kdm_buf_put(out, frame->constant);
     kdm_head_put(out, KDM_STR("X-Kuzzle-Request-Id"),
                  kdm_str_none(response->request_id)
                      ? (struct kdm_str){ frame->peer->id, sizeof(frame->peer->id) }
                      : response->request_id);
-    put_cors(out, frame, response);
+    put_origin(out, frame, response);
     for (size_t i = 0; i < response->header_count; i++)
         kdm_head_put(out, response->headers[i].name, response->headers[i].value);
     kdm_buf_lit(out, "\r\n");

@@ -5,9 +5,14 @@
 #include "net/codec.h"
 #include "net/net.h"
 
+/* The headers that all replies have alike, as lines in the arena: made once. */
+struct kdm_str kdm_response_constant(struct kdm_arena *arena,
+                                     const struct kdm_net_options *options);
+
 /* What a reply's head depends on besides the reply. */
 struct kdm_response_frame {
     const struct kdm_net_options *options;
+    struct kdm_str constant; /* of kdm_response_constant() */
     const struct kdm_peer *peer;
     enum kdm_coding coding;
     size_t length; /* of the body, encoded */

@@ -90,14 +90,14 @@ static enum kdm_codec_result inflate_input(z_stream *z, size_t max, struct kdm_b
         z->avail_out = (uInt)room;
         status = inflate(z, Z_SYNC_FLUSH);
         plain->len += room - z->avail_out;
+        if (status == Z_STREAM_END) /* blocks may follow one that calls itself the last */
+            status = inflateReset(z);
         if (status == Z_OK && z->avail_in == 0 && z->avail_out > 0)
             break;
     }
     if (plain->len > max)
         return KDM_CODEC_TOO_LARGE;
-    /* A last block may end the message before its tail. */
-    return status == Z_OK || status == Z_BUF_ERROR || status == Z_STREAM_END ? KDM_CODEC_OK
-                                                                             : KDM_CODEC_BROKEN;
+    return status == Z_OK || status == Z_BUF_ERROR ? KDM_CODEC_OK : KDM_CODEC_BROKEN;
 }
 
 enum kdm_codec_result kdm_squeeze_unpack(struct kdm_str message, size_t max,
@@ -113,13 +113,11 @@ enum kdm_codec_result kdm_squeeze_unpack(struct kdm_str message, size_t max,
         kdm_oom(0);
     kdm_buf_init(&plain, NULL, room < max + 1 ? room : max + 1);
     result = inflate_input(&z, max, &plain);
-    if (result == KDM_CODEC_OK && z.avail_in == 0) {
+    if (result == KDM_CODEC_OK) {
         z.next_in = (Bytef *)tail;
         z.avail_in = sizeof(tail);
         result = inflate_input(&z, max, &plain);
     }
-    if (result == KDM_CODEC_OK && z.avail_in > 0)
-        result = KDM_CODEC_BROKEN; /* the tail, or more, behind the end of the last block */
     inflateEnd(&z);
     if (result == KDM_CODEC_OK)
         *ret_plain = plain;
