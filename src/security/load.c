@@ -266,6 +266,16 @@ static void finish(struct sec_load *load)
     kdm_prepare_go_on(security);
 }
 
+/* Whoever asked for something else is not to be told that our own collections are gone. */
+static void tell_failure(struct sec_load *load, const struct kdm_failure *failure)
+{
+    if (failure->status == 401 || failure->status >= 500)
+        *load->call->failure = *failure;
+    else
+        kdm_failure_set(load->call->failure, load->arena, KDM_ERR_SECURITY_TOKEN_VERIFICATION_ERROR,
+                        KDM_PROPS(KDM_STR("what is stored of users and rights can't be read")));
+}
+
 static void on_loaded(struct kdm_tx *tx, void *ctx)
 {
     struct sec_load *load = ctx;
@@ -284,7 +294,7 @@ static void on_loaded(struct kdm_tx *tx, void *ctx)
     if (load->good)
         take_result(load);
     else if (load->call != NULL)
-        *load->call->failure = *failure;
+        tell_failure(load, failure);
     if (!load->good && !kdm_str_none(load->token))
         end_session(load, failure);
     finish(load);
