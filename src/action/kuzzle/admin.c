@@ -1,8 +1,7 @@
 /* admin.c - admin:* that concerns the process: its caches and its end. */
 #include "action/kuzzle/target.h"
 
-/* --- caches ------------------------------------------------------------------------------------
- */
+/* --- caches -------------------------------------------------------------------------------- */
 
 /* Indexes and collections are asked of Redis whenever a list is wanted, and what is remembered of
  * them is checked by every commit: there is no list that could be out of date. */
@@ -26,8 +25,7 @@ enum kdm_outcome kdm_admin_reset_cache(struct kdm_tx *tx, const struct kdm_args 
     return kdm_tx_fail(tx, KDM_ERR_SERVICES_CACHE_DATABASE_NOT_FOUND, KDM_PROPS(database));
 }
 
-/* --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------------------------- */
 
 /* Of this node; others go on. The reply leaves before the end, and a second call is refused like
  * every request by then (api.process.shutting_down). */

@@ -17,8 +17,7 @@
 #define SUFFIX_MAX 64
 #define STAMP_LEN  19 /* 20260131-120000-123 */
 
-/* --- on the thread pool ------------------------------------------------------------------------
- */
+/* --- on the thread pool -------------------------------------------------------------------- */
 
 /* What write_dump() is given: these, each ended by a NUL, then the text of the file. */
 struct order {
@@ -125,8 +124,7 @@ static void write_dump(struct kdm_str input, struct kdm_buf *answer)
         close(directory);
 }
 
-/* --- what is dumped ------------------------------------------------------------------------------
- */
+/* --- what is dumped ------------------------------------------------------------------------ */
 
 static void put_state(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_buf *buf)
 {

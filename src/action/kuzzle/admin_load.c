@@ -8,8 +8,7 @@
 /* Collections set by one commit, well below its limits. */
 #define MOST_COLLECTIONS 200
 
-/* --- {index: {collection: ..}} -----------------------------------------------------------------
- */
+/* --- {index: {collection: ..}} ------------------------------------------------------------- */
 
 struct target {
     struct kdm_str index, name;
@@ -87,8 +86,7 @@ static void log_done(struct kdm_tx *tx, const char *action, const struct targets
                                 action, what, targets->count, targets->indexes));
 }
 
-/* --- mappings ----------------------------------------------------------------------------------
- */
+/* --- mappings ------------------------------------------------------------------------------ */
 
 static bool stage_mapping(struct kdm_tx *tx, const struct target *target)
 {
@@ -126,8 +124,7 @@ enum kdm_outcome kdm_admin_load_mappings(struct kdm_tx *tx, const struct kdm_arg
     return kdm_tx_reply(tx, KDM_STR("{\"acknowledge\":true}"));
 }
 
-/* --- fixtures ----------------------------------------------------------------------------------
- */
+/* --- fixtures ------------------------------------------------------------------------------ */
 
 /* All collections, in the order of the targets. They must be there. */
 static bool find_collections(struct kdm_tx *tx, const struct targets *targets,

@@ -17,8 +17,7 @@
 #define DATABASE_KIND "database-reset"
 #define SECURITY_KIND "security-reset"
 
-/* --- the lock ----------------------------------------------------------------------------------
- */
+/* --- the lock ------------------------------------------------------------------------------ */
 
 static bool lock_of(struct kdm_tx *tx, const char *kind, struct kdm_collection **ret_config,
                     struct kdm_str *ret_id, struct kdm_doc **ret_doc)
@@ -88,8 +87,7 @@ static enum kdm_outcome finish(struct kdm_tx *tx, const char *kind, struct kdm_s
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
 
-/* --- what both have ----------------------------------------------------------------------------
- */
+/* --- what both have ------------------------------------------------------------------------ */
 
 static int64_t number_of(struct kdm_val state, const char *name)
 {
@@ -143,8 +141,7 @@ static enum kdm_outcome run_job(struct kdm_tx *tx, const char *kind, struct kdm_
     return kdm_tx_reply(tx, result);
 }
 
-/* --- resetDatabase -----------------------------------------------------------------------------
- */
+/* --- resetDatabase ------------------------------------------------------------------------- */
 
 /* Deletes some of the clients' indexes. *ret_left: how many there are still. */
 static bool delete_indexes(struct kdm_tx *tx, size_t *ret_deleted, size_t *ret_left)
@@ -199,8 +196,7 @@ enum kdm_outcome kdm_admin_reset_database(struct kdm_tx *tx, const struct kdm_ar
     return run_job(tx, DATABASE_KIND, KDM_STR("The database is being reset already."));
 }
 
-/* --- resetSecurity -----------------------------------------------------------------------------
- */
+/* --- resetSecurity ------------------------------------------------------------------------- */
 
 /* All users with all that is theirs, and the first rights put in force; so there is no moment at
  * which nobody has any. */

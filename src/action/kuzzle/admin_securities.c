@@ -22,8 +22,7 @@ struct load {
     size_t skipped;
 };
 
-/* --- commits -----------------------------------------------------------------------------------
- */
+/* --- commits ------------------------------------------------------------------------------- */
 
 /* Makes room for `documents` more, by a commit when it is full. Where the commits are depends on
  * the request alone, so it is the same in every replay. false: wait. */
@@ -50,8 +49,7 @@ static bool is_done(struct load *load, enum kdm_security_collection which, struc
     return true;
 }
 
-/* --- what is loaded ----------------------------------------------------------------------------
- */
+/* --- what is loaded ------------------------------------------------------------------------ */
 
 static bool expect_object(struct load *load, struct kdm_val val, const char *kind,
                           struct kdm_str id)
@@ -150,8 +148,7 @@ static bool load_user(struct load *load, struct kdm_str id, struct kdm_val body)
     return kdm_security_stage_user(load->tx, &user, &text);
 }
 
-/* --- the action ---------------------------------------------------------------------------------
- */
+/* --- the action ---------------------------------------------------------------------------- */
 
 /* None of the users is there, when none may be overwritten; known before anything is stored. */
 static bool check_existing(struct load *load)

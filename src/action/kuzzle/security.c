@@ -33,6 +33,32 @@ enum kdm_outcome kdm_security_reply(struct kdm_tx *tx, struct kdm_str id, struct
     return kdm_tx_reply(tx, kdm_security_item(kdm_tx_arena(tx), id, source));
 }
 
+enum kdm_outcome kdm_security_commit(struct kdm_tx *tx, const char *what, struct kdm_str id,
+                                     struct kdm_str source)
+{
+    if (!kdm_tx_commit(tx))
+        return KDM_WAIT;
+    kdm_security_log(tx, what, id);
+    return kdm_security_reply(tx, id, source);
+}
+
+enum kdm_outcome kdm_security_reply_end(struct kdm_tx *tx, const char *what, struct kdm_str id)
+{
+    struct kdm_buf buf;
+
+    kdm_security_log(tx, what, id);
+    kdm_buf_init(&buf, kdm_tx_arena(tx), id.len + 16);
+    kdm_buf_lit(&buf, "{\"_id\":");
+    kdm_json_put_str(&buf, id);
+    kdm_buf_char(&buf, '}');
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+enum kdm_outcome kdm_security_commit_end(struct kdm_tx *tx, const char *what, struct kdm_str id)
+{
+    return kdm_tx_commit(tx) ? kdm_security_reply_end(tx, what, id) : KDM_WAIT;
+}
+
 struct kdm_val kdm_security_content(struct kdm_arena *arena, struct kdm_val body,
                                     struct kdm_str skip)
 {
@@ -46,7 +72,7 @@ struct kdm_val kdm_security_content(struct kdm_arena *arena, struct kdm_val body
     return kdm_json_parse(arena, kdm_buf_str(&buf));
 }
 
-/* --- many at once ---------------------------------------------------------------------------- */
+/* --- many at once -------------------------------------------------------------------------- */
 
 static bool ask_for_all(struct kdm_tx *tx, struct kdm_collection *collection,
                         const struct kdm_str_list *ids)

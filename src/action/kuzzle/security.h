@@ -25,6 +25,12 @@ void kdm_security_log_many(struct kdm_tx *tx, const char *what, struct kdm_str i
 
 /* Replies {"_id":..,"_source":..}. */
 enum kdm_outcome kdm_security_reply(struct kdm_tx *tx, struct kdm_str id, struct kdm_str source);
+/* The same after a commit, which the log tells of; KDM_WAIT until it is done. */
+enum kdm_outcome kdm_security_commit(struct kdm_tx *tx, const char *what, struct kdm_str id,
+                                     struct kdm_str source);
+/* Replies {"_id":..} of what is gone, which the log tells of; and the same after a commit. */
+enum kdm_outcome kdm_security_reply_end(struct kdm_tx *tx, const char *what, struct kdm_str id);
+enum kdm_outcome kdm_security_commit_end(struct kdm_tx *tx, const char *what, struct kdm_str id);
 
 /* `body` as an object without what the server itself says of a document: _id, _kuzzle_info, and
  * `skip` (none: nothing more). */
@@ -47,7 +53,7 @@ enum kdm_outcome kdm_security_change_user(struct kdm_tx *tx, struct kdm_collecti
                                           struct kdm_doc *user, struct kdm_val changes,
                                           struct kdm_str argument);
 
-/* --- staging what several actions write ------------------------------------------------------ */
+/* --- staging what several actions write ---------------------------------------------------- */
 
 /* A role whatever is there; false: wait, or its definition is refused. *ret_text: its source. */
 bool kdm_security_stage_role(struct kdm_tx *tx, struct kdm_str id, struct kdm_val body, bool force,

@@ -25,14 +25,8 @@ enum kdm_outcome kdm_security_create_api_key(struct kdm_tx *tx, const struct kdm
 enum kdm_outcome kdm_security_delete_api_key(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str id = kdm_args_str(args, KDM_ARG__ID);
-    struct kdm_buf buf;
 
-    if (!kdm_api_key_delete(tx, kdm_args_str(args, KDM_ARG_USER_ID), id) || !kdm_tx_commit(tx))
-        return KDM_WAIT;
-    kdm_security_log(tx, "user", kdm_args_str(args, KDM_ARG_USER_ID));
-    kdm_buf_init(&buf, args->arena, id.len + 16);
-    kdm_buf_lit(&buf, "{\"_id\":");
-    kdm_json_put_str(&buf, id);
-    kdm_buf_char(&buf, '}');
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+    return kdm_api_key_delete(tx, kdm_args_str(args, KDM_ARG_USER_ID), id)
+               ? kdm_security_commit_end(tx, "API key", id)
+               : KDM_WAIT;
 }

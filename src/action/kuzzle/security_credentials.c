@@ -28,26 +28,25 @@ static enum kdm_outcome commit(struct kdm_tx *tx, const struct kdm_args *args,
     return kdm_tx_reply(tx, result);
 }
 
-enum kdm_outcome kdm_security_create_credentials(struct kdm_tx *tx, const struct kdm_args *args)
+static enum kdm_outcome store(struct kdm_tx *tx, const struct kdm_args *args, bool update)
 {
+    struct kdm_str kuid = kdm_args_str(args, KDM_ARG__ID), info;
     const struct kdm_strategy *strategy;
-    struct kdm_str info;
 
     if (!read_target(tx, args, &strategy)
-        || !strategy->create(tx, kdm_args_str(args, KDM_ARG__ID), args->body, &info))
+        || !(update ? strategy->update : strategy->create)(tx, kuid, args->body, &info))
         return KDM_WAIT;
     return commit(tx, args, info);
 }
 
+enum kdm_outcome kdm_security_create_credentials(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    return store(tx, args, false);
+}
+
 enum kdm_outcome kdm_security_update_credentials(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    const struct kdm_strategy *strategy;
-    struct kdm_str info;
-
-    if (!read_target(tx, args, &strategy)
-        || !strategy->update(tx, kdm_args_str(args, KDM_ARG__ID), args->body, &info))
-        return KDM_WAIT;
-    return commit(tx, args, info);
+    return store(tx, args, true);
 }
 
 /* Of a user who has gone too: that is how leftovers of a restored database are removed. */
@@ -61,8 +60,7 @@ enum kdm_outcome kdm_security_delete_credentials(struct kdm_tx *tx, const struct
     return commit(tx, args, KDM_STR("{\"acknowledged\":true}"));
 }
 
-/* --- looking -----------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------------- */
 
 enum kdm_outcome kdm_security_has_credentials(struct kdm_tx *tx, const struct kdm_args *args)
 {
@@ -107,8 +105,7 @@ enum kdm_outcome kdm_security_get_credentials_by_id(struct kdm_tx *tx, const str
     return kdm_tx_reply(tx, info);
 }
 
-/* --- fields -------------------------------------------------------------------------------------
- */
+/* --- fields -------------------------------------------------------------------------------- */
 
 enum kdm_outcome kdm_security_get_credential_fields(struct kdm_tx *tx, const struct kdm_args *args)
 {

@@ -9,8 +9,7 @@
 #include "security/strategy.h"
 #include "security/token.h"
 
-/* --- what is in use ----------------------------------------------------------------------------
- */
+/* --- what is in use ------------------------------------------------------------------------ */
 
 struct kind {
     enum kdm_security_collection which;
@@ -62,20 +61,7 @@ static enum kdm_err refusal(struct kdm_tx *tx, const struct kind *kind, struct k
     return is_used(tx, kind, users, id) ? kind->in_use : KDM_OK;
 }
 
-/* --- one ---------------------------------------------------------------------------------------
- */
-
-static enum kdm_outcome reply_id(struct kdm_tx *tx, const char *what, struct kdm_str id)
-{
-    struct kdm_buf buf;
-
-    kdm_security_log(tx, what, id);
-    kdm_buf_init(&buf, kdm_tx_arena(tx), id.len + 16);
-    kdm_buf_lit(&buf, "{\"_id\":");
-    kdm_json_put_str(&buf, id);
-    kdm_buf_char(&buf, '}');
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
-}
+/* --- one ----------------------------------------------------------------------------------- */
 
 static enum kdm_outcome delete_one(struct kdm_tx *tx, const struct kdm_args *args,
                                    const struct kind *kind)
@@ -94,7 +80,7 @@ static enum kdm_outcome delete_one(struct kdm_tx *tx, const struct kdm_args *arg
     if (err != KDM_OK)
         return kdm_tx_fail(tx, err, &id, kdm_err_row(err)->placeholders);
     kdm_tx_delete(tx, collection, id, doc, KDM_WRITE_SILENT);
-    return kdm_tx_commit(tx) ? reply_id(tx, kind->what, id) : KDM_WAIT;
+    return kdm_security_commit_end(tx, kind->what, id);
 }
 
 enum kdm_outcome kdm_security_delete_role(struct kdm_tx *tx, const struct kdm_args *args)
@@ -108,7 +94,8 @@ enum kdm_outcome kdm_security_delete_profile(struct kdm_tx *tx, const struct kdm
 
     if (!kdm_str_eq(kdm_args_str(args, KDM_ARG_ON_ASSIGNED_USERS), KDM_STR("remove")))
         return delete_one(tx, args, &profiles);
-    return kdm_security_take_profile_away(tx, id) ? reply_id(tx, profiles.what, id) : KDM_WAIT;
+    return kdm_security_take_profile_away(tx, id) ? kdm_security_reply_end(tx, profiles.what, id)
+                                                  : KDM_WAIT;
 }
 
 bool kdm_security_stage_user_end(struct kdm_tx *tx, struct kdm_doc *user)
@@ -133,13 +120,11 @@ enum kdm_outcome kdm_security_delete_user(struct kdm_tx *tx, const struct kdm_ar
         return KDM_WAIT;
     if (user == NULL)
         return kdm_tx_fail(tx, KDM_ERR_SECURITY_USER_NOT_FOUND, KDM_PROPS(id));
-    if (!kdm_security_stage_user_end(tx, user) || !kdm_tx_commit(tx))
-        return KDM_WAIT;
-    return reply_id(tx, "user", id);
+    return kdm_security_stage_user_end(tx, user) ? kdm_security_commit_end(tx, "user", id)
+                                                 : KDM_WAIT;
 }
 
-/* --- many --------------------------------------------------------------------------------------
- */
+/* --- many ---------------------------------------------------------------------------------- */
 
 /* What became of the ids of a request. */
 struct sorted {

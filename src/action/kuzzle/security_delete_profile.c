@@ -51,8 +51,7 @@ static bool stage_users(struct kdm_tx *tx, struct kdm_collection *users, struct 
     return true;
 }
 
-/* --- the job -----------------------------------------------------------------------------------
- */
+/* --- the job ------------------------------------------------------------------------------- */
 
 /* Each chunk finds the users that are left, so it needs no state. */
 static enum kdm_outcome run_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
@@ -104,8 +103,7 @@ static bool await(struct kdm_tx *tx, struct kdm_str job)
     return done;
 }
 
-/* --- the request -------------------------------------------------------------------------------
- */
+/* --- the request --------------------------------------------------------------------------- */
 
 static bool is_deletable(struct kdm_tx *tx, struct kdm_str profile, const struct kdm_doc *doc)
 {

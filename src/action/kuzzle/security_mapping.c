@@ -47,8 +47,7 @@ enum kdm_outcome kdm_security_get_role_mapping(struct kdm_tx *tx, const struct k
     return reply_mapping(tx, KDM_SECURITY_ROLES);
 }
 
-/* --- changing -----------------------------------------------------------------------------------
- */
+/* --- changing ------------------------------------------------------------------------------ */
 
 static enum kdm_outcome update_mapping(struct kdm_tx *tx, const struct kdm_args *args,
                                        enum kdm_security_collection which)
@@ -87,8 +86,7 @@ enum kdm_outcome kdm_security_update_role_mapping(struct kdm_tx *tx, const struc
     return update_mapping(tx, args, KDM_SECURITY_ROLES);
 }
 
-/* --- refresh -------------------------------------------------------------------------------------
- */
+/* --- refresh ------------------------------------------------------------------------------- */
 
 /* Searches see every write at once, so there is nothing to do but to know the name. */
 enum kdm_outcome kdm_security_refresh(struct kdm_tx *tx, const struct kdm_args *args)

@@ -9,8 +9,7 @@ static enum kdm_outcome not_found(struct kdm_tx *tx, struct kdm_str id)
     return kdm_tx_fail(tx, KDM_ERR_SECURITY_PROFILE_NOT_FOUND, KDM_PROPS(id));
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------- */
 
 enum kdm_outcome kdm_security_get_profile(struct kdm_tx *tx, const struct kdm_args *args)
 {
@@ -40,8 +39,7 @@ enum kdm_outcome kdm_security_get_profile_rights(struct kdm_tx *tx, const struct
     return kdm_rights_list(tx, &id, 1, &rights) ? kdm_tx_reply(tx, rights) : KDM_WAIT;
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------------------------- */
 
 /* A profile without policies has the role "default", one without a rate limit has none. */
 static struct kdm_val complete(struct kdm_arena *arena, struct kdm_val profile)
@@ -88,14 +86,6 @@ bool kdm_security_stage_profile(struct kdm_tx *tx, struct kdm_str id, struct kdm
     return true;
 }
 
-static enum kdm_outcome commit(struct kdm_tx *tx, struct kdm_str id, struct kdm_str text)
-{
-    if (!kdm_tx_commit(tx))
-        return KDM_WAIT;
-    kdm_security_log(tx, "profile", id);
-    return kdm_security_reply(tx, id, text);
-}
-
 enum kdm_outcome kdm_security_create_or_replace_profile(struct kdm_tx *tx,
                                                         const struct kdm_args *args)
 {
@@ -103,7 +93,7 @@ enum kdm_outcome kdm_security_create_or_replace_profile(struct kdm_tx *tx,
 
     return kdm_security_stage_profile(tx, id, args->body, kdm_args_bool(args, KDM_ARG_STRICT),
                                       &text)
-               ? commit(tx, id, text)
+               ? kdm_security_commit(tx, "profile", id, text)
                : KDM_WAIT;
 }
 
@@ -118,7 +108,7 @@ enum kdm_outcome kdm_security_create_profile(struct kdm_tx *tx, const struct kdm
         return KDM_WAIT;
     text = kdm_tx_with_info(tx, profile, kdm_tx_info_created(tx));
     kdm_tx_create(tx, profiles, id, text, KDM_WRITE_SILENT);
-    return commit(tx, id, text);
+    return kdm_security_commit(tx, "profile", id, text);
 }
 
 enum kdm_outcome kdm_security_update_profile(struct kdm_tx *tx, const struct kdm_args *args)
@@ -140,5 +130,5 @@ enum kdm_outcome kdm_security_update_profile(struct kdm_tx *tx, const struct kdm
         return KDM_WAIT;
     text = kdm_tx_with_info(tx, profile, kdm_tx_info_updated(tx, source));
     kdm_tx_write(tx, profiles, old, text, KDM_CHANGE_UPDATE, KDM_STR_NONE, KDM_WRITE_SILENT);
-    return commit(tx, id, text);
+    return kdm_security_commit(tx, "profile", id, text);
 }

@@ -25,8 +25,7 @@ enum kdm_outcome kdm_security_m_get_roles(struct kdm_tx *tx, const struct kdm_ar
     return kdm_security_reply_many(tx, args, KDM_SECURITY_ROLES, KDM_ERR_SECURITY_ROLE_NOT_FOUND);
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------------------------- */
 
 /* The request's body as a role that may be stored; false: wait, or it is refused. */
 static bool make_role(struct kdm_tx *tx, struct kdm_str id, struct kdm_val body, bool force,
@@ -56,20 +55,12 @@ bool kdm_security_stage_role(struct kdm_tx *tx, struct kdm_str id, struct kdm_va
     return true;
 }
 
-static enum kdm_outcome commit(struct kdm_tx *tx, struct kdm_str id, struct kdm_str text)
-{
-    if (!kdm_tx_commit(tx))
-        return KDM_WAIT;
-    kdm_security_log(tx, "role", id);
-    return kdm_security_reply(tx, id, text);
-}
-
 enum kdm_outcome kdm_security_create_or_replace_role(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str id = kdm_args_str(args, KDM_ARG__ID), text;
 
     return kdm_security_stage_role(tx, id, args->body, kdm_args_bool(args, KDM_ARG_FORCE), &text)
-               ? commit(tx, id, text)
+               ? kdm_security_commit(tx, "role", id, text)
                : KDM_WAIT;
 }
 
@@ -84,7 +75,7 @@ enum kdm_outcome kdm_security_create_role(struct kdm_tx *tx, const struct kdm_ar
         return KDM_WAIT;
     text = kdm_tx_with_info(tx, role, kdm_tx_info_created(tx));
     kdm_tx_create(tx, roles, id, text, KDM_WRITE_SILENT);
-    return commit(tx, id, text);
+    return kdm_security_commit(tx, "role", id, text);
 }
 
 enum kdm_outcome kdm_security_update_role(struct kdm_tx *tx, const struct kdm_args *args)
@@ -103,5 +94,5 @@ enum kdm_outcome kdm_security_update_role(struct kdm_tx *tx, const struct kdm_ar
         return KDM_WAIT;
     text = kdm_tx_with_info(tx, role, kdm_tx_info_updated(tx, kdm_doc_source(tx, old)));
     kdm_tx_write(tx, roles, old, text, KDM_CHANGE_REPLACE, KDM_STR_NONE, KDM_WRITE_SILENT);
-    return commit(tx, id, text);
+    return kdm_security_commit(tx, "role", id, text);
 }

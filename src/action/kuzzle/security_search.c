@@ -53,8 +53,7 @@ enum kdm_outcome kdm_security_scroll_users(struct kdm_tx *tx, const struct kdm_a
     return kdm_scroll_reply(tx, args, USERS);
 }
 
-/* --- profiles ----------------------------------------------------------------------------------
- */
+/* --- profiles ------------------------------------------------------------------------------ */
 
 /* The body with its `roles` made a query: how searches were written before they had one. */
 static struct kdm_val body_of_roles(const struct kdm_args *args)
@@ -87,8 +86,7 @@ enum kdm_outcome kdm_security_scroll_profiles(struct kdm_tx *tx, const struct kd
     return kdm_scroll_reply(tx, args, PROFILES);
 }
 
-/* --- roles -------------------------------------------------------------------------------------
- */
+/* --- roles --------------------------------------------------------------------------------- */
 
 /* Does the role name one of the controllers, or all of them? Names of members are in no index. */
 static bool names_controller(void *ctx, struct kdm_str id, struct kdm_val source)
@@ -161,8 +159,7 @@ enum kdm_outcome kdm_security_search_roles(struct kdm_tx *tx, const struct kdm_a
     return search_by_controllers(tx, args);
 }
 
-/* --- API keys ------------------------------------------------------------------------------------
- */
+/* --- API keys ------------------------------------------------------------------------------ */
 
 /* `body` is the clause itself; what is found is the user's whatever it says. A key's generation is
  * nobody's business (security/layout.h). */

@@ -30,8 +30,7 @@ static bool refuse(struct kdm_tx *tx, enum kdm_err err, struct kdm_val name)
     return false;
 }
 
-/* --- the query ---------------------------------------------------------------------------------
- */
+/* --- the query ----------------------------------------------------------------------------- */
 
 static bool check_query(struct kdm_tx *tx, struct kdm_val query);
 
@@ -99,8 +98,7 @@ static bool check_query(struct kdm_tx *tx, struct kdm_val query)
     return true;
 }
 
-/* --- the order ----------------------------------------------------------------------------------
- */
+/* --- the order ----------------------------------------------------------------------------- */
 
 /* "field" or {"field": ..}. */
 static bool check_sort(struct kdm_tx *tx, struct kdm_val sort)
@@ -147,8 +145,7 @@ static bool check_body(struct kdm_tx *tx, struct kdm_val body)
     return true;
 }
 
-/* --- the action ---------------------------------------------------------------------------------
- */
+/* --- the action ---------------------------------------------------------------------------- */
 
 static void put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_hit *hit)
 {

@@ -5,8 +5,7 @@
 #include "security/strategy.h"
 #include "security/token.h"
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------- */
 
 enum kdm_outcome kdm_security_get_user(struct kdm_tx *tx, const struct kdm_args *args)
 {
@@ -75,8 +74,7 @@ enum kdm_outcome kdm_security_get_user_strategies(struct kdm_tx *tx, const struc
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
-/* --- changing ----------------------------------------------------------------------------------
- */
+/* --- changing ------------------------------------------------------------------------------ */
 
 /* The stored user that the request names; false: wait, or there is none (anonymous is stored
  * nowhere). */
@@ -89,14 +87,6 @@ static bool claim(struct kdm_tx *tx, struct kdm_str id, struct kdm_collection **
     if (*ret_user == NULL)
         kdm_tx_fail(tx, KDM_ERR_SECURITY_USER_NOT_FOUND, KDM_PROPS(id));
     return *ret_user != NULL;
-}
-
-static enum kdm_outcome commit(struct kdm_tx *tx, struct kdm_str id, struct kdm_str text)
-{
-    if (!kdm_tx_commit(tx))
-        return KDM_WAIT;
-    kdm_security_log(tx, "user", id);
-    return kdm_security_reply(tx, id, text);
 }
 
 enum kdm_outcome kdm_security_change_user(struct kdm_tx *tx, struct kdm_collection *users,
@@ -115,7 +105,7 @@ enum kdm_outcome kdm_security_change_user(struct kdm_tx *tx, struct kdm_collecti
     text = kdm_tx_with_info(tx, kdm_json_parse(arena, kdm_json_assign(arena, source, content)),
                             kdm_tx_info_updated(tx, source));
     kdm_tx_write(tx, users, user, text, KDM_CHANGE_UPDATE, KDM_STR_NONE, KDM_WRITE_SILENT);
-    return commit(tx, user->id, text);
+    return kdm_security_commit(tx, "user", user->id, text);
 }
 
 enum kdm_outcome kdm_security_update_user(struct kdm_tx *tx, const struct kdm_args *args)
@@ -141,7 +131,7 @@ enum kdm_outcome kdm_security_replace_user(struct kdm_tx *tx, const struct kdm_a
     text = kdm_tx_with_info(tx, kdm_security_content(args->arena, args->body, KDM_STR_NONE),
                             kdm_tx_info_created(tx));
     kdm_tx_write(tx, users, user, text, KDM_CHANGE_REPLACE, KDM_STR_NONE, KDM_WRITE_SILENT);
-    return commit(tx, user->id, text);
+    return kdm_security_commit(tx, "user", user->id, text);
 }
 
 /* Nothing is said of users who are not there: they have no tokens. */

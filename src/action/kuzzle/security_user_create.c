@@ -5,8 +5,7 @@
 #include "security/strategy.h"
 #include "store/names.h"
 
-/* --- staging -----------------------------------------------------------------------------------
- */
+/* --- staging ------------------------------------------------------------------------------- */
 
 static bool already_there(struct kdm_tx *tx, struct kdm_str id)
 {
@@ -85,8 +84,7 @@ bool kdm_security_stage_user(struct kdm_tx *tx, const struct kdm_new_user *user,
     return stage_all_credentials(tx, user);
 }
 
-/* --- actions ------------------------------------------------------------------------------------
- */
+/* --- actions ------------------------------------------------------------------------------- */
 
 static struct kdm_str given_or_made_id(struct kdm_tx *tx, const struct kdm_args *args)
 {
@@ -97,27 +95,32 @@ static struct kdm_str given_or_made_id(struct kdm_tx *tx, const struct kdm_args 
                                && kdm_str_eq(kdm_args_str(args, KDM_ARG_KUID), KDM_STR("uuid")));
 }
 
-static enum kdm_outcome commit(struct kdm_tx *tx, struct kdm_str id, struct kdm_str text)
+static enum kdm_outcome create(struct kdm_tx *tx, const struct kdm_new_user *user)
 {
-    if (!kdm_tx_commit(tx))
-        return KDM_WAIT;
-    kdm_security_log(tx, "user", id);
-    return kdm_security_reply(tx, id, text);
+    struct kdm_str text;
+
+    return kdm_security_stage_user(tx, user, &text)
+               ? kdm_security_commit(tx, "user", user->id, text)
+               : KDM_WAIT;
+}
+
+/* The user that the body describes. */
+static struct kdm_new_user described(const struct kdm_args *args, struct kdm_str id)
+{
+    struct kdm_val content = kdm_args_val(args, KDM_ARG_BODY_CONTENT);
+
+    return (struct kdm_new_user){ .id = id,
+                                  .profile_ids = kdm_val_get(content, KDM_STR("profileIds")),
+                                  .profile_argument = KDM_STR("body.content.profileIds"),
+                                  .content = content,
+                                  .credentials = kdm_args_val(args, KDM_ARG_BODY_CREDENTIALS) };
 }
 
 enum kdm_outcome kdm_security_create_user(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_val content = kdm_args_val(args, KDM_ARG_BODY_CONTENT);
-    const struct kdm_new_user user = {
-        .id = given_or_made_id(tx, args),
-        .profile_ids = kdm_val_get(content, KDM_STR("profileIds")),
-        .profile_argument = KDM_STR("body.content.profileIds"),
-        .content = content,
-        .credentials = kdm_args_val(args, KDM_ARG_BODY_CREDENTIALS),
-    };
-    struct kdm_str text;
+    const struct kdm_new_user user = described(args, given_or_made_id(tx, args));
 
-    return kdm_security_stage_user(tx, &user, &text) ? commit(tx, user.id, text) : KDM_WAIT;
+    return create(tx, &user);
 }
 
 /* Who may not choose the profiles must not try to. */
@@ -130,46 +133,43 @@ static bool names_no_profiles(struct kdm_tx *tx, struct kdm_val content)
     return false;
 }
 
-/* A user of these profiles, a JSON array, as the request describes it beside. */
-static struct kdm_new_user user_of(struct kdm_tx *tx, const struct kdm_args *args,
-                                   struct kdm_str profiles, struct kdm_str option)
+/* The same with these profiles, a JSON array that `option` is the name of. false: the body names
+ * some too. */
+static bool described_without_profiles(struct kdm_tx *tx, const struct kdm_args *args,
+                                       struct kdm_str profiles, struct kdm_str option,
+                                       struct kdm_new_user *ret_user)
 {
-    return (struct kdm_new_user){ .id = given_or_made_id(tx, args),
-                                  .profile_ids = kdm_json_parse(args->arena, profiles),
-                                  .profile_argument = option,
-                                  .content = kdm_args_val(args, KDM_ARG_BODY_CONTENT),
-                                  .credentials = kdm_args_val(args, KDM_ARG_BODY_CREDENTIALS) };
+    *ret_user = described(args, given_or_made_id(tx, args));
+    ret_user->profile_ids = kdm_json_parse(args->arena, profiles);
+    ret_user->profile_argument = option;
+    return names_no_profiles(tx, ret_user->content);
 }
 
 enum kdm_outcome kdm_security_create_restricted_user(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    const struct kdm_new_user user =
-        user_of(tx, args, kdm_server_of(tx)->security.restricted_profiles,
-                KDM_STR("security.restrictedProfileIds"));
-    struct kdm_str text;
+    struct kdm_new_user user;
 
-    if (!names_no_profiles(tx, user.content) || !kdm_security_stage_user(tx, &user, &text))
-        return KDM_WAIT;
-    return commit(tx, user.id, text);
+    return described_without_profiles(tx, args, kdm_server_of(tx)->security.restricted_profiles,
+                                      KDM_STR("security.restrictedProfileIds"), &user)
+               ? create(tx, &user)
+               : KDM_WAIT;
 }
 
 /* That there is no admin yet is checked by the commit, so of two that come at once one is the
  * first. */
 enum kdm_outcome kdm_security_create_first_admin(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    const struct kdm_new_user user =
-        user_of(tx, args, KDM_STR("[\"admin\"]"), KDM_STR("profileIds"));
-    struct kdm_str text;
+    struct kdm_new_user user;
     bool exists;
 
     if (!kdm_security_admin_exists(tx, &exists))
         return KDM_WAIT;
     if (exists)
         return kdm_tx_fail(tx, KDM_ERR_API_PROCESS_ADMIN_EXISTS, NULL, 0);
-    if (!names_no_profiles(tx, user.content) || !kdm_security_stage_user(tx, &user, &text)
+    if (!described_without_profiles(tx, args, KDM_STR("[\"admin\"]"), KDM_STR("profileIds"), &user)
         || (kdm_args_bool(args, KDM_ARG_RESET) && !kdm_security_stage_defaults(tx, true)))
         return KDM_WAIT;
-    return commit(tx, user.id, text);
+    return create(tx, &user);
 }
 
 enum kdm_outcome kdm_security_restrict_default_rights(struct kdm_tx *tx,
@@ -182,25 +182,17 @@ enum kdm_outcome kdm_security_restrict_default_rights(struct kdm_tx *tx,
     return kdm_tx_reply(tx, KDM_STR("null"));
 }
 
-/* --- upsert --------------------------------------------------------------------------------------
- */
+/* --- upsert -------------------------------------------------------------------------------- */
 
 static enum kdm_outcome create_missing(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_val content = kdm_args_val(args, KDM_ARG_BODY_CONTENT);
-    struct kdm_val values = kdm_args_val(args, KDM_ARG_BODY_DEFAULT);
-    struct kdm_new_user user = {
-        .id = kdm_args_str(args, KDM_ARG__ID),
-        .profile_ids = kdm_val_get(content, KDM_STR("profileIds")),
-        .profile_argument = KDM_STR("body.content.profileIds"),
-        .content = content,
-        .credentials = kdm_args_val(args, KDM_ARG_BODY_CREDENTIALS),
-    };
-    struct kdm_str text;
+    struct kdm_new_user user = described(args, kdm_args_str(args, KDM_ARG__ID));
+    struct kdm_val defaults = kdm_args_val(args, KDM_ARG_BODY_DEFAULT);
 
-    if (!kdm_val_null(values))
-        user.content = kdm_json_parse(args->arena, kdm_json_assign(args->arena, values, content));
-    return kdm_security_stage_user(tx, &user, &text) ? commit(tx, user.id, text) : KDM_WAIT;
+    if (!kdm_val_null(defaults))
+        user.content =
+            kdm_json_parse(args->arena, kdm_json_assign(args->arena, defaults, user.content));
+    return create(tx, &user);
 }
 
 /* Credentials matter only to a user who is not there yet. */
