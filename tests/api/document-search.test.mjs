@@ -181,6 +181,28 @@ describe('searching', () => {
         assert.ok(!('highlight' in hit));
       });
 
+      test('aggregations', async () => {
+        const aggs = {
+          colors: { terms: { field: 'color' }, aggs: { dearest: { max: { field: 'price' } }, one: { top_hits: { size: 1, _source: 'color' } } } },
+          prices: { stats: { field: 'price' } },
+        };
+        const { aggregations, hits, total } = await asker.result(on({
+          size: 0, body: { aggs, post_filter: { term: { color: 'green' } } } }));
+        assert.deepEqual(hits, []);
+        assert.equal(total, 1, 'the post_filter counts for the hits');
+        assert.deepEqual(aggregations.colors.buckets.map(({ key, doc_count: n, dearest }) => [key, n, dearest.value]),
+          [['red', 2, 99], ['blue', 1, 7], ['green', 1, 5]]);
+        assert.deepEqual(aggregations.colors.buckets[1].one.hits.hits[0]._source, { color: 'blue' });
+        assert.equal(aggregations.prices.count, 4);
+        const page = await asker.result(on({ scroll: '1s', size: 3, body: { aggregations: { n: { value_count: { field: 'color' } } } } }));
+        assert.deepEqual(page.aggregations, { n: { value: 4 } });
+        const rest = await asker.result({ controller: 'document', action: 'scroll', scrollId: page.scrollId });
+        assert.equal(rest.hits.length, 1);
+        await asker.fails(on({ body: { aggs: { x: { nope: {} } } } }), 400, 'services.storage.unexpected_bad_request');
+        await asker.fails({ controller: 'document', action: 'search', targets: [{ index, collections: ['things', 'more'] }],
+          body: { aggs } }, 400, 'services.storage.unexpected_bad_request');
+      });
+
       test('one hit of each color', async () => {
         const body = { collapse: { field: 'color' }, sort: [{ price: 'desc' }] };
         const { hits, total } = await asker.result(on({ body }));
