@@ -89,6 +89,14 @@ static size_t skip_class(struct kdm_str pattern, size_t at)
     return at + 1;
 }
 
+/* Behind the counts at `at`: "{2,5}" is no text. */
+static size_t skip_counts(struct kdm_str pattern, size_t at)
+{
+    const char *end = memchr(pattern.ptr + at, '}', pattern.len - at);
+
+    return end == NULL ? at + 1 : (size_t)(end - pattern.ptr) + 1;
+}
+
 /* Behind the parenthesis that closes the group at `at`. */
 static size_t skip_group(struct kdm_str pattern, size_t at)
 {
@@ -153,6 +161,8 @@ static size_t read_element(struct reader *reader, size_t at)
         end_run(reader);
         return skip_group(pattern, at);
     case '{':
+        end_run(reader);
+        return skip_counts(pattern, at);
     case '*':
     case '?':
     case '+':

@@ -421,6 +421,60 @@ static const char *beyond_re2(struct kdm_str pattern)
     return NULL;
 }
 
+/* How many bytes at `at` stand for one character, whichever; 0: something else is there. SIZE_MAX:
+ * it is an escape that takes more reading than is done here. */
+static size_t atom_len(struct kdm_str pattern, size_t at)
+{
+    size_t end = at + 1;
+    char c = pattern.ptr[at];
+
+    if (c == '\\') {
+        char next = end < pattern.len ? pattern.ptr[end] : '\0';
+        bool punctuation = next > ' ' && next < 0x7f
+                           && !((next | 0x20) >= 'a' && (next | 0x20) <= 'z')
+                           && !(next >= '0' && next <= '9');
+
+        return punctuation || (next != '\0' && strchr("dDwWsSnrtf", next) != NULL) ? 2 : SIZE_MAX;
+    }
+    if (strchr("^$|?*+(){}", c) != NULL && c != '\0')
+        return 0;
+    if (c != '[')
+        return char_len(kdm_str_from(pattern, at));
+    end += end < pattern.len && pattern.ptr[end] == '^';
+    end += end < pattern.len && pattern.ptr[end] == ']';
+    while (end < pattern.len && pattern.ptr[end] != ']') {
+        if (pattern.ptr[end] == '[')
+            return SIZE_MAX; /* "[[:alpha:]]" */
+        end += pattern.ptr[end] == '\\' ? 2 : 1;
+    }
+    return end - at + 1;
+}
+
+/* "x+" as "xx*", which means the same. PCRE2's automaton counts the repetitions of the first, so
+ * that every character at which one may have begun is a state of its own. */
+static struct kdm_str without_plus(struct kdm_arena *arena, struct kdm_str pattern)
+{
+    struct kdm_str atom = { pattern.ptr, 0 };
+    struct kdm_buf out;
+
+    kdm_buf_init(&out, arena, 2 * pattern.len + 16);
+    for (size_t at = 0; at < pattern.len;) {
+        size_t len = atom_len(pattern, at);
+
+        if (len > pattern.len - at)
+            return pattern;
+        if (pattern.ptr[at] == '+' && atom.len > 0) {
+            kdm_buf_put(&out, atom);
+            kdm_buf_char(&out, '*');
+        } else {
+            kdm_buf_put(&out, (struct kdm_str){ pattern.ptr + at, len == 0 ? 1 : len });
+        }
+        atom = (struct kdm_str){ pattern.ptr + at, len };
+        at += len == 0 ? 1 : len;
+    }
+    return kdm_buf_str(&out);
+}
+
 /* By itself: in a group around it, "a)(b" would become valid. */
 static bool compiles(struct kdm_arena *arena, struct kdm_str pattern, uint32_t options,
                      struct kdm_str *ret_reason)
@@ -457,7 +511,7 @@ struct kdm_regexp *kdm_regexp_re2(struct kdm_arena *arena, struct kdm_str patter
         return NULL;
     kdm_buf_init(&found, arena, pattern.len + 16);
     kdm_buf_lit(&found, "(?s:.*)(?:");
-    kdm_buf_put(&found, pattern);
+    kdm_buf_put(&found, without_plus(arena, pattern));
     kdm_buf_char(&found, ')');
     return compile(arena, kdm_buf_str(&found), options | PCRE2_ANCHORED, ret_reason);
 }

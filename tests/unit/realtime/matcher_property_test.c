@@ -160,6 +160,10 @@ static const char *const patterns[] = {
     "\"foo\\\\x62ar\"",
     "\"[]f]oobar\"",
     "\"fo{2}bar\"",
+    "\"fo{1,9}bar\"",
+    "\".+bar\"",
+    "\"[a-o]+ba\\\\w+\"",
+    "\"\xc3\xa9+t\"",
 };
 
 static void put_filter(struct kdm_buf *buf, int depth);

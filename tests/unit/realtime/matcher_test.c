@@ -139,6 +139,24 @@ START_TEST(an_expression_that_costs_too_much_matches_nothing)
 }
 END_TEST
 
+START_TEST(an_ordinary_expression_is_found_in_a_long_text)
+{
+    static const char *const expressions[] = { "x+foo", ".+bar", "[a-z]+foo", "\\\\w+ bar$",
+                                               "fo{1,2}" };
+    struct kdm_buf text;
+
+    for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++)
+        add_to("c", kdm_arena_printf(&arena, "{\"regexp\":{\"a\":\"%s\"}}", expressions[i]));
+    kdm_buf_init(&text, &arena, 1u << 20);
+    kdm_buf_lit(&text, "{\"a\":\"");
+    for (int i = 0; i < 200000; i++)
+        kdm_buf_char(&text, 'x');
+    kdm_buf_lit(&text, "foo bar\"}");
+    ck_assert_uint_eq(match_in("c", KDM_STR("id"), kdm_buf_str(&text)).count,
+                      sizeof(expressions) / sizeof(expressions[0]));
+}
+END_TEST
+
 static double seconds(void)
 {
     return (double)clock() / CLOCKS_PER_SEC;
@@ -224,6 +242,7 @@ int main(void)
     tcase_add_test(tests, the_id_is_not_what_the_source_says);
     tcase_add_test(tests, of_members_with_one_path_the_last_counts);
     tcase_add_test(tests, an_expression_that_costs_too_much_matches_nothing);
+    tcase_add_test(tests, an_ordinary_expression_is_found_in_a_long_text);
     tcase_add_test(tests, a_document_of_many_members_costs_one_look_at_each);
     tcase_add_test(tests, filters_that_nothing_concerns_cost_nothing);
     suite_add_tcase(suite, tests);
