@@ -359,6 +359,20 @@ describe('on two nodes', () => {
     assert.deepEqual(answers.map(({ error }) => error?.id ?? null).sort(), ['api.process.admin_exists', null]);
   });
 
+  test('users that two delete at the same moment are deleted once', async () => {
+    for (let i = 0; i < 5; i++) {
+      const ids = Array.from({ length: 12 }, (_, k) => `twice-${i}-${k}`);
+      await Promise.all(ids.map((_id, k) => askers[k % 2].result(security('createUser', { _id, body: { content: { profileIds: ['default'] } } }))));
+      const answers = await race(i, security('mDeleteUsers', { body: { ids: [...ids, ids[0]] } }),
+        security('mDeleteUsers', { body: { ids: [...ids].reverse() } }));
+      const deleted = answers.map(({ result }) => [...new Set(result)]);
+      assert.deepEqual(deleted.flat().sort(), [...ids].sort());
+      for (const { error, result } of answers)
+        assert.equal(error === null, result.length >= 12, error?.message);
+      assert.deepEqual((await askers[0].result(security('mGetUsers', { body: { ids } }))).hits, []);
+    }
+  });
+
   test('taking a profile from more users than one commit holds is finished, and visible on the other node', async () => {
     await askers[0].result(security('createProfile', { _id: 'crowd', body: { policies: [] } }));
     for (let i = 0; i < 900; i += 100)

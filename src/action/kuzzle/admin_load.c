@@ -97,11 +97,14 @@ static bool stage_mapping(struct kdm_tx *tx, const struct target *target)
     return kdm_collection_stage(tx, target->index, target->name, &wish);
 }
 
-/* Those of one commit; all are asked for before the first is waited for. */
+/* Those of one commit; all are asked for before the first is waited for. What is committed already is
+ * not looked at again. */
 static bool load_mappings(struct kdm_tx *tx, const struct target *targets, size_t count)
 {
     bool complete = true;
 
+    if (kdm_tx_commit_made(tx))
+        return kdm_tx_commit(tx);
     for (size_t i = 0; i < count && kdm_tx_failure(tx)->err == KDM_OK; i++)
         complete = stage_mapping(tx, &targets[i]) && complete;
     return complete && kdm_tx_commit(tx);

@@ -130,7 +130,7 @@ static enum kdm_outcome run_job(struct kdm_tx *tx, const char *kind, struct kdm_
     struct kdm_str job, result;
     bool done;
 
-    if (!lock(tx, kind, why_not))
+    if (!kdm_tx_commit_made(tx) && !lock(tx, kind, why_not))
         return KDM_WAIT;
     job = kdm_tx_job(tx, kind, KDM_STR("{}"));
     if (!kdm_tx_commit(tx) || !kdm_tx_await_job(tx, job, &done))

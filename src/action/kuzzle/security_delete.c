@@ -243,24 +243,17 @@ enum kdm_outcome kdm_security_m_delete_profiles(struct kdm_tx *tx, const struct 
     return delete_many(tx, args, &profiles);
 }
 
-/* A commit each: what hangs on a user is of no known size. In a replay those that are done are
- * known by what was written. false: wait. */
-static bool delete_user_of_many(struct kdm_tx *tx, struct kdm_collection *users, struct kdm_str id,
-                                struct sorted *sorted)
+/* A commit for each id, also where nothing is to be done: so a replay finds each commit at its
+ * place, whatever has become of the others. What hangs on a user is of no known size. false: wait.
+ */
+static bool delete_user_of_many(struct kdm_tx *tx, struct kdm_collection *users, struct kdm_str id)
 {
     struct kdm_doc *user;
 
-    if (kdm_tx_written(tx, users, id) == NULL) {
-        if (!kdm_tx_read(tx, users, id, &user))
-            return false;
-        if (user == NULL) {
-            add_refused(tx, sorted, id, KDM_ERR_SECURITY_USER_NOT_FOUND);
-            return true;
-        }
-        if (!kdm_security_stage_user_end(tx, user))
-            return false;
-    }
-    add_deleted(sorted, id);
+    if (!kdm_tx_commit_made(tx) && kdm_tx_written(tx, users, id) == NULL
+        && (!kdm_tx_read(tx, users, id, &user)
+            || (user != NULL && !kdm_security_stage_user_end(tx, user))))
+        return false;
     return kdm_tx_commit(tx);
 }
 
@@ -273,8 +266,13 @@ enum kdm_outcome kdm_security_m_delete_users(struct kdm_tx *tx, const struct kdm
     if (!kdm_security_collection(tx, KDM_SECURITY_USERS, &users) || !want_all(tx, &ids, users))
         return KDM_WAIT;
     sorted_init(&sorted, args->arena);
-    for (size_t i = 0; i < ids.count; i++)
-        if (!delete_user_of_many(tx, users, ids.items[i], &sorted))
+    for (size_t i = 0; i < ids.count; i++) {
+        if (!delete_user_of_many(tx, users, ids.items[i]))
             return KDM_WAIT;
+        if (kdm_tx_written(tx, users, ids.items[i]) != NULL)
+            add_deleted(&sorted, ids.items[i]);
+        else
+            add_refused(tx, &sorted, ids.items[i], KDM_ERR_SECURITY_USER_NOT_FOUND);
+    }
     return reply_sorted(tx, "user", &sorted);
 }
