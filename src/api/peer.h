@@ -32,9 +32,6 @@ struct kdm_http_response {
 struct kdm_peer_ops {
     /* WebSocket: queues one text message (copied); many of one loop turn leave in one write. */
     void (*send)(struct kdm_peer *peer, struct kdm_str text);
-    /* The same of a text in parts, which are put together where they leave from: for notifications
-     * that many peers get and that differ in a few members. NULL for peers that get none. */
-    void (*send_parts)(struct kdm_peer *peer, const struct kdm_str *parts, size_t count);
     /* HTTP: the one reply of this peer (copied), also to HEAD, whose body net/ keeps back. net/ adds Content-Length, Connection, Content-Encoding,
      * X-Kuzzle-Node and the Access-Control headers. After it the peer is still net's to end. */
     void (*respond)(struct kdm_peer *peer, const struct kdm_http_response *response);

@@ -11,7 +11,8 @@
 
 /* --- sending ----------------------------------------------------------------------------- */
 
-void kdm_frame_put_head(struct kdm_buf *buf, uint8_t first, size_t len)
+/* Room is made for the payload too. */
+static void put_head(struct kdm_buf *buf, uint8_t first, size_t len)
 {
     unsigned char *at = (unsigned char *)kdm_buf_room(buf, KDM_FRAME_HEAD_MAX + len);
 
@@ -34,7 +35,7 @@ void kdm_frame_put_head(struct kdm_buf *buf, uint8_t first, size_t len)
 
 void kdm_frame_put(struct kdm_buf *buf, uint8_t first, struct kdm_str payload)
 {
-    kdm_frame_put_head(buf, first, payload.len);
+    put_head(buf, first, payload.len);
     kdm_buf_put(buf, payload);
 }
 

@@ -18,11 +18,7 @@ enum {
     KDM_FRAME_PONG = 0x8a
 };
 
-/* Appends the head of an unmasked frame; `len` bytes of payload must follow. `first`: one of the
- * above. */
-void kdm_frame_put_head(struct kdm_buf *buf, uint8_t first, size_t len);
-
-/* Appends a whole frame. */
+/* Appends an unmasked frame; `first`: one of the above. */
 void kdm_frame_put(struct kdm_buf *buf, uint8_t first, struct kdm_str payload);
 
 /* How many bytes of `frames`, which starts at a frame and holds whole ones as written here, to hand

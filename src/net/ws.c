@@ -29,13 +29,9 @@ enum {
 };
 
 static void send_text(struct kdm_peer *peer, struct kdm_str text);
-static void send_parts(struct kdm_peer *peer, const struct kdm_str *parts, size_t count);
-
 static size_t queued(struct kdm_peer *peer);
 
-static const struct kdm_peer_ops websocket_ops = { .send = send_text,
-                                                   .send_parts = send_parts,
-                                                   .queued = queued };
+static const struct kdm_peer_ops websocket_ops = { .send = send_text, .queued = queued };
 
 static struct kdm_conn *conn_of(struct kdm_peer *peer)
 {
@@ -99,50 +95,36 @@ static bool may_send(struct kdm_conn *conn, size_t len)
     return false;
 }
 
-static void send_squeezed(struct kdm_conn *conn, const struct kdm_str *parts, size_t count,
-                          size_t len)
+static void send_squeezed(struct kdm_conn *conn, struct kdm_str text)
 {
-    struct kdm_buf text, packed, *out;
+    struct kdm_buf packed, *out;
     size_t before;
 
-    kdm_buf_init(&text, NULL, len);
-    for (size_t i = 0; i < count; i++)
-        kdm_buf_put(&text, parts[i]);
-    kdm_buf_init(&packed, NULL, len / 2 + 64);
-    kdm_squeeze_pack(conn->window, kdm_buf_str(&text), &packed);
+    kdm_buf_init(&packed, NULL, text.len / 2 + 64);
+    kdm_squeeze_pack(conn->window, text, &packed);
     out = kdm_conn_put(conn, packed.len + KDM_FRAME_HEAD_MAX);
     before = out->len;
     kdm_frame_put(out, KDM_FRAME_TEXT_SQUEEZED, kdm_buf_str(&packed));
     kdm_conn_put_done(conn, before);
     kdm_buf_fini(&packed);
-    kdm_buf_fini(&text);
-}
-
-static void send_parts(struct kdm_peer *peer, const struct kdm_str *parts, size_t count)
-{
-    struct kdm_conn *conn = conn_of(peer);
-    struct kdm_buf *out;
-    size_t before, len = 0;
-
-    for (size_t i = 0; i < count; i++)
-        len += parts[i].len;
-    if (!may_send(conn, len))
-        return;
-    if (conn->window != 0 && len >= SQUEEZE_MIN && len <= SQUEEZE_MAX) {
-        send_squeezed(conn, parts, count, len);
-        return;
-    }
-    out = kdm_conn_put(conn, len + KDM_FRAME_HEAD_MAX);
-    before = out->len;
-    kdm_frame_put_head(out, KDM_FRAME_TEXT, len);
-    for (size_t i = 0; i < count; i++)
-        kdm_buf_put(out, parts[i]);
-    kdm_conn_put_done(conn, before);
 }
 
 static void send_text(struct kdm_peer *peer, struct kdm_str text)
 {
-    send_parts(peer, &text, 1);
+    struct kdm_conn *conn = conn_of(peer);
+    struct kdm_buf *out;
+    size_t before;
+
+    if (!may_send(conn, text.len))
+        return;
+    if (conn->window != 0 && text.len >= SQUEEZE_MIN && text.len <= SQUEEZE_MAX) {
+        send_squeezed(conn, text);
+        return;
+    }
+    out = kdm_conn_put(conn, text.len + KDM_FRAME_HEAD_MAX);
+    before = out->len;
+    kdm_frame_put(out, KDM_FRAME_TEXT, text);
+    kdm_conn_put_done(conn, before);
 }
 
 static size_t queued(struct kdm_peer *peer)

@@ -469,22 +469,6 @@ START_TEST(frames_right_behind_the_upgrade_are_answered)
 }
 END_TEST
 
-START_TEST(parts_are_one_message)
-{
-    const struct kdm_str parts[] = { KDM_STR("{\"room\":"), KDM_STR("1"), KDM_STR(""),
-                                     KDM_STR("}") };
-    int fd;
-
-    start_server();
-    fd = ws_client();
-    ws_say(fd, "{}");
-    ws_expect(fd, 0x81, "{}");
-    api.peer->ops->send_parts(api.peer, parts, 4);
-    ws_expect(fd, 0x81, "{\"room\":1}");
-    close(fd);
-}
-END_TEST
-
 START_TEST(a_compressed_message_that_unpacks_to_too_much_closes_with_1009)
 {
     char *text = xs(20 << 20), *squeezed;
@@ -837,7 +821,6 @@ int main(void)
     tcase_add_test(tcase, text_that_is_none_closes_with_1007);
     tcase_add_test(tcase, an_upgrade_that_is_none_is_refused_and_says_why);
     tcase_add_test(tcase, frames_right_behind_the_upgrade_are_answered);
-    tcase_add_test(tcase, parts_are_one_message);
     tcase_add_test(tcase, a_compressed_message_that_unpacks_to_too_much_closes_with_1009);
     tcase_add_test(tcase, a_client_that_does_not_read_is_closed_with_1013_while_others_go_on);
     tcase_add_test(tcase, a_client_that_never_reads_and_never_leaves_is_ended_all_the_same);
