@@ -50,7 +50,7 @@ static void put_highlight(struct kdm_tx *tx, struct kdm_buf *buf, const struct k
     if (search->highlight == NULL)
         return;
     kdm_buf_lit(buf, ",\"highlight\":");
-    if (!kdm_search_highlight(search, arena, kdm_json_parse(arena, source), buf))
+    if (!kdm_search_highlight(search, kdm_json_parse(arena, source), buf))
         buf->len = before;
 }
 

@@ -22,7 +22,7 @@ struct field_work {
     struct kdm_arena *scratch;
     const struct kdm_highlight *highlight;
     const struct kdm_highlight_field *field;
-    struct fragment *fragments;
+    struct fragment *fragments; /* their room doubles */
     size_t count;
     struct kdm_str first; /* value, for no_match_size */
 };
@@ -231,8 +231,14 @@ static void add_fragment(struct field_work *work, struct kdm_str text, const str
 {
     if (work->count == MAX_FRAGMENTS)
         return;
-    if (work->fragments == NULL)
-        work->fragments = kdm_arena_alloc(work->scratch, MAX_FRAGMENTS * sizeof(*work->fragments));
+    if ((work->count & (work->count - 1)) == 0) {
+        size_t room = work->count == 0 ? 1 : 2 * work->count;
+        struct fragment *fragments = kdm_arena_alloc(work->scratch, room * sizeof(*fragments));
+
+        if (work->count > 0)
+            memcpy(fragments, work->fragments, work->count * sizeof(*fragments));
+        work->fragments = fragments;
+    }
     work->fragments[work->count] = (struct fragment){ text, words, count, work->count };
     work->count++;
 }
@@ -377,35 +383,45 @@ static void add_begin(struct field_work *work)
                      NULL, 0);
 }
 
-bool kdm_search_highlight(const struct kdm_search *search, struct kdm_arena *scratch,
-                          struct kdm_val source, struct kdm_buf *buf)
+/* "field":[..]; false: there is nothing to show of it. */
+static bool put_field(struct field_work *work, struct kdm_val source, bool first,
+                      struct kdm_buf *buf)
+{
+    const struct kdm_field *field = work->field->field;
+
+    /* Its own texts, those of nested objects too, but not what is copied to it. */
+    kdm_values_at(work->scratch, source, field->sources[0], false, on_value, work);
+    add_begin(work);
+    choose(work);
+    if (work->count == 0)
+        return false;
+    kdm_buf_char(buf, first ? '{' : ',');
+    kdm_json_put_str(buf, field->path);
+    for (size_t i = 0; i < work->count; i++) {
+        kdm_buf_put(buf, i == 0 ? KDM_STR(":[") : KDM_STR(","));
+        put_fragment(work, &work->fragments[i], buf);
+    }
+    kdm_buf_char(buf, ']');
+    return true;
+}
+
+bool kdm_search_highlight(const struct kdm_search *search, struct kdm_val source,
+                          struct kdm_buf *buf)
 {
     const struct kdm_highlight *highlight = search->highlight;
+    struct kdm_arena scratch; /* takes memory only when it is used */
     bool any = false;
 
+    kdm_arena_init(&scratch, 8192);
     for (size_t i = 0; highlight != NULL && i < highlight->count; i++) {
-        struct field_work work = { .scratch = scratch,
+        struct field_work work = { .scratch = &scratch,
                                    .highlight = highlight,
                                    .field = &highlight->fields[i] };
 
-        /* Its own texts, those of nested objects too, but not what is copied to it. */
-        kdm_values_at(scratch, source, highlight->fields[i].field->sources[0], false, on_value,
-                      &work);
-        add_begin(&work);
-        choose(&work);
-        if (work.count == 0)
-            continue;
-        kdm_buf_char(buf, any ? ',' : '{');
-        kdm_json_put_str(buf, highlight->fields[i].field->path);
-        kdm_buf_lit(buf, ":[");
-        for (size_t j = 0; j < work.count; j++) {
-            if (j > 0)
-                kdm_buf_char(buf, ',');
-            put_fragment(&work, &work.fragments[j], buf);
-        }
-        kdm_buf_char(buf, ']');
-        any = true;
+        any |= put_field(&work, source, !any, buf);
+        kdm_arena_reset(&scratch);
     }
+    kdm_arena_fini(&scratch);
     if (any)
         kdm_buf_char(buf, '}');
     return any;

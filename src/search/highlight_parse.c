@@ -208,14 +208,15 @@ bool kdm_highlight_parse(struct kdm_query_parser *parser, struct kdm_val body,
                          struct kdm_search *search)
 {
     struct kdm_val value = kdm_val_get(body, KDM_STR("highlight"));
-    struct kdm_highlight *highlight = kdm_arena_zalloc(parser->arena, sizeof(*highlight));
-    struct parse parse = { parser, highlight };
+    struct kdm_highlight *highlight;
+    struct parse parse = { .query = parser };
     struct kdm_highlight_options options = {
         .before = KDM_STR("<em>"), .after = KDM_STR("</em>"), .fragment_size = 100, .fragments = 5
     };
 
     if (kdm_val_null(value))
         return true;
+    highlight = parse.highlight = kdm_arena_zalloc(parser->arena, sizeof(*highlight));
     highlight->query = search->query;
     highlight->fields =
         kdm_arena_alloc(parser->arena, KDM_HIGHLIGHT_MAX_FIELDS * sizeof(*highlight->fields));

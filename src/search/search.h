@@ -127,8 +127,8 @@ bool kdm_search_source(const struct kdm_search *search, struct kdm_arena *scratc
 /* {"field":["..<em>word</em>..",..],..}: the parts of a hit's texts that its query is about. Writes
  * nothing and returns false when none was asked for or nothing is to be shown. For the hits of a
  * page only: each text is read again. */
-bool kdm_search_highlight(const struct kdm_search *search, struct kdm_arena *scratch,
-                          struct kdm_val source, struct kdm_buf *buf);
+bool kdm_search_highlight(const struct kdm_search *search, struct kdm_val source,
+                          struct kdm_buf *buf);
 
 /* The distance by which a document with these points is sorted; `count` > 0. */
 double kdm_sort_distance(const struct kdm_sort *sort, const struct kdm_point *points, size_t count);

@@ -91,7 +91,7 @@ static int walk(struct world *world, const struct kdm_search *search)
             kdm_buf_init(&buf, &world->scratch, 256);
             kdm_search_source(search, &world->scratch, source, &buf);
             kdm_buf_init(&buf, &world->scratch, 256);
-            if (kdm_search_highlight(search, &world->scratch, source, &buf))
+            if (kdm_search_highlight(search, source, &buf))
                 kdm_json_parse(&world->scratch, kdm_buf_str(&buf));
         }
         if (failure.err != KDM_OK)

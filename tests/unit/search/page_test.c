@@ -419,7 +419,7 @@ START_TEST(what_was_found_is_highlighted)
 
         ck_assert_msg(search != NULL, "%s: " KDM_FMT, cases[i].body, KDM_ARG(failure.message));
         kdm_buf_init(&buf, &arena, 100);
-        shown = kdm_search_highlight(search, &scratch, source, &buf);
+        shown = kdm_search_highlight(search, source, &buf);
         ck_assert_msg(shown == (cases[i].shown != NULL), "%s", cases[i].body);
         if (shown)
             ck_assert_msg(kdm_str_eq(kdm_buf_str(&buf), kdm_str_of(cases[i].shown)), "%s: " KDM_FMT,

@@ -786,7 +786,7 @@ static long walk_all(const struct kdm_search *search, struct kdm_hit *hits)
     return count;
 }
 
-static uint64_t cases, found, buckets_seen, metrics_seen, looked_at, refused;
+static uint64_t cases, found, buckets_seen, metrics_seen, scores_seen, looked_at, refused;
 
 static void same_values(const struct kdm_search *search, const struct kdm_hit *a,
                         const struct kdm_hit *b, const char *body)
@@ -915,6 +915,113 @@ static void compare_buckets(void)
     }
     ck_assert(kdm_val_int64(kdm_val_path(answer, KDM_STR("n.value")), &distinct));
     ck_assert_int_eq(distinct, kdm_val_count(buckets));
+    kdm_arena_reset(&arena);
+}
+
+/* --- scores --------------------------------------------------------------------------------------
+ * Of clauses that are not about words both count the same; BM25 needs the whole collection.
+ */
+
+static void put_flat(struct kdm_buf *buf, int depth);
+
+static void put_flat_list(struct kdm_buf *buf, const char *name, int depth)
+{
+    kdm_buf_printf(buf, ",\"%s\":[", name);
+    for (uint32_t i = 0, count = 1 + below(3); i < count; i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        put_flat(buf, depth - 1);
+    }
+    kdm_buf_char(buf, ']');
+}
+
+static void put_flat(struct kdm_buf *buf, int depth)
+{
+    uint32_t boost = 1 + below(5);
+
+    switch (below(depth > 0 ? 7 : 3)) {
+    case 0:
+        kdm_buf_printf(buf, "{\"range\":{\"i\":{\"gte\":%d,\"boost\":%u}}}", (int)below(9) - 4,
+                       boost);
+        return;
+    case 1:
+        kdm_buf_printf(buf, "{\"exists\":{\"field\":\"kw\",\"boost\":%u}}", boost);
+        return;
+    case 2:
+        kdm_buf_printf(buf, "{\"prefix\":{\"kw\":{\"value\":\"%c\",\"boost\":%u}}}",
+                       (char)('a' + below(2)), boost);
+        return;
+    case 3:
+        kdm_buf_printf(buf, "{\"dis_max\":{\"boost\":%u,\"tie_breaker\":0.25", boost);
+        put_flat_list(buf, "queries", depth);
+        break;
+    case 4:
+        kdm_buf_printf(buf,
+                       "{\"boosting\":{\"boost\":%u,\"negative_boost\":0.5,\"positive\":", boost);
+        put_flat(buf, depth - 1);
+        kdm_buf_lit(buf, ",\"negative\":");
+        put_flat(buf, depth - 1);
+        break;
+    case 5:
+        kdm_buf_printf(buf, "{\"constant_score\":{\"boost\":%u,\"filter\":", boost);
+        put_flat(buf, depth - 1);
+        break;
+    default:
+        kdm_buf_printf(buf, "{\"bool\":{\"boost\":%u", boost);
+        if (one_in(2))
+            put_flat_list(buf, "must", depth);
+        if (one_in(3))
+            put_flat_list(buf, "filter", depth);
+        if (!one_in(3))
+            put_flat_list(buf, "should", depth);
+    }
+    kdm_buf_lit(buf, "}}");
+}
+
+static float walked_score(const struct kdm_search *search, struct kdm_str id)
+{
+    struct kdm_failure failure;
+    float score = -1;
+
+    for (uint32_t i = 0; i < document_count; i++)
+        if (documents[i].text != NULL && kdm_str_eq(id, kdm_str_of(documents[i].id)))
+            ck_assert(kdm_search_matches(search->query, &arena, &scratch, id,
+                                         kdm_json_parse(&scratch, kdm_str_of(documents[i].text)),
+                                         &score, &failure));
+    kdm_arena_reset(&scratch);
+    return score;
+}
+
+static void compare_scores(void)
+{
+    struct kdm_search_request request = { .from = 0, .size = MAX_DOCUMENTS };
+    struct kdm_projection_search asked = { .fetch = fetch };
+    struct kdm_projection_page page;
+    struct kdm_failure failure = { 0 };
+    struct kdm_search *search;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &arena, 512);
+    kdm_buf_lit(&buf, "{\"query\":");
+    put_flat(&buf, 3);
+    kdm_buf_char(&buf, '}');
+    request.body = kdm_json_parse(&arena, kdm_buf_str(&buf));
+    search = kdm_search_create(&arena, mapping, &request, &failure);
+    ck_assert_msg(search != NULL, KDM_FMT, KDM_ARG(failure.message));
+    asked.query = search->query;
+    asked.search = search;
+    ck_assert_int_eq(kdm_projection_search(projection, &arena, &scratch, &asked, &page),
+                     KDM_PROJECTION_OK);
+    for (size_t i = 0; i < page.count; i++) {
+        float walked = walked_score(search, page.hits[i].id);
+
+        ck_assert_msg(fabsf(page.hits[i].score - walked) <= 1e-4f * fmaxf(1, walked),
+                      "seed %llu: " KDM_FMT ": %g, not %g", (unsigned long long)seed,
+                      KDM_ARG(kdm_buf_str(&buf)), (double)page.hits[i].score, (double)walked);
+        if (i > 0)
+            ck_assert(page.hits[i - 1].score >= page.hits[i].score);
+        scores_seen++;
+    }
     kdm_arena_reset(&arena);
 }
 
@@ -1140,6 +1247,8 @@ START_TEST(it_answers_what_walking_each_document_answers)
                 compare_buckets();
             if (one_in(5))
                 compare_metrics();
+            if (one_in(5))
+                compare_scores();
         }
         drop_world();
     }
@@ -1149,6 +1258,7 @@ START_TEST(it_answers_what_walking_each_document_answers)
            (unsigned long long)looked_at, (unsigned long long)refused,
            (unsigned long long)buckets_seen, (unsigned long long)metrics_seen);
     ck_assert_uint_gt(metrics_seen, rounds);
+    ck_assert_uint_gt(scores_seen, rounds);
     ck_assert_uint_gt(cases, rounds * 150);
     ck_assert_uint_gt(found, rounds * 50);
 }
