@@ -394,6 +394,19 @@ static void settle(struct server *server)
         ;
 }
 
+/* A client may have left while his password was being hashed: some milliseconds more. */
+static void await_workers(struct server *server)
+{
+    struct kdm_tx_counts counts = { .working = server->engine != NULL };
+
+    for (int turn = 0; turn < 200 && counts.working > 0; turn++) {
+        kdm_tx_counts(server->engine, &counts);
+        if (counts.working > 0)
+            usleep(2000);
+        uv_run(&server->loop, UV_RUN_NOWAIT);
+    }
+}
+
 static void take_apart(struct server *server)
 {
     if (server->plugins != NULL)
@@ -404,6 +417,7 @@ static void take_apart(struct server *server)
     kdm_api_destroy(server->api);
     kdm_dialects_destroy(server->dialects);
     kdm_plugin_requests_destroy(server->plugin_requests);
+    await_workers(server);
     kdm_security_destroy(server->security);
     kdm_tx_engine_destroy(server->engine);
     kdm_hub_destroy(server->hub);

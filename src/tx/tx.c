@@ -447,6 +447,7 @@ void kdm_tx_engine_watch(struct kdm_tx_engine *engine, struct kdm_str index, kdm
 void kdm_tx_counts(const struct kdm_tx_engine *engine, struct kdm_tx_counts *ret_counts)
 {
     *ret_counts = engine->counts;
+    ret_counts->working = engine->work_running;
 }
 
 struct kdm_tx *kdm_tx_of_call(struct kdm_tx_engine *engine, const struct kdm_event_call *call)
