@@ -1,6 +1,6 @@
 /* jwt_test.c - tokens are believed only when they are ours. */
 #include "security/jwt.h"
-#include <check.h>
+#include "suite.h"
 #include <stdlib.h>
 
 static struct kdm_arena arena;
@@ -151,19 +151,6 @@ int main(void)
         very_long_ones_are_not_looked_at,
         fingerprints_are_sha_256,
     };
-    SRunner *runner;
-    Suite *suite = suite_create("jwt");
-    TCase *tcase = tcase_create("jwt");
-    int failed;
 
-    kdm_json_seed(1, 2);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return RUN("jwt", tests, set_up, tear_down);
 }

@@ -1,6 +1,6 @@
 /* rights_test.c - what roles and policies allow (kuzzle-semantics.md 4.6). */
 #include "security/rights.h"
-#include <check.h>
+#include "suite.h"
 #include <stdlib.h>
 
 static struct kdm_arena arena;
@@ -292,19 +292,6 @@ int main(void)
         strict_tenants_must_be_covered_too,
         of_several_limits_the_most_generous_counts,
     };
-    SRunner *runner;
-    Suite *suite = suite_create("rights");
-    TCase *tcase = tcase_create("rights");
-    int failed;
 
-    kdm_json_seed(1, 2);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return RUN("rights", tests, set_up, tear_down);
 }
