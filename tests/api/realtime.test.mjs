@@ -447,6 +447,37 @@ describe('what is refused', () => {
   });
 });
 
+test('who may not subscribe to a collection does not see its rooms, and is not let in', async () => {
+  const guarded = await startServer({ args: ['--limits.loginsPerSecond', '1000'] });
+  const client = await connectRaw(guarded);
+  const login = async (username) => (await client.result({
+    controller: 'auth', action: 'login', strategy: 'local', body: { username, password: 'p' },
+  })).jwt;
+  const credentials = (username) => ({ local: { username, password: 'p' } });
+  await client.result({
+    controller: 'security', action: 'createFirstAdmin', _id: 'root', reset: true,
+    body: { content: {}, credentials: credentials('root') },
+  });
+  const jwt = await login('root');
+  const security = (action, args) => client.result({ controller: 'security', action, jwt, ...args });
+  await security('createRole', { _id: 'watch', body: { controllers: { realtime: { actions: { '*': true } } } } });
+  await security('createProfile', {
+    _id: 'watch', body: { policies: [{ roleId: 'watch', restrictedTo: [{ index: 'mine' }, { index: 'half', collections: ['open'] }] }] },
+  });
+  await security('createUser', { _id: 'eve', body: { content: { profileIds: ['watch'] }, credentials: credentials('eve') } });
+  const eve = await login('eve');
+  for (const [to, collection] of [['mine', 'a'], ['mine', 'b'], ['half', 'open'], ['half', 'shut'], ['theirs', 'c']])
+    await client.result({ controller: 'realtime', action: 'subscribe', index: to, collection, body: {}, jwt });
+  const shown = async (token) => Object.entries(await client.result({ controller: 'realtime', action: 'list', jwt: token }))
+    .map(([name, collections]) => [name, ...Object.keys(collections)]);
+  assert.deepEqual(await shown(jwt), [['half', 'open', 'shut'], ['mine', 'a', 'b'], ['theirs', 'c']]);
+  assert.deepEqual(await shown(eve), [['half', 'open'], ['mine', 'a', 'b']]);
+  const refused = await client.failure({ controller: 'realtime', action: 'subscribe', index: 'half', collection: 'shut', body: {}, jwt: eve });
+  assert.equal(refused.status, 403);
+  await client.close();
+  await guarded.stop();
+});
+
 describe('since', () => {
   const ids = (list) => list.map(({ result }) => result._id);
 

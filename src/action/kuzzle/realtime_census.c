@@ -1,6 +1,8 @@
 /* realtime_census.c - realtime:count and list: connections in rooms, on all nodes. */
 #include "action/kuzzle/realtime.h"
+#include "api/auth.h"
 #include "base/clock.h"
+#include "security/rights.h"
 
 #define ASK_TIMEOUT_MS 5000
 
@@ -102,12 +104,57 @@ bool kdm_realtime_rooms(struct kdm_tx *tx, struct kdm_val *ret_rooms)
     return true;
 }
 
+/* May the one who asks subscribe there? Plugins, and everybody where there is no guard, may. */
+static bool may_subscribe(struct kdm_tx *tx, struct kdm_val index, struct kdm_val collection)
+{
+    const struct kdm_user *user = kdm_tx_origin(tx)->user;
+    bool known;
+    const struct kdm_rights_question question = {
+        .action =
+            kdm_server_of(tx)->protocol->find(KDM_STR("realtime"), KDM_STR("subscribe"), &known),
+        .controller = KDM_STR("realtime"),
+        .name = KDM_STR("subscribe"),
+        .index = index,
+        .collection = collection,
+        .arena = kdm_tx_arena(tx),
+    };
+
+    return user == NULL || user->rights == NULL || kdm_rights_allow(user->rights, &question);
+}
+
+/* The collections of one index that may be shown; the index itself is not, when there are none. */
+static void put_allowed(struct kdm_tx *tx, struct kdm_buf *buf, struct kdm_val index,
+                        struct kdm_val collections)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name, rooms;
+    bool any = false;
+
+    for (kdm_members(&it, collections); kdm_member_next(&it, &name, &rooms);) {
+        if (!may_subscribe(tx, index, name))
+            continue;
+        if (!any)
+            put_member(buf, kdm_val_str(kdm_tx_arena(tx), index));
+        any = true;
+        kdm_json_put_name(buf, kdm_val_str(kdm_tx_arena(tx), name));
+        kdm_buf_put(buf, kdm_val_text(rooms));
+    }
+    if (any)
+        kdm_buf_char(buf, '}');
+}
+
 enum kdm_outcome kdm_realtime_list(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_val rooms;
+    struct kdm_val_iter it;
+    struct kdm_val rooms, index, collections;
+    struct kdm_buf buf;
 
-    (void)args;
     if (!kdm_realtime_rooms(tx, &rooms))
         return KDM_WAIT;
-    return kdm_tx_reply(tx, kdm_val_text(rooms));
+    kdm_buf_init(&buf, args->arena, kdm_val_text(rooms).len);
+    kdm_buf_char(&buf, '{');
+    for (kdm_members(&it, rooms); kdm_member_next(&it, &index, &collections);)
+        put_allowed(tx, &buf, index, collections);
+    kdm_buf_char(&buf, '}');
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
