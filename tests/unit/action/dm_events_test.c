@@ -40,6 +40,12 @@ static void node_begin(void)
                                              .engine_collections = KDM_STR("{}"),
                                              .admin_collections = KDM_STR("{}"),
                                              .auto_update = true };
+    context.security = (struct kdm_context_security){
+        .default_role = KDM_STR("{\"controllers\":{\"*\":{\"actions\":{\"*\":true}}}}"),
+        .standard_roles = KDM_STR("{}"),
+        .standard_profiles = KDM_STR("{}"),
+        .restricted_profiles = KDM_STR("[]")
+    };
     node.store = kdm_store_open(&loop, &options, &node.random, &error);
     ck_assert_ptr_nonnull(node.store);
     node.bus = kdm_bus_create(&seed);
