@@ -2,7 +2,8 @@
 #include "search/aggs_internal.h"
 #include <stdio.h>
 
-#define DAY_MS 86400000
+#define DAY_MS  86400000
+#define HOUR_MS 3600000
 
 static int64_t floor_to(int64_t value, int64_t step)
 {
@@ -51,11 +52,11 @@ static int months_of(const struct kdm_agg *agg)
     return agg->calendar == KDM_CALENDAR_MONTH ? 1 : agg->calendar == KDM_CALENDAR_QUARTER ? 3 : 12;
 }
 
-/* Where the calendar of the zone counts: intervals of a day and more, and fixed ones. Hours and
- * less begin where the clock shows their begin, also when it is changed within a day. */
+/* Longer intervals begin where the zone's clock shows it. Of an hour and less there are two of the
+ * same name when the clock is set back: each is its own. */
 static int64_t to_utc(const struct kdm_agg *agg, int64_t local, int64_t offset)
 {
-    if (agg->calendar != KDM_CALENDAR_NONE && agg->calendar < KDM_CALENDAR_DAY)
+    if (agg->calendar < KDM_CALENDAR_MONTH && fixed_step(agg) <= HOUR_MS)
         return local - offset;
     return kdm_zone_to_utc(agg->zone, local);
 }
@@ -83,7 +84,8 @@ int64_t kdm_agg_next(const struct kdm_agg *agg, int64_t begin)
         local = month_begin(days_of(local), months_of(agg), 1) * DAY_MS;
     else
         local += fixed_step(agg);
-    return to_utc(agg, local, offset) + (int64_t)agg->offset;
+    local = to_utc(agg, local, offset) + (int64_t)agg->offset;
+    return local > begin ? local : begin + fixed_step(agg); /* whatever a zone has done */
 }
 
 /* --- as clients write them

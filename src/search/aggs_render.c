@@ -498,11 +498,15 @@ static void put_every_step(struct render *render, struct kdm_agg *agg, const uin
     } else if (count == 0) {
         return;
     }
-    for (bool first = true; step <= last; step = next_step(agg, step), first = false) {
+    for (bool first = true; step <= last; first = false) {
         bool has = at < count && bucket_step(agg, buckets[at]) == step;
 
         if (!put_step(render, agg, step, has ? buckets[at++] : UINT32_MAX, first))
             return;
+        step = next_step(agg, step);
+        /* A day on which a clock is changed may end otherwise than it was stepped to. */
+        if (at < count && bucket_step(agg, buckets[at]) < step)
+            step = bucket_step(agg, buckets[at]);
     }
 }
 

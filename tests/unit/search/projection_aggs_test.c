@@ -11,6 +11,7 @@ static struct kdm_failure failure;
 static struct kdm_hash_seed seed = { 5, 6 };
 static struct kdm_mapping *mapping;
 static struct kdm_projection *projection;
+static uint64_t zone_sequence = 1000;
 
 static const char definition[] =
     "{\"properties\":{\"k\":{\"type\":\"keyword\"},\"tags\":{\"type\":\"keyword\"},\"n\":{\"type\":"
@@ -345,6 +346,64 @@ START_TEST(what_is_not_understood_is_refused_by_name)
 }
 END_TEST
 
+/* Documents every half hour over a day: each is counted, whatever the clock does meanwhile. */
+static void assert_all_counted(const char *from, const char *interval, const char *zone, int wanted)
+{
+    char text[256], id[16];
+    struct kdm_val answered, bucket;
+    struct kdm_val_iter it;
+    struct kdm_aggs *aggs;
+    int64_t first, sum = 0, count, key, last = INT64_MIN;
+    int buckets = 0;
+
+    ck_assert(kdm_date_parse(kdm_date_format_default(), kdm_str_of(from), false, &first));
+    kdm_projection_write(projection);
+    for (int i = 0; i < 96; i++) {
+        snprintf(id, sizeof(id), "z%d", i);
+        snprintf(text, sizeof(text), "{\"k\":\"zone\",\"at\":%lld}",
+                 (long long)(first + i * 1800000ll));
+        kdm_projection_put(projection, &scratch, kdm_str_of(id),
+                           kdm_json_parse(&scratch, kdm_str_of(text)), ++zone_sequence);
+    }
+    kdm_projection_end_write(projection);
+    snprintf(text, sizeof(text),
+             "{\"x\":{\"date_histogram\":{\"field\":\"at\",%s,\"time_zone\":\"%s\"}}}", interval,
+             zone);
+    aggs = parsed(text);
+    ck_assert_msg(aggs != NULL, "%s", text);
+    ck_assert_int_eq(run("{\"term\":{\"k\":\"zone\"}}", aggs), KDM_PROJECTION_OK);
+    answered = kdm_json_parse(&arena, kdm_aggs_text(aggs));
+    kdm_elements(&it, kdm_val_path(answered, KDM_STR("x.buckets")));
+    for (; kdm_element_next(&it, &bucket); buckets++) {
+        ck_assert(kdm_val_int64(kdm_val_get(bucket, KDM_STR("doc_count")), &count));
+        ck_assert(kdm_val_int64(kdm_val_get(bucket, KDM_STR("key")), &key));
+        ck_assert_msg(key > last, "%s", text);
+        last = key;
+        sum += count;
+    }
+    ck_assert_msg(sum == 96, "%s from %s: %d", text, from, (int)sum);
+    ck_assert_msg(buckets == wanted, "%s from %s: %d buckets", text, from, buckets);
+}
+
+START_TEST(no_document_is_lost_when_a_clock_is_changed)
+{
+    static const char *const spring = "2020-03-28T12:00:00Z", *const autumn =
+                                                                  "2020-10-24T12:00:00Z";
+
+    assert_all_counted(spring, "\"calendar_interval\":\"hour\"", "Europe/Paris", 48);
+    assert_all_counted(autumn, "\"calendar_interval\":\"hour\"", "Europe/Paris", 48);
+    assert_all_counted(autumn, "\"fixed_interval\":\"30m\"", "Europe/Paris", 96);
+    assert_all_counted(spring, "\"calendar_interval\":\"day\"", "Europe/Paris", 3);
+    assert_all_counted(autumn, "\"calendar_interval\":\"day\"", "Europe/Paris", 3);
+    assert_all_counted(spring, "\"fixed_interval\":\"3h\"", "Europe/Paris", 17);
+    assert_all_counted(autumn, "\"fixed_interval\":\"3h\"", "Europe/Paris", 17);
+    assert_all_counted("2018-11-03T12:00:00Z", "\"calendar_interval\":\"day\"", "America/Sao_Paulo",
+                       3); /* a midnight that is leapt over */
+    assert_all_counted("2011-12-29T12:00:00Z", "\"calendar_interval\":\"day\"", "Pacific/Apia",
+                       3); /* a day that is leapt over */
+}
+END_TEST
+
 START_TEST(too_many_buckets_are_an_error)
 {
     struct kdm_aggs *aggs =
@@ -386,6 +445,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, each_kind_answers_as_elasticsearch_does);
     tcase_add_test(tcase, what_is_not_understood_is_refused_by_name);
+    tcase_add_test(tcase, no_document_is_lost_when_a_clock_is_changed);
     tcase_add_test(tcase, too_many_buckets_are_an_error);
     tcase_add_test(tcase, a_query_that_matches_nothing_has_empty_answers);
     suite_add_tcase(suite, tcase);
