@@ -115,6 +115,11 @@ static void compile_restrictions(struct kdm_arena *arena, struct kdm_val restric
     size_t count = 0;
 
     policy->restrictions = items;
+    if (kdm_val_type(restricted_to) != KDM_JSON_ARRAY) {
+        policy->restriction_count = 1; /* to an index without a name */
+        items[0].index = KDM_STR("");
+        return;
+    }
     for (kdm_elements(&it, restricted_to); kdm_element_next(&it, &value); count++) {
         struct kdm_str index = kdm_val_str(arena, kdm_val_get(value, KDM_STR("index")));
 
@@ -344,7 +349,7 @@ bool kdm_rights_allow(const struct kdm_rights *rights, const struct kdm_rights_q
 
     if (verdict == DENIED)
         return false;
-    if (kdm_val_count(question->targets) > 0)
+    if (kdm_val_type(question->targets) == KDM_JSON_ARRAY && kdm_val_count(question->targets) > 0)
         return targets_allowed(rights, question);
     if (verdict == ALLOWED)
         return true;

@@ -100,6 +100,15 @@ static bool read_generation(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_s
     return true;
 }
 
+/* Key and generation, in one round trip. */
+static bool read_both(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str which,
+                      struct kdm_jwt_key *ret_key, int64_t *ret_generation)
+{
+    bool key_known = kdm_security_key(tx, ret_key);
+
+    return read_generation(tx, kuid, which, ret_generation) && key_known;
+}
+
 /* --- tokens --------------------------------------------------------------------------------- */
 
 bool kdm_token_create(struct kdm_tx *tx, struct kdm_str name, struct kdm_str kuid, int64_t ttl_ms,
@@ -112,8 +121,7 @@ bool kdm_token_create(struct kdm_tx *tx, struct kdm_str name, struct kdm_str kui
     int64_t generation = 0;
 
     if (!kdm_security_collection(tx, KDM_SECURITY_TOKENS, &tokens)
-        || !(kdm_security_key(tx, &key)
-             & read_generation(tx, kuid, KDM_STR("tokens"), &generation)))
+        || !read_both(tx, kuid, KDM_STR("tokens"), &key, &generation))
         return false;
     jti = kdm_tx_id(tx, kdm_arena_printf(kdm_tx_arena(tx), "token " KDM_FMT, KDM_ARG(name)));
     ret_token->text = sign(tx, &key, kuid, jti, KDM_STR_NONE, ttl_ms);
@@ -220,8 +228,7 @@ bool kdm_api_key_create(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str i
     int64_t generation = 0, expires_at = ttl_ms < 0 ? -1 : kdm_tx_now(tx) + ttl_ms;
 
     if (!kdm_security_collection(tx, KDM_SECURITY_API_KEYS, &keys)
-        || !(kdm_security_key(tx, &key)
-             & read_generation(tx, kuid, KDM_STR("apiKeys"), &generation)))
+        || !read_both(tx, kuid, KDM_STR("apiKeys"), &key, &generation))
         return false;
     if (kdm_str_none(id))
         id = kdm_tx_id(tx, KDM_STR("api key"));

@@ -218,6 +218,15 @@ START_TEST(a_broken_restriction_covers_nothing)
 }
 END_TEST
 
+START_TEST(what_is_no_list_opens_no_door)
+{
+    add(ALL, "{\"index\":\"a\"}");
+    add(ALL, "true");
+    ck_assert(!allowed("document", "get", "{\"index\":\"a\"}"));
+    ck_assert(!allowed("document", "search", "{\"index\":\"a\",\"targets\":{\"b\":1}}"));
+}
+END_TEST
+
 START_TEST(every_target_must_be_covered)
 {
     add(ALL, "[{\"index\":\"a\"},{\"index\":\"b\",\"collections\":[\"c\"]}]");
@@ -287,6 +296,7 @@ int main(void)
         restrictions_are_of_their_policy_alone,
         an_empty_list_restricts_nothing,
         a_broken_restriction_covers_nothing,
+        what_is_no_list_opens_no_door,
         every_target_must_be_covered,
         targets_have_no_wildcards_even_for_an_administrator,
         strict_tenants_must_be_covered_too,
