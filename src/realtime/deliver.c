@@ -126,8 +126,7 @@ static void deliver_document(struct kdm_hub *hub, const struct kdm_feed_change *
     notify_out(hub, change, only);
 }
 
-/* --- users
- * ------------------------------------------------------------------------------------------ */
+/* --- users ----------------------------------------------------------------------------------- */
 
 /* The first one in a channel does not hear of itself (kuzzle-protocol.md 8.3). */
 static bool is_newcomer(struct kdm_val event, const struct kdm_subscription *subscription)
@@ -175,8 +174,7 @@ static void deliver_user(struct kdm_hub *hub, const struct kdm_feed_change *chan
     }
 }
 
-/* --- all
- * --------------------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------- */
 
 static void deliver(struct kdm_hub *hub, const struct kdm_feed_change *change,
                     struct kdm_subscription *only)

@@ -23,8 +23,7 @@ static void on_followed(void *ctx, struct kdm_str index)
     kdm_subscribe_followed(ctx, index);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------ */
 
 struct kdm_hub *kdm_hub_create(const struct kdm_hub_options *options, char **ret_error)
 {
@@ -80,8 +79,7 @@ void kdm_hub_counts(const struct kdm_hub *hub, struct kdm_hub_counts *ret_counts
     *ret_counts = hub->counts;
 }
 
-/* --- members
- * ------------------------------------------------------------------------------------------ */
+/* --- members --------------------------------------------------------------------------------- */
 
 struct kdm_member *kdm_hub_enter(struct kdm_hub *hub, void *connection, const char id[KDM_UUID_LEN],
                                  const char *protocol)

@@ -74,7 +74,7 @@ static void end(struct kdm_buf *buf)
     kdm_buf_lit(buf, ",\"room\":\"");
 }
 
-/* --- documents ------------------------------------------------------------------------------ */
+/* --- documents ------------------------------------------------------------------------------- */
 
 static struct kdm_str action_name(char what)
 {
@@ -188,7 +188,7 @@ void kdm_notify_document(struct kdm_hub *hub, const struct kdm_feed_change *chan
     end(buf);
 }
 
-/* --- messages --------------------------------------------------------------------------------- */
+/* --- messages -------------------------------------------------------------------------------- */
 
 void kdm_notify_message(struct kdm_hub *hub, const struct kdm_feed_change *change)
 {
@@ -208,7 +208,7 @@ void kdm_notify_message(struct kdm_hub *hub, const struct kdm_feed_change *chang
     end(buf);
 }
 
-/* --- users ------------------------------------------------------------------------------------ */
+/* --- users ----------------------------------------------------------------------------------- */
 
 void kdm_notify_user(struct kdm_hub *hub, const struct kdm_feed_change *change,
                      struct kdm_val event)

@@ -35,8 +35,7 @@ struct told_room {
     uint32_t sent;           /* connections in that batch */
 };
 
-/* --- what is to be told
- * --------------------------------------------------------------------------- */
+/* --- what is to be told ---------------------------------------------------------------------- */
 
 static void mark_changed(struct kdm_presence *presence, struct told_room *room)
 {
@@ -97,8 +96,7 @@ static struct told_room *need_room(struct kdm_presence *presence,
     return room;
 }
 
-/* --- what was told
- * ------------------------------------------------------------------------------------ */
+/* --- what was told --------------------------------------------------------------------------- */
 
 static struct waiter *reversed(struct waiter *waiters)
 {
@@ -229,8 +227,7 @@ static void on_told(void *ctx, enum kdm_redis_outcome outcome, const redisReply 
         send_asks(presence);
 }
 
-/* --- telling
- * ---------------------------------------------------------------------------------------------- */
+/* --- telling --------------------------------------------------------------------------------- */
 
 static struct kdm_str copy_decimal(struct kdm_arena *arena, uint64_t number)
 {
@@ -300,9 +297,7 @@ void kdm_presence_tell(struct kdm_presence *presence, const struct kdm_presence_
     flush(presence);
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- life ---------------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer)
 {

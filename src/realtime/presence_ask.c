@@ -74,8 +74,7 @@ void kdm_presence_find(struct kdm_presence *presence, struct kdm_str room, int64
     kdm_presence_queue(presence, &finding->ask);
 }
 
-/* --- all rooms
- * ------------------------------------------------------------------------------------- */
+/* --- all rooms ------------------------------------------------------------------------------- */
 
 struct listing {
     struct kdm_presence_ask ask;

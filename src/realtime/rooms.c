@@ -72,7 +72,7 @@ static void drop_target(struct kdm_target *target)
     free(target);
 }
 
-/* --- rooms ------------------------------------------------------------------------------------ */
+/* --- rooms ----------------------------------------------------------------------------------- */
 
 struct kdm_room *kdm_room_find(struct kdm_hub *hub, struct kdm_str id)
 {
@@ -271,8 +271,7 @@ static void remove_membership(struct kdm_membership *membership)
     free(membership);
 }
 
-/* --- entering and leaving
- * ---------------------------------------------------------------------------- */
+/* --- entering and leaving -------------------------------------------------------------------- */
 
 static bool same_name(const struct kdm_channel *channel, const struct kdm_subscribe *ask)
 {

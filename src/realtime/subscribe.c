@@ -24,6 +24,8 @@ struct kdm_joining {
     bool joined;    /* the member is in the room, and `channel` set */
     bool entered;   /* it was not before */
     bool gap;
+    bool placed;                 /* `place` is known */
+    struct kdm_feed_place place; /* of the feed, when the member was in the room at the latest */
     struct kdm_feed_place since;
     kdm_subscribed_fn *fn;
     void *ctx;
@@ -42,8 +44,7 @@ bool kdm_interest_of(struct kdm_str name, enum kdm_interest *ret_interest)
     return false;
 }
 
-/* --- the end
- * -------------------------------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 /* The subscription that a channel's name means; NULL: there is none, or no longer. */
 static struct kdm_subscription *subscription_of(struct kdm_member *member, struct kdm_str channel)
@@ -104,35 +105,46 @@ static void fail(struct kdm_joining *joining, enum kdm_err err)
     answer(joining, &(struct kdm_subscribed){ .err = err });
 }
 
-static void succeed(struct kdm_joining *joining, struct kdm_subscription *subscription,
-                    const struct kdm_feed_place *place)
+static void succeed(struct kdm_joining *joining, struct kdm_subscription *subscription)
 {
     char space[KDM_CHANGE_ID_MAX], channel[KDM_CHANNEL_MAX];
     bool has_since = !kdm_str_none(joining->ask.since);
     struct kdm_subscribed subscribed = { .since = has_since, .gap = joining->gap };
 
     memcpy(channel, joining->channel, joining->channel_len);
-    subscription->since = has_since && !joining->gap ? joining->since : *place;
+    subscription->since = has_since && !joining->gap ? joining->since : joining->place;
     subscribed.channel = (struct kdm_str){ .ptr = channel, .len = joining->channel_len };
     subscribed.room = (struct kdm_str){ .ptr = channel, .len = KDM_ROOM_ID_LEN };
     subscribed.change_id = kdm_change_id_write(space, &subscription->since);
     answer(joining, &subscribed);
 }
 
+/* From where on it hears of the room. Taken as early as it can be, so that its own joining, which
+ * is told by the feed, lies behind it. */
+static void take_place(struct kdm_joining *joining, const struct kdm_subscription *subscription)
+{
+    if (!joining->placed)
+        joining->placed =
+            kdm_feed_place(joining->hub->options.store, subscription->channel->room->target->index,
+                           &joining->place);
+}
+
 /* Is all known that is to be answered? */
 static void go_on(struct kdm_joining *joining)
 {
     struct kdm_subscription *subscription;
-    struct kdm_feed_place place;
 
-    if (joining->member == NULL || !joining->joined || joining->asked > 0)
+    if (joining->member == NULL || !joining->joined)
         return;
     subscription = subscription_of(joining->member, name_of(joining));
+    if (subscription != NULL)
+        take_place(joining, subscription);
+    if (joining->asked > 0)
+        return;
     if (subscription == NULL)
         fail(joining, KDM_ERR_API_PROCESS_CONNECTION_DROPPED); /* taken back meanwhile */
-    else if (kdm_feed_place(joining->hub->options.store, subscription->channel->room->target->index,
-                            &place))
-        succeed(joining, subscription, &place);
+    else if (joining->placed)
+        succeed(joining, subscription);
 }
 
 /* One of the answers has come. */
@@ -147,8 +159,7 @@ static void settle(struct kdm_joining *joining, enum kdm_err err)
         go_on(joining);
 }
 
-/* --- in the room
- * -------------------------------------------------------------------------------------- */
+/* --- in the room ----------------------------------------------------------------------------- */
 
 static void on_told(void *ctx, enum kdm_err err)
 {
@@ -202,8 +213,7 @@ static void enter(struct kdm_joining *joining, const struct kdm_filter *filter)
         fail(joining, KDM_ERR_CORE_REALTIME_TOO_MANY_ROOMS);
 }
 
-/* --- a room that another node has
- * ------------------------------------------------------------------------- */
+/* --- a room that another node has ------------------------------------------------------------ */
 
 static void on_found(void *ctx, const struct kdm_presence_found *found)
 {
@@ -235,9 +245,7 @@ static void find_elsewhere(struct kdm_joining *joining)
                       kdm_clock_monotonic_ms() + ASK_TIMEOUT_MS, on_found, joining);
 }
 
-/* --- all
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- all ----------------------------------------------------------------------------------- */
 
 void kdm_subscribe_followed(struct kdm_hub *hub, struct kdm_str index)
 {

@@ -56,6 +56,19 @@ static struct kdm_str write_event(struct event *event, uint64_t connections)
     return kdm_buf_str(&buf);
 }
 
+static void finish(struct event *event, enum kdm_err err)
+{
+    if (event->fn != NULL)
+        event->fn(event->ctx, err);
+    kdm_arena_fini(&event->arena);
+    free(event);
+}
+
+static void on_sent(void *ctx, const struct kdm_commit_result *result)
+{
+    finish(ctx, result->outcome == KDM_COMMITTED ? KDM_OK : result->err);
+}
+
 static void send_event(struct event *event, uint64_t connections)
 {
     struct kdm_commit *commit = kdm_commit_create(event->hub->options.store, KDM_COMMIT_ALL);
@@ -64,19 +77,19 @@ static void send_event(struct event *event, uint64_t connections)
     kdm_commit_message(commit, KDM_MESSAGE_JOINS, event->index, event->collection,
                        (struct kdm_str){ .ptr = event->room, .len = KDM_ROOM_ID_LEN },
                        write_event(event, connections));
-    kdm_commit_send(commit, kdm_clock_monotonic_ms() + COMMIT_TIMEOUT_MS, NULL, NULL);
+    kdm_commit_send(commit, kdm_clock_monotonic_ms() + COMMIT_TIMEOUT_MS, on_sent, event);
 }
 
+/* Whoever enters is answered when the event is in the feed: who enters after that answer does not
+ * hear of it. */
 static void on_told(void *ctx, enum kdm_err err, uint64_t connections, bool wants_users)
 {
     struct event *event = ctx;
 
     if (err == KDM_OK && wants_users && !event->silent)
         send_event(event, connections);
-    if (event->fn != NULL)
-        event->fn(event->ctx, err);
-    kdm_arena_fini(&event->arena);
-    free(event);
+    else
+        finish(event, err);
 }
 
 static void tell(const struct kdm_room *room, struct event *event)

@@ -13,7 +13,7 @@
 
 static void read_more(struct kdm_followed *followed);
 
-/* --- telling ------------------------------------------------------------------------------ */
+/* --- telling --------------------------------------------------------------------------------- */
 
 static void tell_gap(struct kdm_follower *follower, struct kdm_str index)
 {
@@ -48,7 +48,7 @@ void kdm_follower_tell(void *ctx, const struct kdm_feed_change *change)
         follower->listeners[i].on_change(follower->listeners[i].ctx, change);
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading --------------------------------------------------------------------------------- */
 
 /* All that was there at the last comparison has been told. */
 static void note_heard(struct kdm_followed *followed)
@@ -158,7 +158,7 @@ void kdm_followed_heard(struct kdm_followed *followed, uint64_t sequence)
         read_more(followed);
 }
 
-/* --- taking a position, and comparing --------------------------------------------------------- */
+/* --- taking a position, and comparing -------------------------------------------------------- */
 
 /* The last entry of the feed: the following begins behind it, unless the index's sequence, which is
  * asked for next, has gone on meanwhile or the feed holds nothing any more. */

@@ -92,8 +92,7 @@ uint64_t load_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* --- talking
- * --------------------------------------------------------------------------------------- */
+/* --- talking --------------------------------------------------------------------------------- */
 
 static int open_connection(void)
 {
@@ -121,8 +120,7 @@ static void send_text(int fd, const char *text, size_t len)
     free(out);
 }
 
-/* --- subscribers
- * ------------------------------------------------------------------------------------- */
+/* --- subscribers ----------------------------------------------------------------------------- */
 
 static void note_latency(struct share *share, const struct wire_reply *frame, uint64_t now)
 {
@@ -255,8 +253,7 @@ static void await_subscribers(void)
     }
 }
 
-/* --- the publisher
- * ------------------------------------------------------------------------------------- */
+/* --- the publisher --------------------------------------------------------------------------- */
 
 struct totals {
     uint64_t received, bytes, reads, ns;
@@ -376,8 +373,7 @@ static void measure(void)
     print_result(&from, &to, &latencies);
 }
 
-/* --- arguments
- * --------------------------------------------------------------------------------------------- */
+/* --- arguments ------------------------------------------------------------------------------- */
 
 static void read_argument(const char *name, const char *value)
 {

@@ -59,7 +59,7 @@ static bool read_options(struct kdm_tx *tx, const struct kdm_args *args, struct 
                             &ask->users);
 }
 
-/* --- subscribing ------------------------------------------------------------------------------ */
+/* --- subscribing ----------------------------------------------------------------------------- */
 
 /* A subscription on its way, in the transaction's arena. */
 struct joining {
@@ -214,8 +214,7 @@ enum kdm_outcome kdm_realtime_unsubscribe(struct kdm_tx *tx, const struct kdm_ar
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
-/* --- publishing
- * ----------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------ */
 
 /* The message with who sent it and when, as a document would have it. */
 static struct kdm_str with_author(struct kdm_tx *tx, struct kdm_val message)
