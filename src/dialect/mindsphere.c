@@ -1,0 +1,325 @@
+/* mindsphere.c - see mindsphere.h. */
+#include "dialect/mindsphere.h"
+#include "base/log.h"
+#include "doors.gen.h"
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+/* --- failures --------------------------------------------------------------------------------- */
+
+static const struct {
+    int status;
+    const char *suffix;
+} codes[] = {
+    [KDM_MS_INVALID_PARAMETER] = { 400, "invalidParameter" },
+    [KDM_MS_MISSING_PARAMETER] = { 400, "missingParameter" },
+    [KDM_MS_INVALID_BODY] = { 400, "invalidRequestBodyProperty" },
+    [KDM_MS_MISSING_BODY] = { 400, "missingRequestBodyProperty" },
+    [KDM_MS_UNAUTHORIZED] = { 401, "unauthorized" },
+    [KDM_MS_FORBIDDEN] = { 403, "forbidden" },
+    [KDM_MS_NO_MATCH] = { 404, "noMatch" },
+    [KDM_MS_CONFLICT] = { 409, "conflict" },
+    [KDM_MS_PRECONDITION_FAILED] = { 412, "preconditionFailed" },
+    [KDM_MS_PRECONDITION_REQUIRED] = { 428, "preconditionRequired" },
+    [KDM_MS_TOO_LARGE] = { 413, "payloadTooLarge" },
+    [KDM_MS_INTERNAL] = { 500, "internalServerError" },
+};
+
+#define ERRORS_MAX 200 /* told at most */
+
+void kdm_ms_errors_init(struct kdm_ms_errors *errors, struct kdm_arena *arena)
+{
+    *errors = (struct kdm_ms_errors){ .arena = arena };
+    kdm_buf_init(&errors->buf, arena, 256);
+}
+
+static struct kdm_str print(struct kdm_arena *arena, const char *format, va_list args)
+{
+    va_list again;
+    char *text;
+    int len;
+
+    va_copy(again, args);
+    len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (len < 0)
+        return KDM_STR("");
+    text = kdm_arena_alloc(arena, (size_t)len + 1);
+    vsnprintf(text, (size_t)len + 1, format, args);
+    return (struct kdm_str){ .ptr = text, .len = (size_t)len };
+}
+
+/* `logref` is filled in when the reply is written. */
+static void put_error(struct kdm_buf *buf, enum kdm_ms_code code, struct kdm_str logref,
+                      struct kdm_str message)
+{
+    if (buf->len > 0)
+        kdm_buf_char(buf, ',');
+    kdm_buf_printf(buf, "{\"code\":\"mdsp.core.generic.%s\",\"logref\":", codes[code].suffix);
+    kdm_json_put_str(buf, logref);
+    kdm_buf_lit(buf, ",\"message\":");
+    kdm_json_put_str(buf, message);
+    kdm_buf_char(buf, '}');
+}
+
+#define LOGREF KDM_STR("\x01logref")
+
+void kdm_ms_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format, ...)
+{
+    va_list args;
+
+    if (errors->status == 0 || codes[code].status < errors->status)
+        errors->status = codes[code].status;
+    if (errors->count++ >= ERRORS_MAX)
+        return;
+    va_start(args, format);
+    put_error(&errors->buf, code, LOGREF, print(errors->arena, format, args));
+    va_end(args);
+}
+
+/* The elements with the request's id for their logref. */
+static struct kdm_str with_logref(struct kdm_arena *arena, struct kdm_str elements,
+                                  struct kdm_str logref)
+{
+    static const char mark[] = "\"\\u0001logref\"";
+    size_t len = sizeof(mark) - 1;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, elements.len + 64);
+    for (size_t i = 0; i < elements.len;) {
+        if (elements.len - i >= len && memcmp(elements.ptr + i, mark, len) == 0) {
+            kdm_json_put_str(&buf, logref);
+            i += len;
+        } else {
+            kdm_buf_char(&buf, elements.ptr[i++]);
+        }
+    }
+    return kdm_buf_str(&buf);
+}
+
+static enum kdm_outcome reply_errors(struct kdm_tx *tx, const struct kdm_args *args, int status,
+                                     struct kdm_str elements)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, args->arena, elements.len + 16);
+    kdm_buf_lit(&buf, "{\"errors\":[");
+    kdm_buf_put(&buf, elements);
+    kdm_buf_lit(&buf, "]}");
+    kdm_tx_set_status(tx, status);
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}
+
+enum kdm_outcome kdm_ms_refuse(struct kdm_tx *tx, const struct kdm_args *args,
+                               const struct kdm_ms_errors *errors)
+{
+    return reply_errors(
+        tx, args, errors->status,
+        with_logref(args->arena, kdm_buf_str(&errors->buf), args->call->request_id));
+}
+
+enum kdm_outcome kdm_ms_fail(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_ms_code code,
+                             const char *format, ...)
+{
+    struct kdm_buf buf;
+    va_list list;
+
+    kdm_buf_init(&buf, args->arena, 256);
+    va_start(list, format);
+    put_error(&buf, code, args->call->request_id, print(args->arena, format, list));
+    va_end(list);
+    return reply_errors(tx, args, codes[code].status, kdm_buf_str(&buf));
+}
+
+static enum kdm_ms_code code_of(int status)
+{
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].status == status)
+            return (enum kdm_ms_code)i;
+    }
+    return status < 500 ? KDM_MS_INVALID_PARAMETER : KDM_MS_INTERNAL;
+}
+
+/* What the core or the way of every request has to say. */
+static void put_failure(const struct kdm_door_call *call, const struct kdm_failure *failure,
+                        struct kdm_arena *arena, struct kdm_buf *body, int *ret_status)
+{
+    struct kdm_buf element;
+
+    kdm_buf_init(&element, arena, 256);
+    put_error(&element, code_of(failure->status),
+              call == NULL ? KDM_STR("none") : call->request_id,
+              failure->status == 500 ? KDM_STR("internal error") : failure->message);
+    *ret_status = failure->status;
+    kdm_buf_lit(body, "{\"errors\":[");
+    kdm_buf_put(body, kdm_buf_str(&element));
+    kdm_buf_lit(body, "]}");
+}
+
+/* --- configuration ----------------------------------------------------------------------------- */
+
+static void read_tokens(struct kdm_ms *ms, struct kdm_dialect_reader *reader, const json_t *config)
+{
+    static const char where[] = "dialects.mindsphere.tokens";
+    static const char *const known[] = { "token", "tenant", NULL };
+    const json_t *tokens = kdm_dialect_list(reader, "dialects.mindsphere", config, "tokens");
+    json_t *entry;
+    size_t i;
+
+    ms->tokens =
+        kdm_arena_alloc(reader->arena, (json_array_size(tokens) + 1) * sizeof(*ms->tokens));
+    json_array_foreach (tokens, i, entry) {
+        struct kdm_ms_token *token = &ms->tokens[ms->token_count++];
+
+        if (!kdm_dialect_members(reader, where, entry, known))
+            return;
+        token->token = kdm_dialect_text(reader, where, entry, "token", NULL);
+        token->tenant = kdm_dialect_text(reader, where, entry, "tenant", NULL);
+    }
+}
+
+bool kdm_ms_configure(struct kdm_ms *ms, struct kdm_dialect_reader *reader, const json_t *config,
+                      struct kdm_door *ret_door)
+{
+    static const char where[] = "dialects.mindsphere";
+    static const char *const known[] = { "enabled", "prefix", "defaultTenant", "tokens", NULL };
+
+    if (!kdm_dialect_members(reader, where, config, known))
+        return false;
+    read_tokens(ms, reader, config);
+    ms->default_tenant = kdm_dialect_text(reader, where, config, "defaultTenant", "mdsp");
+    *ret_door = (struct kdm_door){
+        .table = &kdm_mindsphere_table,
+        .config = ms,
+        .prefix = kdm_dialect_prefix(reader, where, config, "/api/assetmanagement/v3"),
+        .put_failure = put_failure,
+    };
+    ret_door->owns_prefix = ret_door->prefix.len > 0;
+    return kdm_dialect_bool(reader, where, config, "enabled", true);
+}
+
+/* --- who asks --------------------------------------------------------------------------------- */
+
+static bool is_word(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+struct kdm_str kdm_ms_prefix(struct kdm_str id)
+{
+    size_t len = 0;
+
+    while (len < id.len && is_word(id.ptr[len]))
+        len++;
+    if (len < 1 || len > 8 || id.len > 128 || len + 1 >= id.len || id.ptr[len] != '.')
+        return KDM_STR_NONE;
+    for (size_t i = len; i < id.len; i++) {
+        if (!is_word(id.ptr[i]) && id.ptr[i] != '.')
+            return KDM_STR_NONE;
+    }
+    return (struct kdm_str){ .ptr = id.ptr, .len = len };
+}
+
+/* All tokens are compared, each in constant time. */
+static bool find_tenant(const struct kdm_ms *ms, const struct kdm_door_call *call,
+                        struct kdm_str *ret_tenant)
+{
+    static const char scheme[] = "Bearer ";
+    struct kdm_str given = kdm_door_header(call, KDM_STR("authorization"));
+    bool found = false;
+
+    if (given.len <= sizeof(scheme) - 1
+        || strncasecmp(given.ptr, scheme, sizeof(scheme) - 1) != 0)
+        return false;
+    given = kdm_str_from(given, sizeof(scheme) - 1);
+    for (size_t i = 0; i < ms->token_count; i++) {
+        const struct kdm_ms_token *token = &ms->tokens[i];
+
+        if (token->token.len == given.len
+            && CRYPTO_memcmp(token->token.ptr, given.ptr, given.len) == 0) {
+            *ret_tenant = token->tenant;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static struct kdm_str base_of(const struct kdm_args *args)
+{
+    struct kdm_str host = kdm_door_header(args->call, KDM_STR("host"));
+    struct kdm_str proto = kdm_door_header(args->call, KDM_STR("x-forwarded-proto"));
+    bool https = kdm_str_eq(proto, KDM_STR("https"));
+
+    return kdm_arena_printf(args->arena, "%s://" KDM_FMT KDM_FMT, https ? "https" : "http",
+                            KDM_ARG(kdm_str_none(host) ? KDM_STR("localhost") : host),
+                            KDM_ARG(args->call->door->prefix));
+}
+
+/* false with an error: it is neither true nor false. */
+static bool read_flag(struct kdm_ms_errors *errors, const struct kdm_args *args, const char *name)
+{
+    struct kdm_str text = kdm_query_get(&args->call->query, kdm_str_of(name));
+
+    if (!kdm_str_none(text) && !kdm_str_eq(text, KDM_STR("true"))
+        && !kdm_str_eq(text, KDM_STR("false")))
+        kdm_ms_error(errors, KDM_MS_INVALID_PARAMETER, "%s: true or false is expected", name);
+    return kdm_str_eq(text, KDM_STR("true"));
+}
+
+bool kdm_ms_enter(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str id,
+                  struct kdm_ms_caller *ret_caller)
+{
+    const struct kdm_ms *ms = args->call->door->config;
+    struct kdm_str prefix = kdm_str_none(id) ? KDM_STR_NONE : kdm_ms_prefix(id);
+    struct kdm_ms_errors errors;
+
+    *ret_caller = (struct kdm_ms_caller){ .open = ms->token_count == 0, .base = base_of(args) };
+    ret_caller->tenant = kdm_str_none(prefix) ? ms->default_tenant : prefix;
+    if (!ret_caller->open && !find_tenant(ms, args->call, &ret_caller->tenant)) {
+        kdm_ms_fail(tx, args, KDM_MS_UNAUTHORIZED, "a valid bearer token is needed");
+        return false;
+    }
+    kdm_ms_errors_init(&errors, args->arena);
+    ret_caller->exploded = read_flag(&errors, args, "exploded");
+    ret_caller->include_shared = read_flag(&errors, args, "includeShared");
+    if (!kdm_str_none(id) && kdm_str_none(prefix))
+        kdm_ms_error(&errors, KDM_MS_INVALID_PARAMETER,
+                     "id: a tenant's prefix of at most 8 characters, a dot and A-Z, a-z, 0-9, _ "
+                     "and . are expected, 128 characters at most");
+    if (errors.count == 0)
+        return true;
+    kdm_ms_refuse(tx, args, &errors);
+    return false;
+}
+
+struct kdm_val kdm_ms_body(struct kdm_ms_errors *errors, const struct kdm_args *args)
+{
+    struct kdm_json *doc = kdm_arena_alloc(args->arena, sizeof(*doc));
+    struct kdm_json_error error;
+
+    if (args->call->body.len == 0) {
+        kdm_ms_error(errors, KDM_MS_MISSING_BODY, "a body is needed");
+    } else if (!kdm_json_scan(args->arena, args->call->body, doc, &error)) {
+        kdm_ms_error(errors, KDM_MS_INVALID_BODY, "the body is no JSON: %s at byte %zu",
+                     error.reason, error.at);
+    } else if (kdm_val_type(kdm_json_root(doc)) != KDM_JSON_OBJECT) {
+        kdm_ms_error(errors, KDM_MS_INVALID_BODY, "the body must be an object");
+    } else {
+        return kdm_json_root(doc);
+    }
+    return KDM_VAL_NONE;
+}
+
+enum kdm_outcome kdm_ms_reply_versioned(struct kdm_tx *tx, int status, int64_t etag,
+                                        struct kdm_str location, struct kdm_str body)
+{
+    kdm_tx_set_status(tx, status);
+    kdm_tx_set_header(tx, KDM_STR("etag"),
+                      kdm_arena_printf(kdm_tx_arena(tx), "\"%lld\"", (long long)etag));
+    if (!kdm_str_none(location))
+        kdm_tx_set_header(tx, KDM_STR("location"), location);
+    return kdm_tx_reply(tx, body);
+}

@@ -1,0 +1,229 @@
+/* mindsphere.h - MindSphere (Insights Hub) asset management v3 (reference dialects.md 4).
+ *   mindsphere.c           configuration, who asks, failures
+ *   mindsphere_locking.c   If-Match and If-None-Match (pure)
+ *   mindsphere_variable.c  variables read and told (pure)
+ *   mindsphere_type.c      bodies of asset types read (pure)
+ *   mindsphere_world.c     all types that a tenant sees, out of the models (pure but for the reading)
+ *   mindsphere_resource.c  asset and aspect types told (pure)
+ *   mindsphere_list.c      filter, sort and pages (pure)
+ *   mindsphere_types.c     operations on asset types
+ *   mindsphere_aspects.c   operations on aspect types
+ * An asset type is an asset model of the core, an aspect type a measure model; what the core has no
+ * place for stands in the model's member dialect.mindsphere, the "block". Loop thread only.
+ */
+#ifndef KDM_DIALECT_MINDSPHERE_H
+#define KDM_DIALECT_MINDSPHERE_H
+
+#include "action/device_manager/dm.h"
+#include "api/door.h"
+#include "dialect/config.h"
+
+struct kdm_ms_token {
+    struct kdm_str token, tenant;
+};
+
+struct kdm_ms {
+    struct kdm_str default_tenant;
+    struct kdm_ms_token *tokens;
+    size_t token_count; /* 0: open to everybody */
+};
+
+/* Reads `dialects.mindsphere`; true: it is switched on and *ret_door is filled. */
+bool kdm_ms_configure(struct kdm_ms *ms, struct kdm_dialect_reader *reader, const json_t *config,
+                      struct kdm_door *ret_door);
+
+/* --- failures --------------------------------------------------------------------------------- */
+
+enum kdm_ms_code {
+    KDM_MS_INVALID_PARAMETER,
+    KDM_MS_MISSING_PARAMETER,
+    KDM_MS_INVALID_BODY,
+    KDM_MS_MISSING_BODY,
+    KDM_MS_UNAUTHORIZED,
+    KDM_MS_FORBIDDEN,
+    KDM_MS_NO_MATCH,
+    KDM_MS_CONFLICT,
+    KDM_MS_PRECONDITION_FAILED,
+    KDM_MS_PRECONDITION_REQUIRED,
+    KDM_MS_TOO_LARGE,
+    KDM_MS_INTERNAL,
+};
+
+/* What is wrong with a request, all of it; told together. */
+struct kdm_ms_errors {
+    struct kdm_arena *arena;
+    struct kdm_buf buf; /* elements, without logref */
+    size_t count;
+    int status; /* the first one's; a 400 goes before a 409 */
+};
+void kdm_ms_errors_init(struct kdm_ms_errors *errors, struct kdm_arena *arena);
+void kdm_ms_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* {"errors":[..]} with its status as the reply. */
+enum kdm_outcome kdm_ms_refuse(struct kdm_tx *tx, const struct kdm_args *args,
+                               const struct kdm_ms_errors *errors);
+/* The same for a single one. */
+enum kdm_outcome kdm_ms_fail(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_ms_code code,
+                             const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* --- who asks --------------------------------------------------------------------------------- */
+
+struct kdm_ms_caller {
+    struct kdm_str tenant; /* by the token; without tokens by the id in the path, or the default */
+    bool open;             /* no tokens are configured */
+    bool exploded, include_shared;
+    struct kdm_str base; /* "http://host/api/assetmanagement/v3": what hrefs begin with */
+};
+
+/* Token and query. `id`: in the path, or none. false: the transaction has its reply. */
+bool kdm_ms_enter(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str id,
+                  struct kdm_ms_caller *ret_caller);
+
+/* "mdsp" of "mdsp.X"; none when the id is not one of a type. */
+struct kdm_str kdm_ms_prefix(struct kdm_str id);
+
+/* --- locking ---------------------------------------------------------------------------------- */
+
+enum kdm_ms_lock {
+    KDM_MS_LOCK_OK,
+    KDM_MS_LOCK_REQUIRED, /* 428 */
+    KDM_MS_LOCK_FAILED,   /* 412 */
+    KDM_MS_LOCK_MALFORMED,
+};
+/* May a resource at `etag` (-1: there is none) be written? Headers none: absent. `creates`: a
+ * missing one is made, as PUT does. */
+enum kdm_ms_lock kdm_ms_check_lock(struct kdm_str if_match, struct kdm_str if_none_match,
+                                   int64_t etag, bool creates);
+/* Does a header's list name this etag? */
+bool kdm_ms_lists_etag(struct kdm_str header, int64_t etag);
+
+/* --- variables -------------------------------------------------------------------------------- */
+
+enum kdm_ms_place { KDM_MS_TYPE_VARIABLE, KDM_MS_STATIC_VARIABLE, KDM_MS_DYNAMIC_VARIABLE };
+
+/* Reads a body's `variables` into stored form: JSON text of an array. `old`: as they are stored, or
+ * NONE; `inherited`: those above, whose copies with an origin are passed over; growing: variables
+ * may not vanish and only their lengths grow. What is wrong becomes errors. */
+struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_val given,
+                                     struct kdm_val old, struct kdm_val inherited,
+                                     enum kdm_ms_place place, bool growing);
+/* One stored variable told; origin none: it is the type's own. */
+void kdm_ms_put_variable(struct kdm_buf *buf, struct kdm_val variable, enum kdm_ms_place place,
+                         struct kdm_str origin);
+/* What a default stands for in an asset, as JSON text; none: there is none. */
+struct kdm_str kdm_ms_default(struct kdm_arena *arena, struct kdm_val variable);
+/* {"<name>":{"type":..},..} and {"<name>":<default>,..} of stored variables, as members with
+ * commas. */
+void kdm_ms_put_mappings(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables);
+void kdm_ms_put_defaults(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables);
+bool kdm_ms_is_name(struct kdm_str name); /* and not a reserved one */
+bool kdm_ms_is_reserved(struct kdm_str name);
+
+/* --- the world --------------------------------------------------------------------------------- */
+
+/* An asset type or an aspect type. */
+struct kdm_ms_type {
+    struct kdm_val block;      /* id, tenantId, etag, name, .. */
+    struct kdm_str id, tenant; /* of the block */
+    struct kdm_str parent;     /* id; none: the root, or an aspect type */
+    int64_t etag;
+    const struct kdm_dm_model *model; /* NULL: one of the core's, read-only */
+};
+
+struct kdm_ms_types {
+    struct kdm_ms_type *items;
+    size_t count;
+};
+
+struct kdm_ms_world {
+    struct kdm_arena *arena;
+    struct kdm_dm_models models;
+    struct kdm_ms_types assets, aspects;
+};
+
+/* Reads all of it; checked: the commit fails when a model was written since. false: wait. */
+bool kdm_ms_read_world(struct kdm_tx *tx, bool checked, struct kdm_ms_world *ret_world);
+/* The same of models that are at hand. */
+void kdm_ms_make_world(struct kdm_arena *arena, const struct kdm_dm_models *models,
+                       struct kdm_ms_world *ret_world);
+
+const struct kdm_ms_type *kdm_ms_find(const struct kdm_ms_types *types, struct kdm_str id);
+/* Does the caller see it? */
+bool kdm_ms_visible(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
+                    const struct kdm_ms_caller *caller);
+/* From the root down to the type itself; at most KDM_DM_FAMILY_DEPTH and some. */
+struct kdm_ms_chain {
+    const struct kdm_ms_type *items[48];
+    size_t count;
+};
+void kdm_ms_chain(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
+                  struct kdm_ms_chain *ret_chain);
+/* Is `type` below `above`? */
+bool kdm_ms_is_below(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
+                     struct kdm_str above);
+/* The id of a type other than `self` in whose family `name` is a variable or an aspect: an ancestor
+ * of `parent`, or a descendant of `self`. None: the name is free. */
+struct kdm_str kdm_ms_name_taken(const struct kdm_ms_world *world, struct kdm_str parent,
+                                 struct kdm_str self, struct kdm_str name);
+/* The name of the model for an id: stored, or derived and free. */
+struct kdm_str kdm_ms_model_name(const struct kdm_ms_world *world, enum kdm_dm_kind kind,
+                                 struct kdm_str id);
+
+/* --- asset types -------------------------------------------------------------------------------- */
+
+/* What a body makes of a type. */
+struct kdm_ms_wish {
+    struct kdm_str block;  /* as it will be stored, JSON text */
+    struct kdm_str parent; /* id */
+};
+/* Reads a complete body. `type` NULL: it is created. What is wrong becomes errors. */
+void kdm_ms_read_type(struct kdm_ms_errors *errors, struct kdm_tx *tx,
+                      const struct kdm_ms_world *world, const struct kdm_ms_caller *caller,
+                      struct kdm_str id, const struct kdm_ms_type *type, struct kdm_val body,
+                      struct kdm_ms_wish *ret_wish);
+
+/* A models document for a block: its own mappings, defaults and measures. */
+struct kdm_str kdm_ms_model_source(const struct kdm_ms_world *world, struct kdm_str block,
+                                   struct kdm_str model_name, struct kdm_str group);
+
+/* The resource of an asset type, and of an aspect type. */
+void kdm_ms_put_type(const struct kdm_ms_world *world, const struct kdm_ms_caller *caller,
+                     const struct kdm_ms_type *type, bool exploded, struct kdm_buf *buf);
+void kdm_ms_put_aspect_type(const struct kdm_ms_caller *caller, const struct kdm_ms_type *type,
+                            struct kdm_buf *buf);
+
+/* --- lists ------------------------------------------------------------------------------------- */
+
+struct kdm_ms_page {
+    int64_t number, size;
+};
+/* page and size. false: errors. */
+bool kdm_ms_read_page(struct kdm_ms_errors *errors, const struct kdm_args *args,
+                      struct kdm_ms_page *ret_page);
+
+/* One thing that can be listed: what filters and sorts look at, and what is told. */
+struct kdm_ms_item {
+    struct kdm_val fields; /* an object */
+    const void *owner;
+};
+/* Does the filter let it through? NONE: everything passes. false with errors when the filter is
+ * malformed. */
+bool kdm_ms_passes(struct kdm_ms_errors *errors, struct kdm_val filter, struct kdm_val fields);
+/* The query's filter; NONE: none. */
+struct kdm_val kdm_ms_read_filter(struct kdm_ms_errors *errors, const struct kdm_args *args);
+/* By the query's sort, id ascending otherwise. */
+void kdm_ms_sort(struct kdm_arena *arena, const struct kdm_args *args, struct kdm_ms_item *items,
+                 size_t count);
+/* "page":{..},"_links":{..} */
+void kdm_ms_put_page(struct kdm_arena *arena,
+                     const struct kdm_ms_caller *caller, const char *path,
+                     const struct kdm_ms_page *page, size_t total, struct kdm_buf *buf);
+
+/* The body as an object; NONE with errors. */
+struct kdm_val kdm_ms_body(struct kdm_ms_errors *errors, const struct kdm_args *args);
+
+/* A reply with the headers of a versioned resource. */
+enum kdm_outcome kdm_ms_reply_versioned(struct kdm_tx *tx, int status, int64_t etag,
+                                        struct kdm_str location, struct kdm_str body);
+
+#endif

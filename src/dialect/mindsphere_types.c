@@ -1,0 +1,628 @@
+/* mindsphere_types.c - operations on asset types (reference dialects.md 4.3 to 4.12). The order of
+ * checks is: token, visibility, preconditions, body; a stale client learns first that it is stale.
+ */
+#include "action/scan_search.h"
+#include "dialect/mindsphere.h"
+#include "doors.gen.h"
+#include "store/names.h"
+
+/* --- what the operations share ------------------------------------------------------------------ */
+
+/* An operation on one type. */
+struct target {
+    struct kdm_ms_caller caller;
+    struct kdm_ms_world world;
+    struct kdm_str id;
+    const struct kdm_ms_type *type; /* NULL: there is none, or the caller does not see it */
+};
+
+static bool is_own(const struct target *target)
+{
+    return kdm_str_eq(kdm_ms_prefix(target->id), target->caller.tenant);
+}
+
+/* false: wait, or the transaction has its reply; *ret_done tells which. */
+static bool find_target(struct kdm_tx *tx, const struct kdm_args *args, bool writes,
+                        struct target *target, bool *ret_done)
+{
+    *ret_done = true;
+    target->id = kdm_door_param(args->call, KDM_STR("id"));
+    if (!kdm_ms_enter(tx, args, target->id, &target->caller))
+        return false;
+    *ret_done = false;
+    if (!kdm_ms_read_world(tx, writes, &target->world))
+        return false;
+    target->type = kdm_ms_find(&target->world.assets, target->id);
+    if (target->type != NULL
+        && !kdm_ms_visible(&target->world, target->type, &target->caller))
+        target->type = NULL;
+    return true;
+}
+
+/* Types of the core, of others, and of tenants that can't be are not written. */
+static bool may_write(struct kdm_tx *tx, const struct kdm_args *args, const struct target *target)
+{
+    struct kdm_str prefix = kdm_ms_prefix(target->id);
+
+    if (!kdm_str_eq(prefix, KDM_STR("core")) && is_own(target)
+        && kdm_name_check_index(prefix) == KDM_OK)
+        return true;
+    kdm_ms_fail(tx, args, KDM_MS_FORBIDDEN, "types of " KDM_FMT " can not be changed by you",
+                KDM_ARG(prefix));
+    return false;
+}
+
+/* false: the transaction has its reply. */
+static bool may_lock(struct kdm_tx *tx, const struct kdm_args *args, const struct kdm_ms_type *type,
+                     bool creates)
+{
+    switch (kdm_ms_check_lock(kdm_door_header(args->call, KDM_STR("if-match")),
+                              kdm_door_header(args->call, KDM_STR("if-none-match")),
+                              type == NULL ? -1 : type->etag, creates)) {
+    case KDM_MS_LOCK_OK:
+        return true;
+    case KDM_MS_LOCK_REQUIRED:
+        kdm_ms_fail(tx, args, KDM_MS_PRECONDITION_REQUIRED, "If-Match is needed");
+        break;
+    case KDM_MS_LOCK_FAILED:
+        kdm_ms_fail(tx, args, KDM_MS_PRECONDITION_FAILED,
+                    type == NULL ? "there is no such version" : "the resource has changed");
+        break;
+    case KDM_MS_LOCK_MALFORMED:
+        kdm_ms_fail(tx, args, KDM_MS_INVALID_PARAMETER, "If-Match: an etag is expected");
+        break;
+    }
+    return false;
+}
+
+static enum kdm_outcome no_match(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str id)
+{
+    return kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no " KDM_FMT, KDM_ARG(id));
+}
+
+/* --- storing --------------------------------------------------------------------------------- */
+
+/* Aspects that keep their id and change their name: {"old":"new"}, for the assets' metadata. */
+static void put_renamed_aspects(const struct target *target, struct kdm_val block,
+                                struct kdm_buf *buf)
+{
+    struct kdm_arena *arena = target->world.arena;
+    struct kdm_val_iter it, others;
+    struct kdm_val old, now;
+
+    if (target->type == NULL)
+        return;
+    for (kdm_elements(&it, kdm_val_get(target->type->block, KDM_STR("aspects")));
+         kdm_element_next(&it, &old);) {
+        for (kdm_elements(&others, kdm_val_get(block, KDM_STR("aspects")));
+             kdm_element_next(&others, &now);) {
+            struct kdm_val name = kdm_val_get(now, KDM_STR("name"));
+
+            if (!kdm_val_equal(arena, kdm_val_get(old, KDM_STR("aspectId")),
+                               kdm_val_get(now, KDM_STR("aspectId")))
+                || kdm_val_equal(arena, kdm_val_get(old, KDM_STR("name")), name))
+                continue;
+            kdm_json_put_name(buf, kdm_val_str(arena, kdm_val_get(old, KDM_STR("name"))));
+            kdm_buf_put(buf, kdm_val_text(name));
+        }
+    }
+}
+
+static struct kdm_str group_of(struct kdm_tx *tx, struct kdm_str tenant, bool *ret_known)
+{
+    struct kdm_dm_engine engine;
+    bool found;
+
+    *ret_known = kdm_dm_engine_find(tx, tenant, &found, &engine);
+    return *ret_known && found ? engine.group : KDM_DM_COMMONS;
+}
+
+/* The name of the parent's model; none: a type of the core, which has none. */
+static struct kdm_str parent_model(const struct kdm_ms_world *world, struct kdm_str parent)
+{
+    const struct kdm_ms_type *type = kdm_ms_find(&world->assets, parent);
+
+    return type == NULL || type->model == NULL ? KDM_STR_NONE : type->model->name;
+}
+
+static struct kdm_str resource(struct target *target, struct kdm_str source, struct kdm_str name)
+{
+    struct kdm_arena *arena = target->world.arena;
+    struct kdm_dm_models with;
+    struct kdm_ms_world world;
+    struct kdm_dm_model model;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, source.len + 1024);
+    if (kdm_dm_model_read(arena, kdm_dm_model_id(arena, KDM_DM_ASSET, name), source,
+                          kdm_json_parse(arena, source), &model)) {
+        with = kdm_dm_models_with(arena, &target->world.models, &model);
+        kdm_ms_make_world(arena, &with, &world);
+        kdm_ms_put_type(&world, &target->caller, kdm_ms_find(&world.assets, target->id),
+                        target->caller.exploded, &buf);
+    }
+    return kdm_buf_str(&buf);
+}
+
+/* Stores a block that is right and replies with the resource. `renames`: members of an object. */
+static enum kdm_outcome store(struct kdm_tx *tx, struct target *target,
+                              const struct kdm_ms_wish *wish, struct kdm_str renames)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_str name = kdm_ms_model_name(&target->world, KDM_DM_ASSET, target->id), group,
+                   location = KDM_STR_NONE;
+    bool known, created = target->type == NULL;
+    struct kdm_dm_model_wish model = { .kind = KDM_DM_ASSET, .name = name };
+
+    if (target->caller.open
+        && !kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS))
+        return KDM_WAIT;
+    group = group_of(tx, target->caller.tenant, &known);
+    if (!known)
+        return KDM_WAIT;
+    model.source = kdm_ms_model_source(&target->world, wish->block, name, group);
+    model.parent = parent_model(&target->world, wish->parent);
+    model.renames = kdm_arena_printf(arena, "{" KDM_FMT "}", KDM_ARG(renames));
+    if (!kdm_dm_put_model(tx, &model))
+        return KDM_WAIT;
+    if (created)
+        location = kdm_arena_printf(arena, KDM_FMT "/assettypes/" KDM_FMT,
+                                    KDM_ARG(target->caller.base), KDM_ARG(target->id));
+    return kdm_ms_reply_versioned(tx, created ? 201 : 200, created ? 0 : target->type->etag + 1,
+                                  location, resource(target, model.source, name));
+}
+
+/* Every file that is assigned must be there. false: wait. */
+static bool check_files(struct kdm_tx *tx, const struct target *target,
+                        const struct kdm_ms_wish *wish, struct kdm_ms_errors *errors)
+{
+    struct kdm_val block = kdm_json_parse(errors->arena, wish->block);
+    struct kdm_val_iter it;
+    struct kdm_val file;
+    bool all = true, there;
+
+    for (kdm_elements(&it, kdm_val_get(block, KDM_STR("fileAssignments")));
+         kdm_element_next(&it, &file);) {
+        struct kdm_str id =
+            kdm_val_str(errors->arena, kdm_val_get(file, KDM_STR("fileId")));
+
+        if (!kdm_ms_has_file(tx, target->caller.tenant, id, &there))
+            all = false;
+        else if (!there)
+            kdm_ms_error(errors, KDM_MS_INVALID_BODY, "fileAssignments: there is no file " KDM_FMT,
+                         KDM_ARG(id));
+    }
+    return all;
+}
+
+/* Reads a complete body and stores it. */
+static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *args,
+                                   struct target *target, const struct kdm_ms_type *as,
+                                   struct kdm_val body, struct kdm_str renames)
+{
+    struct kdm_ms_errors errors;
+    struct kdm_ms_wish wish;
+    struct kdm_buf all;
+
+    kdm_ms_errors_init(&errors, args->arena);
+    kdm_ms_read_type(&errors, tx, &target->world, &target->caller, target->id, as, body, &wish);
+    if (!check_files(tx, target, &wish, &errors))
+        return KDM_WAIT;
+    if (errors.count > 0)
+        return kdm_ms_refuse(tx, args, &errors);
+    kdm_buf_init(&all, args->arena, renames.len + 128);
+    kdm_buf_char(&all, '{'); /* so that names know whether a comma comes first */
+    kdm_buf_put(&all, renames);
+    put_renamed_aspects(target, kdm_json_parse(args->arena, wish.block), &all);
+    return store(tx, target, &wish, kdm_str_from(kdm_buf_str(&all), 1));
+}
+
+/* --- put, get, delete --------------------------------------------------------------------------- */
+
+enum kdm_outcome kdm_mindsphere_put_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_ms_errors errors;
+    struct target target;
+    struct kdm_val body;
+    bool done;
+
+    if (!find_target(tx, args, true, &target, &done))
+        return done ? KDM_DONE : KDM_WAIT;
+    if (!may_write(tx, args, &target) || !may_lock(tx, args, target.type, true))
+        return KDM_DONE;
+    kdm_ms_errors_init(&errors, args->arena);
+    body = kdm_ms_body(&errors, args);
+    if (errors.count > 0)
+        return kdm_ms_refuse(tx, args, &errors);
+    return write_body(tx, args, &target, target.type, body, KDM_STR(""));
+}
+
+enum kdm_outcome kdm_mindsphere_get_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct target target;
+    struct kdm_buf buf;
+    bool done;
+
+    if (!find_target(tx, args, false, &target, &done))
+        return done ? KDM_DONE : KDM_WAIT;
+    if (target.type == NULL)
+        return no_match(tx, args, target.id);
+    if (kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")),
+                          target.type->etag))
+        return kdm_ms_reply_versioned(tx, 304, target.type->etag, KDM_STR_NONE, KDM_STR("null"));
+    kdm_buf_init(&buf, args->arena, 2048);
+    kdm_ms_put_type(&target.world, &target.caller, target.type, target.caller.exploded, &buf);
+    return kdm_ms_reply_versioned(tx, 200, target.type->etag, KDM_STR_NONE, kdm_buf_str(&buf));
+}
+
+/* Has the tenant assets of the type? false: wait. */
+static bool has_assets(struct kdm_tx *tx, const struct target *target, bool *ret_has)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_scan_search search = { .name = KDM_STR("assets of the type") };
+    struct kdm_scan_found found;
+
+    *ret_has = false;
+    if (!kdm_tx_find_collection(tx, target->caller.tenant, kdm_dm_collection_name(KDM_DM_ASSETS),
+                                &search.collection))
+        return false;
+    if (search.collection == NULL)
+        return true;
+    search.request = (struct kdm_search_request){
+        .body = kdm_json_parse(arena, kdm_arena_printf(arena,
+                                                       "{\"query\":{\"term\":{\"model\":\"" KDM_FMT
+                                                       "\"}}}",
+                                                       KDM_ARG(target->type->model->name))),
+        .lang = KDM_LANG_ELASTICSEARCH,
+        .from = 0,
+        .size = 1,
+        .now_ms = kdm_tx_now(tx),
+    };
+    if (!kdm_scan_search(tx, &search, &found))
+        return false;
+    *ret_has = found.total > 0;
+    return true;
+}
+
+static bool has_children(const struct target *target)
+{
+    for (size_t i = 0; i < target->world.assets.count; i++) {
+        if (kdm_str_eq(target->world.assets.items[i].parent, target->id))
+            return true;
+    }
+    return false;
+}
+
+enum kdm_outcome kdm_mindsphere_delete_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct target target;
+    bool done, used;
+
+    if (!find_target(tx, args, true, &target, &done))
+        return done ? KDM_DONE : KDM_WAIT;
+    if (!may_write(tx, args, &target))
+        return KDM_DONE;
+    if (target.type == NULL)
+        return no_match(tx, args, target.id);
+    if (!may_lock(tx, args, target.type, false))
+        return KDM_DONE;
+    if (has_children(&target))
+        return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "other types inherit from it");
+    if (!has_assets(tx, &target, &used))
+        return KDM_WAIT;
+    if (used)
+        return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "there are assets of this type");
+    if (!kdm_dm_remove_model(tx, target.type->model->id))
+        return KDM_WAIT;
+    kdm_tx_set_status(tx, 204);
+    return kdm_tx_reply(tx, KDM_STR("null"));
+}
+
+/* --- patch ----------------------------------------------------------------------------------- */
+
+/* The type's own representation, as a body that would put it back. */
+static struct kdm_str own_body(struct kdm_arena *arena, const struct kdm_ms_type *type,
+                               bool with_files)
+{
+    static const struct kdm_str left_out[] = { KDM_STR("id"), KDM_STR("tenantId"), KDM_STR("etag"),
+                                               KDM_STR("sharedWith"), KDM_STR("fileAssignments") };
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, kdm_val_text(type->block).len + 2);
+    kdm_buf_char(&buf, '{');
+    kdm_json_put_members_except(&buf, type->block, left_out, with_files ? 4 : 5);
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
+/* The checks that come before any change of a type that is there. */
+static bool find_to_change(struct kdm_tx *tx, const struct kdm_args *args, struct target *target,
+                           bool *ret_done)
+{
+    if (!find_target(tx, args, true, target, ret_done))
+        return false;
+    *ret_done = true;
+    if (!may_write(tx, args, target))
+        return false;
+    if (target->type == NULL) {
+        no_match(tx, args, target->id);
+        return false;
+    }
+    return may_lock(tx, args, target->type, false);
+}
+
+enum kdm_outcome kdm_mindsphere_patch_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_ms_errors errors;
+    struct target target;
+    struct kdm_val patch;
+    struct kdm_str body;
+    bool done;
+
+    if (!find_to_change(tx, args, &target, &done))
+        return done ? KDM_DONE : KDM_WAIT;
+    kdm_ms_errors_init(&errors, args->arena);
+    patch = kdm_ms_body(&errors, args);
+    if (errors.count > 0)
+        return kdm_ms_refuse(tx, args, &errors);
+    /* File assignments that a patch does not name are deleted; null is the same as absent. */
+    body = kdm_json_merge(args->arena,
+                          kdm_json_parse(args->arena, own_body(args->arena, target.type, false)),
+                          patch);
+    return write_body(tx, args, &target, target.type, kdm_json_parse(args->arena, body),
+                      KDM_STR(""));
+}
+
+/* --- variables renamed and edited ---------------------------------------------------------------- */
+
+/* One variable with what the patch says of it. */
+static struct kdm_str edited(struct kdm_arena *arena, struct kdm_val variable, struct kdm_val edit)
+{
+    static const char *const members[] = { "name", "unit", "length", "defaultValue" };
+    struct kdm_str text = kdm_val_text(variable);
+
+    for (size_t i = 0; i < 4; i++) {
+        struct kdm_val val = kdm_val_get(edit, kdm_str_of(members[i]));
+
+        if (!kdm_val_none(val))
+            text = kdm_json_set(arena, kdm_json_parse(arena, text), kdm_str_of(members[i]),
+                                kdm_json_canonical(arena, val));
+    }
+    return text;
+}
+
+/* A block with its variables passed through the patch: as they shall be, or, names_only, as they
+ * were under their new names, which is what the new ones are held against. */
+static struct kdm_str with_variables(struct kdm_arena *arena, struct kdm_val block,
+                                     struct kdm_val patch, bool names_only)
+{
+    struct kdm_val_iter it;
+    struct kdm_val variable;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, kdm_val_text(block).len + 256);
+    kdm_buf_char(&buf, '[');
+    for (kdm_elements(&it, kdm_val_get(block, KDM_STR("variables")));
+         kdm_element_next(&it, &variable);) {
+        struct kdm_str name = kdm_val_str(arena, kdm_val_get(variable, KDM_STR("name")));
+        struct kdm_val edit = kdm_val_get(patch, name);
+        struct kdm_val given = kdm_val_get(edit, KDM_STR("name"));
+
+        if (buf.len > 1)
+            kdm_buf_char(&buf, ',');
+        if (!names_only)
+            kdm_buf_put(&buf, edited(arena, variable, edit));
+        else if (kdm_val_type(given) == KDM_JSON_STRING)
+            kdm_buf_put(&buf,
+                        kdm_json_set(arena, variable, KDM_STR("name"), kdm_val_text(given)));
+        else
+            kdm_buf_put(&buf, kdm_val_text(variable));
+    }
+    kdm_buf_char(&buf, ']');
+    return kdm_json_set(arena, block, KDM_STR("variables"), kdm_buf_str(&buf));
+}
+
+static bool has_variable(struct kdm_arena *arena, struct kdm_val block, struct kdm_str name)
+{
+    struct kdm_val_iter it;
+    struct kdm_val variable;
+
+    for (kdm_elements(&it, kdm_val_get(block, KDM_STR("variables")));
+         kdm_element_next(&it, &variable);) {
+        if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(variable, KDM_STR("name"))), name))
+            return true;
+    }
+    return false;
+}
+
+/* "old":"new", for all that get another name. false: the transaction has its reply. */
+static bool read_renames(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val block,
+                         struct kdm_val patch, struct kdm_buf *buf)
+{
+    struct kdm_val_iter it;
+    struct kdm_val name, edit;
+
+    kdm_buf_char(buf, '{');
+    for (kdm_members(&it, patch); kdm_member_next(&it, &name, &edit);) {
+        struct kdm_str old = kdm_val_str(args->arena, name);
+        struct kdm_val given = kdm_val_get(edit, KDM_STR("name"));
+
+        if (!has_variable(args->arena, block, old)) {
+            kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no variable " KDM_FMT, KDM_ARG(old));
+            return false;
+        }
+        if (kdm_val_type(given) != KDM_JSON_STRING || kdm_val_str_eq(given, old))
+            continue;
+        kdm_json_put_name(buf, old);
+        kdm_buf_put(buf, kdm_val_text(given));
+    }
+    return true;
+}
+
+enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_arena *arena = args->arena;
+    struct kdm_ms_errors errors;
+    struct kdm_ms_type renamed;
+    struct target target;
+    struct kdm_val patch;
+    struct kdm_buf renames;
+    bool done;
+
+    if (!find_to_change(tx, args, &target, &done))
+        return done ? KDM_DONE : KDM_WAIT;
+    kdm_ms_errors_init(&errors, arena);
+    patch = kdm_ms_body(&errors, args);
+    if (errors.count > 0)
+        return kdm_ms_refuse(tx, args, &errors);
+    kdm_buf_init(&renames, arena, 128);
+    if (!read_renames(tx, args, target.type->block, patch, &renames))
+        return KDM_DONE;
+    renamed = *target.type;
+    renamed.block =
+        kdm_json_parse(arena, with_variables(arena, target.type->block, patch, true));
+    return write_body(tx, args, &target, &renamed,
+                      kdm_json_parse(arena,
+                                     with_variables(arena, target.type->block, patch, false)),
+                      kdm_str_from(kdm_buf_str(&renames), 1));
+}
+
+/* --- file assignments ---------------------------------------------------------------------------- */
+
+/* The stored assignments without `key`, and with `file` for it unless that is none. */
+static struct kdm_str with_file(struct kdm_arena *arena, struct kdm_val block, struct kdm_str key,
+                                struct kdm_str file, bool *ret_found)
+{
+    struct kdm_val_iter it;
+    struct kdm_val entry;
+    struct kdm_buf buf;
+
+    *ret_found = false;
+    kdm_buf_init(&buf, arena, 256);
+    kdm_buf_char(&buf, '[');
+    for (kdm_elements(&it, kdm_val_get(block, KDM_STR("fileAssignments")));
+         kdm_element_next(&it, &entry);) {
+        if (kdm_val_str_eq(kdm_val_get(entry, KDM_STR("key")), key)) {
+            *ret_found = true;
+            continue;
+        }
+        if (buf.len > 1)
+            kdm_buf_char(&buf, ',');
+        kdm_buf_put(&buf, kdm_val_text(entry));
+    }
+    if (!kdm_str_none(file)) {
+        if (buf.len > 1)
+            kdm_buf_char(&buf, ',');
+        kdm_buf_lit(&buf, "{\"key\":");
+        kdm_json_put_str(&buf, key);
+        kdm_buf_lit(&buf, ",\"fileId\":");
+        kdm_json_put_str(&buf, file);
+        kdm_buf_char(&buf, '}');
+    }
+    kdm_buf_char(&buf, ']');
+    return kdm_buf_str(&buf);
+}
+
+static enum kdm_outcome write_files(struct kdm_tx *tx, const struct kdm_args *args,
+                                    struct target *target, struct kdm_str files)
+{
+    struct kdm_str body = kdm_json_set(
+        args->arena,
+        kdm_json_parse(args->arena, own_body(args->arena, target->type, true)),
+        KDM_STR("fileAssignments"), files);
+
+    return write_body(tx, args, target, target->type, kdm_json_parse(args->arena, body),
+                      KDM_STR(""));
+}
+
+enum kdm_outcome kdm_mindsphere_put_file_assignment(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_str key = kdm_door_param(args->call, KDM_STR("key")), file;
+    struct kdm_ms_errors errors;
+    struct target target;
+    struct kdm_val body;
+    bool done, found;
+
+    if (!find_to_change(tx, args, &target, &done))
+        return done ? KDM_DONE : KDM_WAIT;
+    kdm_ms_errors_init(&errors, args->arena);
+    body = kdm_ms_body(&errors, args);
+    file = kdm_val_str(args->arena, kdm_val_get(body, KDM_STR("fileId")));
+    if (errors.count == 0 && kdm_str_none(file))
+        kdm_ms_error(&errors, KDM_MS_MISSING_BODY, "fileId: it is needed");
+    if (errors.count > 0)
+        return kdm_ms_refuse(tx, args, &errors);
+    return write_files(tx, args, &target,
+                       with_file(args->arena, target.type->block, key, file, &found));
+}
+
+enum kdm_outcome kdm_mindsphere_delete_file_assignment(struct kdm_tx *tx,
+                                                       const struct kdm_args *args)
+{
+    struct kdm_str key = kdm_door_param(args->call, KDM_STR("key")), files;
+    struct target target;
+    bool done, found;
+
+    if (!find_to_change(tx, args, &target, &done))
+        return done ? KDM_DONE : KDM_WAIT;
+    files = with_file(args->arena, target.type->block, key, KDM_STR_NONE, &found);
+    if (!found)
+        return kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no file assignment " KDM_FMT,
+                           KDM_ARG(key));
+    return write_files(tx, args, &target, files);
+}
+
+/* --- list ------------------------------------------------------------------------------------ */
+
+/* What filters of types look at. */
+static struct kdm_val fields_of(struct kdm_arena *arena, const struct kdm_ms_type *type)
+{
+    struct kdm_str text = kdm_json_set(arena, type->block, KDM_STR("scope"),
+                                       type->model == NULL ? KDM_STR("\"public\"")
+                                                           : KDM_STR("\"private\""));
+
+    return kdm_json_parse(arena, text);
+}
+
+enum kdm_outcome kdm_mindsphere_list_asset_types(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_ms_caller caller;
+    struct kdm_ms_errors errors;
+    struct kdm_ms_world world;
+    struct kdm_ms_item *items;
+    struct kdm_ms_page page;
+    struct kdm_val filter;
+    struct kdm_buf buf;
+    size_t count = 0;
+
+    if (!kdm_ms_enter(tx, args, KDM_STR_NONE, &caller))
+        return KDM_DONE;
+    kdm_ms_errors_init(&errors, args->arena);
+    kdm_ms_read_page(&errors, args, &page);
+    filter = kdm_ms_read_filter(&errors, args);
+    if (!kdm_ms_read_world(tx, false, &world))
+        return KDM_WAIT;
+    items = kdm_arena_alloc(args->arena, (world.assets.count + 1) * sizeof(*items));
+    for (size_t i = 0; i < world.assets.count; i++) {
+        const struct kdm_ms_type *type = &world.assets.items[i];
+        struct kdm_val fields = fields_of(args->arena, type);
+
+        if (kdm_ms_visible(&world, type, &caller) && kdm_ms_passes(&errors, filter, fields))
+            items[count++] = (struct kdm_ms_item){ .fields = fields, .owner = type };
+    }
+    if (errors.count > 0)
+        return kdm_ms_refuse(tx, args, &errors);
+    kdm_ms_sort(args->arena, args, items, count);
+    kdm_buf_init(&buf, args->arena, 4096);
+    kdm_buf_lit(&buf, "{\"_embedded\":{\"assetTypes\":[");
+    for (size_t i = (size_t)(page.number * page.size), n = 0; i < count && n < (size_t)page.size;
+         i++, n++) {
+        if (n > 0)
+            kdm_buf_char(&buf, ',');
+        kdm_ms_put_type(&world, &caller, items[i].owner, caller.exploded, &buf);
+    }
+    kdm_buf_lit(&buf, "]}");
+    kdm_ms_put_page(args->arena, &caller, "assettypes", &page, count, &buf);
+    kdm_buf_char(&buf, '}');
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+}

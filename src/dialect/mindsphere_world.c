@@ -1,0 +1,234 @@
+/* mindsphere_world.c - the types there are: the core's, which are read-only, and those that stand
+ * beside models (reference dialects.md 4.8, 4.9 and 4.14).
+ */
+#include "action/device_manager/family.h"
+#include "base/hash.h"
+#include "dialect/mindsphere.h"
+#include <ctype.h>
+
+/* Built in. The children of core.basicdevice inherit two variables. */
+#define CORE(id, parent, name, instantiable, variables)                                            \
+    KDM_STR("{\"id\":\"core." id "\",\"tenantId\":\"core\",\"etag\":1,\"parentTypeId\":" parent    \
+            ",\"name\":\"" name "\",\"description\":null,\"instantiable\":" instantiable           \
+            ",\"variables\":[" variables "],\"aspects\":[],\"fileAssignments\":[]}")
+#define TEXT(name, searchable)                                                                     \
+    "{\"name\":\"" name "\",\"dataType\":\"STRING\",\"unit\":null,\"searchable\":" searchable      \
+    ",\"length\":255,\"defaultValue\":null}"
+
+static const struct kdm_str core_types[] = {
+    CORE("basicasset", "null", "BasicAsset", "false", TEXT("externalId", "true")),
+    CORE("basichierarchy", "\"core.basicasset\"", "BasicHierarchy", "false", ""),
+    CORE("basicsite", "\"core.basichierarchy\"", "BasicSite", "true", ""),
+    CORE("basicarea", "\"core.basichierarchy\"", "BasicArea", "true", ""),
+    CORE("basicdevice", "\"core.basicasset\"", "BasicDevice", "true", TEXT("timezone", "false")),
+    CORE("basicagent", "\"core.basicdevice\"", "BasicAgent", "true", ""),
+};
+#define CORE_TYPES (sizeof(core_types) / sizeof(core_types[0]))
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static void add_type(struct kdm_arena *arena, struct kdm_ms_types *types, struct kdm_val block,
+                     const struct kdm_dm_model *model)
+{
+    struct kdm_ms_type *type = &types->items[types->count];
+
+    *type = (struct kdm_ms_type){
+        .block = block,
+        .id = kdm_val_str(arena, kdm_val_get(block, KDM_STR("id"))),
+        .tenant = kdm_val_str(arena, kdm_val_get(block, KDM_STR("tenantId"))),
+        .parent = kdm_val_str(arena, kdm_val_get(block, KDM_STR("parentTypeId"))),
+        .model = model,
+    };
+    kdm_val_int64(kdm_val_get(block, KDM_STR("etag")), &type->etag);
+    /* A client may write any document there. */
+    if (!kdm_str_none(type->id) && !kdm_str_none(type->tenant))
+        types->count++;
+}
+
+void kdm_ms_make_world(struct kdm_arena *arena, const struct kdm_dm_models *models,
+                       struct kdm_ms_world *ret_world)
+{
+    size_t most = models->count + CORE_TYPES + 1;
+
+    *ret_world = (struct kdm_ms_world){ .arena = arena, .models = *models };
+    ret_world->assets.items = kdm_arena_alloc(arena, most * sizeof(struct kdm_ms_type));
+    ret_world->aspects.items = kdm_arena_alloc(arena, most * sizeof(struct kdm_ms_type));
+    for (size_t i = 0; i < CORE_TYPES; i++)
+        add_type(arena, &ret_world->assets, kdm_json_parse(arena, core_types[i]), NULL);
+    for (size_t i = 0; i < models->count; i++) {
+        const struct kdm_dm_model *model = &models->items[i];
+        struct kdm_val block = kdm_val_path(model->source, KDM_STR("dialect.mindsphere"));
+
+        if (kdm_val_type(block) != KDM_JSON_OBJECT)
+            continue;
+        if (model->kind == KDM_DM_ASSET)
+            add_type(arena, &ret_world->assets, block, model);
+        else if (model->kind == KDM_DM_MEASURE)
+            add_type(arena, &ret_world->aspects, block, model);
+    }
+}
+
+bool kdm_ms_read_world(struct kdm_tx *tx, bool checked, struct kdm_ms_world *ret_world)
+{
+    struct kdm_dm_models models;
+
+    if (!kdm_dm_models(tx, checked, &models))
+        return false;
+    kdm_ms_make_world(kdm_tx_arena(tx), &models, ret_world);
+    return true;
+}
+
+/* --- looking --------------------------------------------------------------------------------- */
+
+const struct kdm_ms_type *kdm_ms_find(const struct kdm_ms_types *types, struct kdm_str id)
+{
+    for (size_t i = 0; i < types->count; i++) {
+        if (kdm_str_eq(types->items[i].id, id))
+            return &types->items[i];
+    }
+    return NULL;
+}
+
+static bool is_shared_with(struct kdm_arena *arena, const struct kdm_ms_type *type,
+                           struct kdm_str tenant)
+{
+    struct kdm_val_iter it;
+    struct kdm_val other;
+
+    for (kdm_elements(&it, kdm_val_get(type->block, KDM_STR("sharedWith")));
+         kdm_element_next(&it, &other);) {
+        if (kdm_str_eq(kdm_val_str(arena, other), tenant))
+            return true;
+    }
+    return false;
+}
+
+bool kdm_ms_visible(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
+                    const struct kdm_ms_caller *caller)
+{
+    return type->model == NULL || kdm_str_eq(type->tenant, caller->tenant)
+           || (caller->include_shared && is_shared_with(world->arena, type, caller->tenant));
+}
+
+void kdm_ms_chain(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
+                  struct kdm_ms_chain *ret_chain)
+{
+    size_t most = sizeof(ret_chain->items) / sizeof(ret_chain->items[0]);
+
+    ret_chain->count = 0;
+    for (; type != NULL && ret_chain->count < most;
+         type = kdm_str_none(type->parent) ? NULL : kdm_ms_find(&world->assets, type->parent))
+        ret_chain->items[ret_chain->count++] = type;
+    for (size_t i = 0; i < ret_chain->count / 2; i++) {
+        const struct kdm_ms_type *swap = ret_chain->items[i];
+
+        ret_chain->items[i] = ret_chain->items[ret_chain->count - 1 - i];
+        ret_chain->items[ret_chain->count - 1 - i] = swap;
+    }
+}
+
+bool kdm_ms_is_below(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
+                     struct kdm_str above)
+{
+    struct kdm_ms_chain chain;
+
+    kdm_ms_chain(world, type, &chain);
+    for (size_t i = 0; i + 1 < chain.count; i++) {
+        if (kdm_str_eq(chain.items[i]->id, above))
+            return true;
+    }
+    return false;
+}
+
+/* Is it a variable or an aspect of the type itself? */
+static bool has_name(struct kdm_arena *arena, const struct kdm_ms_type *type, struct kdm_str name)
+{
+    static const struct kdm_str lists[] = { KDM_STR("variables"), KDM_STR("aspects") };
+    struct kdm_val_iter it;
+    struct kdm_val entry;
+
+    for (size_t i = 0; i < 2; i++) {
+        for (kdm_elements(&it, kdm_val_get(type->block, lists[i]));
+             kdm_element_next(&it, &entry);) {
+            if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(entry, KDM_STR("name"))), name))
+                return true;
+        }
+    }
+    return false;
+}
+
+struct kdm_str kdm_ms_name_taken(const struct kdm_ms_world *world, struct kdm_str parent,
+                                 struct kdm_str self, struct kdm_str name)
+{
+    const struct kdm_ms_type *above = kdm_ms_find(&world->assets, parent);
+    struct kdm_ms_chain chain = { .count = 0 };
+
+    if (above != NULL)
+        kdm_ms_chain(world, above, &chain);
+    for (size_t i = 0; i < chain.count; i++) {
+        if (has_name(world->arena, chain.items[i], name))
+            return chain.items[i]->id;
+    }
+    for (size_t i = 0; i < world->assets.count; i++) {
+        const struct kdm_ms_type *type = &world->assets.items[i];
+
+        if (has_name(world->arena, type, name) && kdm_ms_is_below(world, type, self))
+            return type->id;
+    }
+    return KDM_STR_NONE;
+}
+
+/* --- names of models --------------------------------------------------------------------------- */
+
+/* The part behind the prefix, split at '.' and '_', each piece with a capital: X_Wing -> XWing. A
+ * digit must not be followed by a small letter, else the core takes no such name. */
+static struct kdm_str derived_name(struct kdm_arena *arena, struct kdm_str id)
+{
+    struct kdm_str rest = kdm_str_from(id, kdm_ms_prefix(id).len + 1);
+    struct kdm_buf buf;
+    bool capital = true;
+
+    kdm_buf_init(&buf, arena, rest.len + 8);
+    for (size_t i = 0; i < rest.len; i++) {
+        char c = rest.ptr[i];
+
+        if (c == '.' || c == '_') {
+            capital = true;
+            continue;
+        }
+        kdm_buf_char(&buf, capital ? (char)toupper((unsigned char)c) : c);
+        capital = isdigit((unsigned char)c) != 0;
+    }
+    if (buf.len == 0)
+        kdm_buf_lit(&buf, "Type");
+    return kdm_buf_str(&buf);
+}
+
+/* Six characters that tell ids of one derived name apart; letters are capitals, so that the name
+ * stays one that the core takes. */
+static struct kdm_str with_hash(struct kdm_arena *arena, struct kdm_str name, struct kdm_str id)
+{
+    static const struct kdm_hash_seed seed = { 0x6d696e6473706865, 0x7265206d6f64656c };
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    uint64_t hash = kdm_hash(&seed, id);
+    char text[6];
+
+    for (size_t i = 0; i < sizeof(text); i++, hash /= 36)
+        text[i] = digits[hash % 36];
+    return kdm_arena_printf(arena, KDM_FMT "%.*s", KDM_ARG(name), (int)sizeof(text), text);
+}
+
+struct kdm_str kdm_ms_model_name(const struct kdm_ms_world *world, enum kdm_dm_kind kind,
+                                 struct kdm_str id)
+{
+    const struct kdm_ms_type *type =
+        kdm_ms_find(kind == KDM_DM_ASSET ? &world->assets : &world->aspects, id);
+    struct kdm_str name;
+
+    if (type != NULL && type->model != NULL)
+        return type->model->name;
+    name = derived_name(world->arena, id);
+    return kdm_dm_model_find(&world->models, kind, name) == NULL
+               ? name
+               : with_hash(world->arena, name, id);
+}
