@@ -211,7 +211,8 @@ static bool start_security(struct server *server, char **ret_error)
 static bool read_dialects(struct server *server, char **ret_error)
 {
     const struct kdm_dialect_options options = { .actionhub = server->config->actionhub,
-                                                 .enos = server->config->enos };
+                                                 .enos = server->config->enos,
+                                                 .mindsphere = server->config->mindsphere };
 
     server->dialects = kdm_dialects_create(&options, ret_error);
     return server->dialects != NULL;

@@ -17,7 +17,7 @@ bool kdm_write_follow(struct kdm_tx *tx, const struct kdm_collection *collection
 {
     if (!kdm_dm_is_models(tx, collection))
         return false;
-    kdm_dm_model_job(tx, &(struct kdm_str_list){ .count = 0 }); /* in the background: nobody waits for it */
+    kdm_dm_model_job(tx, &(struct kdm_str_list){ .count = 0 }, KDM_STR_NONE); /* in the background: nobody waits for it */
     return true;
 }
 

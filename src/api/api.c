@@ -172,6 +172,25 @@ void kdm_api_http(struct kdm_api *api, struct kdm_peer *peer,
     kdm_request_run(started);
 }
 
+bool kdm_api_is_foreign(struct kdm_api *api, struct kdm_arena *arena, struct kdm_str verb,
+                        struct kdm_str path)
+{
+    struct kdm_route_match match;
+
+    return kdm_doors_find(api->doors, arena, verb, path, &match) != NULL;
+}
+
+void kdm_api_put_refusal(struct kdm_api *api, struct kdm_arena *arena, struct kdm_str verb,
+                         struct kdm_str path, const struct kdm_failure *failure,
+                         struct kdm_buf *body, int *ret_status)
+{
+    struct kdm_route_match match;
+    const struct kdm_door *door = kdm_doors_find(api->doors, arena, verb, path, &match);
+
+    KDM_ASSERT(door != NULL);
+    door->put_failure(NULL, failure, arena, body, ret_status);
+}
+
 void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer)
 {
     while (peer->requests != NULL)

@@ -7,6 +7,7 @@
 #define KDM_API_PEER_H
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/id.h"
 
 struct kdm_api;
@@ -70,6 +71,13 @@ void kdm_api_message(struct kdm_api *api, struct kdm_peer *peer, struct kdm_str 
 
 /* An HTTP request on a fresh HTTP peer. Exactly one respond() follows, now or later, unless the peer goes. */
 void kdm_api_http(struct kdm_api *api, struct kdm_peer *peer, const struct kdm_http_request *request);
+
+/* Is the request for another vendor's API (door.h)? Then its content need not be of a type that Kuzzle takes. */
+bool kdm_api_is_foreign(struct kdm_api *api, struct kdm_arena *arena, struct kdm_str verb, struct kdm_str path);
+
+/* For a foreign request that net/ refuses: the body and the status that tell it. */
+void kdm_api_put_refusal(struct kdm_api *api, struct kdm_arena *arena, struct kdm_str verb, struct kdm_str path,
+                         const struct kdm_failure *failure, struct kdm_buf *body, int *ret_status);
 
 /* The peer is about to be freed. */
 void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer);

@@ -107,7 +107,7 @@ struct kdm_config {
     const json_t *dm_engine_collections, *dm_admin_collections;
 
     /* Other vendors' APIs: dialects.*; objects, lent */
-    const json_t *actionhub, *enos;
+    const json_t *actionhub, *enos, *mindsphere;
 
     /* What server:getConfig shows: the effective configuration without "security", without secrets
      * and without sections that belong to plugins we do not know. The action adds "version". */

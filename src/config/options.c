@@ -222,6 +222,9 @@ const struct kdm_option kdm_options[] = {
       .help = "ActionHub: {enabled, prefix, keys: [{key, programs, admin}]}" },
     { "dialects.enos", .type = KDM_OPTION_OBJECT, .secret = true, .initial = "{}", FIELD(enos),
       .help = "EnOS: {enabled, prefix, apps: [{accessKey, secretKey, orgs}]}" },
+    { "dialects.mindsphere", .type = KDM_OPTION_OBJECT, .secret = true, .initial = "{}",
+      FIELD(mindsphere),
+      .help = "MindSphere: {enabled, prefix, defaultTenant, tokens: [{token, tenant}]}" },
 
     { "plugins.device-manager.adminIndex", STRING, .initial = "\"device-manager\"",
       FIELD(dm_admin_index), .group = "device manager", .help = "index of the platform" },

@@ -70,14 +70,18 @@ static struct kdm_val metadata_of(struct kdm_arena *arena, const struct kdm_acti
 /* --- storing --------------------------------------------------------------------------------- */
 
 /* Model and program are made when they are not there yet; a program only while everybody may. */
-static bool ensure_program(struct kdm_tx *tx, const struct kdm_actionhub_caller *caller)
+static bool ensure_program(struct kdm_tx *tx, const struct kdm_actionhub_caller *caller,
+                           struct kdm_dm_model *ret_model, struct kdm_dm_engine *ret_engine)
 {
-    return kdm_dm_ensure_asset_model(tx, MODEL, model_source)
-           && (!caller->anybody || kdm_dm_ensure_engine(tx, caller->program, KDM_DM_COMMONS));
+    if (!kdm_dm_ensure_asset_model(tx, MODEL, model_source, ret_model))
+        return false;
+    return caller->anybody ? kdm_dm_ensure_engine(tx, caller->program, KDM_DM_COMMONS, ret_engine)
+                           : kdm_dm_engine(tx, caller->program, ret_engine);
 }
 
 /* What a request asks for, once it is known to be right; kept over replays. */
 struct wish {
+    struct kdm_dm_model *model; /* of all of them */
     struct kdm_dm_upsert_item *items;
     size_t count;
 };
@@ -86,11 +90,13 @@ static struct wish *make_wish(struct kdm_arena *arena, const struct kdm_actionhu
 {
     struct wish *wish = kdm_arena_alloc(arena, sizeof(*wish));
 
+    wish->model = kdm_arena_zalloc(arena, sizeof(*wish->model));
     wish->count = assets->count;
     wish->items = kdm_arena_alloc(arena, (assets->count + 1) * sizeof(*wish->items));
     for (size_t i = 0; i < assets->count; i++)
         wish->items[i] =
-            (struct kdm_dm_upsert_item){ .model = MODEL,
+            (struct kdm_dm_upsert_item){ .known = wish->model,
+                                         .model = MODEL,
                                          .reference = assets->items[i].id,
                                          .metadata = metadata_of(arena, &assets->items[i]) };
     return wish;
@@ -143,6 +149,7 @@ enum kdm_outcome kdm_actionhub_upsert_assets(struct kdm_tx *tx, const struct kdm
 {
     struct kdm_actionhub_caller caller;
     struct kdm_dm_upserted *results;
+    struct kdm_dm_engine engine;
     struct wish *wish;
 
     if (!kdm_actionhub_enter(tx, args, &caller))
@@ -153,8 +160,8 @@ enum kdm_outcome kdm_actionhub_upsert_assets(struct kdm_tx *tx, const struct kdm
     if (kdm_name_check_index(caller.program) != KDM_OK)
         return kdm_actionhub_detail(tx, 404, KDM_STR("Program not found"));
     results = kdm_arena_alloc(args->arena, (wish->count + 1) * sizeof(*results));
-    if (!ensure_program(tx, &caller)
-        || !kdm_dm_upsert_many(tx, caller.program, wish->items, wish->count, results))
+    if (!ensure_program(tx, &caller, wish->model, &engine)
+        || !kdm_dm_upsert_many(tx, &engine, wish->items, wish->count, results))
         return KDM_WAIT;
     return reply(tx, results, wish->count);
 }

@@ -2,14 +2,16 @@
 #include "dialect/dialect.h"
 #include "dialect/actionhub.h"
 #include "dialect/enos.h"
+#include "dialect/mindsphere.h"
 #include <stdlib.h>
 
-#define DIALECTS 2
+#define DIALECTS 3
 
 struct kdm_dialects {
     struct kdm_arena arena; /* texts of the configuration */
     struct kdm_actionhub actionhub;
     struct kdm_enos enos;
+    struct kdm_ms mindsphere;
     struct kdm_door doors[DIALECTS];
     size_t count;
 };
@@ -26,6 +28,9 @@ struct kdm_dialects *kdm_dialects_create(const struct kdm_dialect_options *optio
         dialects->count++;
     if (kdm_enos_configure(&dialects->enos, &reader, options->enos,
                            &dialects->doors[dialects->count]))
+        dialects->count++;
+    if (kdm_ms_configure(&dialects->mindsphere, &reader, options->mindsphere,
+                         &dialects->doors[dialects->count]))
         dialects->count++;
     if (reader.error == NULL)
         return dialects;

@@ -14,7 +14,7 @@ struct kdm_dialects;
 
 /* What the configuration says below `dialects`; objects, lent for the call; NULL: nothing. */
 struct kdm_dialect_options {
-    const json_t *actionhub, *enos;
+    const json_t *actionhub, *enos, *mindsphere;
 };
 
 /* NULL with one line in *ret_error (free() it) when a member is unknown or not what it must be. */

@@ -23,7 +23,9 @@ static bool find_reference(struct kdm_tx *tx, struct kdm_collection *assets,
                            struct kdm_str reference, struct kdm_str *ret_id)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_find_request request = { .collections = &assets, .count = 1, .bare = true, .size = 2 };
+    struct kdm_find_request request = {
+        .collections = &assets, .count = 1, .bare = true, .size = 2
+    };
     const struct kdm_found *found;
     struct kdm_buf query;
 

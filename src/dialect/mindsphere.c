@@ -150,8 +150,7 @@ static void put_failure(const struct kdm_door_call *call, const struct kdm_failu
     struct kdm_buf element;
 
     kdm_buf_init(&element, arena, 256);
-    put_error(&element, code_of(failure->status),
-              call == NULL ? KDM_STR("none") : call->request_id,
+    put_error(&element, code_of(failure->status), call == NULL ? KDM_STR("none") : call->request_id,
               failure->status == 500 ? KDM_STR("internal error") : failure->message);
     *ret_status = failure->status;
     kdm_buf_lit(body, "{\"errors\":[");
@@ -159,7 +158,8 @@ static void put_failure(const struct kdm_door_call *call, const struct kdm_failu
     kdm_buf_lit(body, "]}");
 }
 
-/* --- configuration ----------------------------------------------------------------------------- */
+/* --- configuration -----------------------------------------------------------------------------
+ */
 
 static void read_tokens(struct kdm_ms *ms, struct kdm_dialect_reader *reader, const json_t *config)
 {
@@ -171,7 +171,8 @@ static void read_tokens(struct kdm_ms *ms, struct kdm_dialect_reader *reader, co
 
     ms->tokens =
         kdm_arena_alloc(reader->arena, (json_array_size(tokens) + 1) * sizeof(*ms->tokens));
-    json_array_foreach (tokens, i, entry) {
+    json_array_foreach(tokens, i, entry)
+    {
         struct kdm_ms_token *token = &ms->tokens[ms->token_count++];
 
         if (!kdm_dialect_members(reader, where, entry, known))
@@ -231,8 +232,7 @@ static bool find_tenant(const struct kdm_ms *ms, const struct kdm_door_call *cal
     struct kdm_str given = kdm_door_header(call, KDM_STR("authorization"));
     bool found = false;
 
-    if (given.len <= sizeof(scheme) - 1
-        || strncasecmp(given.ptr, scheme, sizeof(scheme) - 1) != 0)
+    if (given.len <= sizeof(scheme) - 1 || strncasecmp(given.ptr, scheme, sizeof(scheme) - 1) != 0)
         return false;
     given = kdm_str_from(given, sizeof(scheme) - 1);
     for (size_t i = 0; i < ms->token_count; i++) {
@@ -292,6 +292,26 @@ bool kdm_ms_enter(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str
     if (errors.count == 0)
         return true;
     kdm_ms_refuse(tx, args, &errors);
+    return false;
+}
+
+bool kdm_ms_may_lock(struct kdm_tx *tx, const struct kdm_args *args, int64_t etag, bool creates)
+{
+    switch (kdm_ms_check_lock(kdm_door_header(args->call, KDM_STR("if-match")),
+                              kdm_door_header(args->call, KDM_STR("if-none-match")), etag,
+                              creates)) {
+    case KDM_MS_LOCK_OK:
+        return true;
+    case KDM_MS_LOCK_REQUIRED:
+        kdm_ms_fail(tx, args, KDM_MS_PRECONDITION_REQUIRED, "If-Match is needed");
+        break;
+    case KDM_MS_LOCK_FAILED:
+        kdm_ms_fail(tx, args, KDM_MS_PRECONDITION_FAILED, "the resource is at another version");
+        break;
+    case KDM_MS_LOCK_MALFORMED:
+        kdm_ms_fail(tx, args, KDM_MS_INVALID_PARAMETER, "If-Match: an etag is expected");
+        break;
+    }
     return false;
 }
 

@@ -3,13 +3,12 @@
  *   mindsphere_locking.c   If-Match and If-None-Match (pure)
  *   mindsphere_variable.c  variables read and told (pure)
  *   mindsphere_type.c      bodies of asset types read (pure)
- *   mindsphere_world.c     all types that a tenant sees, out of the models (pure but for the reading)
- *   mindsphere_resource.c  asset and aspect types told (pure)
- *   mindsphere_list.c      filter, sort and pages (pure)
- *   mindsphere_types.c     operations on asset types
- *   mindsphere_aspects.c   operations on aspect types
- * An asset type is an asset model of the core, an aspect type a measure model; what the core has no
- * place for stands in the model's member dialect.mindsphere, the "block". Loop thread only.
+ *   mindsphere_world.c     all types that a tenant sees, out of the models (pure but for the
+ * reading) mindsphere_resource.c  asset and aspect types told (pure) mindsphere_list.c      filter,
+ * sort and pages (pure) mindsphere_types.c     operations on asset types mindsphere_aspects.c
+ * operations on aspect types mindsphere_files.c     files An asset type is an asset model of the
+ * core, an aspect type a measure model; what the core has no place for stands in the model's member
+ * dialect.mindsphere, the "block". Loop thread only.
  */
 #ifndef KDM_DIALECT_MINDSPHERE_H
 #define KDM_DIALECT_MINDSPHERE_H
@@ -94,6 +93,8 @@ enum kdm_ms_lock {
  * missing one is made, as PUT does. */
 enum kdm_ms_lock kdm_ms_check_lock(struct kdm_str if_match, struct kdm_str if_none_match,
                                    int64_t etag, bool creates);
+/* The same by the request's headers; false: the transaction has its reply. */
+bool kdm_ms_may_lock(struct kdm_tx *tx, const struct kdm_args *args, int64_t etag, bool creates);
 /* Does a header's list name this etag? */
 bool kdm_ms_lists_etag(struct kdm_str header, int64_t etag);
 
@@ -119,7 +120,8 @@ void kdm_ms_put_defaults(struct kdm_arena *arena, struct kdm_buf *buf, struct kd
 bool kdm_ms_is_name(struct kdm_str name); /* and not a reserved one */
 bool kdm_ms_is_reserved(struct kdm_str name);
 
-/* --- the world --------------------------------------------------------------------------------- */
+/* --- the world ---------------------------------------------------------------------------------
+ */
 
 /* An asset type or an aspect type. */
 struct kdm_ms_type {
@@ -169,7 +171,8 @@ struct kdm_str kdm_ms_name_taken(const struct kdm_ms_world *world, struct kdm_st
 struct kdm_str kdm_ms_model_name(const struct kdm_ms_world *world, enum kdm_dm_kind kind,
                                  struct kdm_str id);
 
-/* --- asset types -------------------------------------------------------------------------------- */
+/* --- asset types --------------------------------------------------------------------------------
+ */
 
 /* What a body makes of a type. */
 struct kdm_ms_wish {
@@ -192,7 +195,11 @@ void kdm_ms_put_type(const struct kdm_ms_world *world, const struct kdm_ms_calle
 void kdm_ms_put_aspect_type(const struct kdm_ms_caller *caller, const struct kdm_ms_type *type,
                             struct kdm_buf *buf);
 
-/* --- lists ------------------------------------------------------------------------------------- */
+/* Has the tenant a file of this id? false: wait. */
+bool kdm_ms_has_file(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str id, bool *ret_has);
+
+/* --- lists -------------------------------------------------------------------------------------
+ */
 
 struct kdm_ms_page {
     int64_t number, size;
@@ -215,8 +222,7 @@ struct kdm_val kdm_ms_read_filter(struct kdm_ms_errors *errors, const struct kdm
 void kdm_ms_sort(struct kdm_arena *arena, const struct kdm_args *args, struct kdm_ms_item *items,
                  size_t count);
 /* "page":{..},"_links":{..} */
-void kdm_ms_put_page(struct kdm_arena *arena,
-                     const struct kdm_ms_caller *caller, const char *path,
+void kdm_ms_put_page(struct kdm_arena *arena, const struct kdm_ms_caller *caller, const char *path,
                      const struct kdm_ms_page *page, size_t total, struct kdm_buf *buf);
 
 /* The body as an object; NONE with errors. */

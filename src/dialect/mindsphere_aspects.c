@@ -131,11 +131,9 @@ static struct kdm_str read_body(struct kdm_ms_errors *errors, const struct targe
     put_fixed(errors, target, body, "category", &buf);
     put_description(errors, body, &buf);
     kdm_json_put_name(&buf, KDM_STR("variables"));
-    kdm_buf_put(&buf,
-                kdm_ms_read_variables(errors, kdm_val_get(body, KDM_STR("variables")), old,
-                                      KDM_VAL_NONE,
-                                      dynamic ? KDM_MS_DYNAMIC_VARIABLE : KDM_MS_STATIC_VARIABLE,
-                                      true));
+    kdm_buf_put(&buf, kdm_ms_read_variables(
+                          errors, kdm_val_get(body, KDM_STR("variables")), old, KDM_VAL_NONE,
+                          dynamic ? KDM_MS_DYNAMIC_VARIABLE : KDM_MS_STATIC_VARIABLE, true));
     kdm_buf_char(&buf, '}');
     return kdm_buf_str(&buf);
 }
@@ -146,8 +144,7 @@ static struct kdm_str model_source(const struct target *target, struct kdm_str b
                                    struct kdm_str name)
 {
     struct kdm_arena *arena = target->world.arena;
-    struct kdm_val variables =
-        kdm_val_get(kdm_json_parse(arena, block), KDM_STR("variables"));
+    struct kdm_val variables = kdm_val_get(kdm_json_parse(arena, block), KDM_STR("variables"));
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, arena, block.len * 2 + 256);
@@ -193,8 +190,8 @@ static struct kdm_str_list follow(const struct target *target, const struct kdm_
         if (type->model == NULL || !uses(target, type))
             continue;
         (*ret_names)[sources.count] = type->model->name;
-        sources.items[sources.count++] = kdm_ms_model_source(
-            &world, kdm_val_text(type->block), type->model->name, type->model->group);
+        sources.items[sources.count++] = kdm_ms_model_source(&world, kdm_val_text(type->block),
+                                                             type->model->name, type->model->group);
     }
     return sources;
 }
@@ -225,6 +222,7 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
     struct kdm_str name = kdm_ms_model_name(&target->world, KDM_DM_MEASURE, target->id), *names;
     struct kdm_dm_model_wish wish = { .kind = KDM_DM_MEASURE, .name = name };
     struct kdm_str_list sources;
+    struct kdm_dm_engine engine;
     struct kdm_ms_errors errors;
     struct kdm_dm_model model;
     struct kdm_str block;
@@ -239,7 +237,7 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
         return kdm_ms_fail(tx, args, KDM_MS_INTERNAL, "internal error");
     sources = follow(target, &model, &names);
     if ((target->caller.open
-         && !kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS))
+         && !kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine))
         || !kdm_dm_put_models(tx, &wish, names, sources.items, sources.count))
         return KDM_WAIT;
     return reply(tx, target, &model, target->type == NULL);
@@ -291,8 +289,7 @@ enum kdm_outcome kdm_mindsphere_get_aspect_type(struct kdm_tx *tx, const struct 
         return done ? KDM_DONE : KDM_WAIT;
     if (target.type == NULL)
         return kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no " KDM_FMT, KDM_ARG(target.id));
-    if (kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")),
-                          target.type->etag))
+    if (kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")), target.type->etag))
         return kdm_ms_reply_versioned(tx, 304, target.type->etag, KDM_STR_NONE, KDM_STR("null"));
     kdm_buf_init(&buf, args->arena, 1024);
     kdm_ms_put_aspect_type(&target.caller, target.type, &buf);

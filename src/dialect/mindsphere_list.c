@@ -52,15 +52,13 @@ static void put_page_link(struct kdm_arena *arena, const struct kdm_ms_caller *c
 {
     kdm_json_put_name(buf, kdm_str_of(name));
     kdm_buf_lit(buf, "{\"href\":");
-    kdm_json_put_str(buf,
-                     kdm_arena_printf(arena, KDM_FMT "/%s?page=%lld&size=%lld",
-                                      KDM_ARG(caller->base), path, (long long)page,
-                                      (long long)size));
+    kdm_json_put_str(buf, kdm_arena_printf(arena, KDM_FMT "/%s?page=%lld&size=%lld",
+                                           KDM_ARG(caller->base), path, (long long)page,
+                                           (long long)size));
     kdm_buf_char(buf, '}');
 }
 
-void kdm_ms_put_page(struct kdm_arena *arena,
-                     const struct kdm_ms_caller *caller, const char *path,
+void kdm_ms_put_page(struct kdm_arena *arena, const struct kdm_ms_caller *caller, const char *path,
                      const struct kdm_ms_page *page, size_t total, struct kdm_buf *buf)
 {
     int64_t pages = ((int64_t)total + page->size - 1) / page->size;
@@ -192,12 +190,12 @@ static bool test_field_list(const struct filter *filter, struct kdm_val field, s
 
     if (kdm_val_type(list) == KDM_JSON_OBJECT) {
         for (kdm_members(&it, list); kdm_member_next(&it, &name, &condition);) {
-            struct kdm_str single = kdm_arena_printf(
-                filter->errors->arena, "{" KDM_FMT ":" KDM_FMT "}", KDM_ARG(kdm_val_text(name)),
-                KDM_ARG(kdm_val_text(condition)));
+            struct kdm_str single =
+                kdm_arena_printf(filter->errors->arena, "{" KDM_FMT ":" KDM_FMT "}",
+                                 KDM_ARG(kdm_val_text(name)), KDM_ARG(kdm_val_text(condition)));
 
-            one = test_field(filter, field, kdm_json_parse(filter->errors->arena, single),
-                             depth + 1);
+            one =
+                test_field(filter, field, kdm_json_parse(filter->errors->arena, single), depth + 1);
             result = any ? result || one : result && one;
         }
         return result;
@@ -240,9 +238,9 @@ static bool test_field(const struct filter *filter, struct kdm_val field, struct
     if (kdm_val_type(condition) != KDM_JSON_OBJECT)
         return kdm_val_equal(filter->errors->arena, field, condition);
     for (kdm_members(&it, condition); kdm_member_next(&it, &name, &argument);)
-        all = test_function(filter, field, kdm_val_str(filter->errors->arena, name), argument,
-                            depth)
-              && all;
+        all =
+            test_function(filter, field, kdm_val_str(filter->errors->arena, name), argument, depth)
+            && all;
     return all;
 }
 

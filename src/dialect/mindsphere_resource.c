@@ -55,7 +55,8 @@ static void put_sharing(struct kdm_buf *buf, const struct kdm_ms_type *type,
                               : KDM_STR("{\"modes\":[]}"));
 }
 
-/* --- aspect types ------------------------------------------------------------------------------ */
+/* --- aspect types ------------------------------------------------------------------------------
+ */
 
 void kdm_ms_put_aspect_type(const struct kdm_ms_caller *caller, const struct kdm_ms_type *type,
                             struct kdm_buf *buf)
@@ -91,7 +92,8 @@ void kdm_ms_put_aspect_type(const struct kdm_ms_caller *caller, const struct kdm
     kdm_arena_fini(&scratch);
 }
 
-/* --- asset types ------------------------------------------------------------------------------- */
+/* --- asset types -------------------------------------------------------------------------------
+ */
 
 /* What is told of one type of the chain: its own entries, or what a descendant inherits. */
 struct teller {

@@ -1,5 +1,6 @@
-/* mindsphere_type.c - bodies of asset types (reference dialects.md 4.3 to 4.6): what is sent becomes
- * the block that is stored, or errors that name each thing that is wrong. Pure but for new ids.
+/* mindsphere_type.c - bodies of asset types (reference dialects.md 4.3 to 4.6): what is sent
+ * becomes the block that is stored, or errors that name each thing that is wrong. Pure but for new
+ * ids.
  */
 #include "base/hash.h"
 #include "dialect/mindsphere.h"
@@ -31,8 +32,7 @@ static struct kdm_val member(const struct reader *reader, const char *name)
 
 static struct kdm_val stored(const struct reader *reader, const char *name)
 {
-    return reader->type == NULL ? KDM_VAL_NONE
-                                : kdm_val_get(reader->type->block, kdm_str_of(name));
+    return reader->type == NULL ? KDM_VAL_NONE : kdm_val_get(reader->type->block, kdm_str_of(name));
 }
 
 static size_t characters(struct kdm_str text)
@@ -44,7 +44,8 @@ static size_t characters(struct kdm_str text)
     return count;
 }
 
-/* --- single members ---------------------------------------------------------------------------- */
+/* --- single members ----------------------------------------------------------------------------
+ */
 
 static void put_name(struct reader *reader)
 {
@@ -108,9 +109,9 @@ static void read_parent(struct reader *reader)
     struct kdm_str given = kdm_val_str(arena_of(reader), val);
     const struct kdm_ms_type *above;
 
-    reader->parent = reader->type != NULL     ? reader->type->parent
-                     : kdm_str_none(given)    ? KDM_STR("core.basicasset")
-                                              : given;
+    reader->parent = reader->type != NULL  ? reader->type->parent
+                     : kdm_str_none(given) ? KDM_STR("core.basicasset")
+                                           : given;
     if (!kdm_val_null(val) && kdm_str_none(given)) {
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "parentTypeId: a text is expected");
         return;
@@ -127,15 +128,16 @@ static void read_parent(struct reader *reader)
                      KDM_ARG(reader->parent));
 }
 
-/* --- aspects ----------------------------------------------------------------------------------- */
+/* --- aspects -----------------------------------------------------------------------------------
+ */
 
 /* 32 hexadecimal digits, the same in every replay. */
 static struct kdm_str new_aspect_id(const struct reader *reader, size_t number)
 {
     static const struct kdm_hash_seed seeds[2] = { { 0x61737065637420a1, 0x6964206f66206d73 },
                                                    { 0x74797065206b646d, 0x7365636f6e642061 } };
-    struct kdm_str id = kdm_tx_id(
-        reader->tx, kdm_arena_printf(arena_of(reader), "mindsphere aspect %zu", number));
+    struct kdm_str id =
+        kdm_tx_id(reader->tx, kdm_arena_printf(arena_of(reader), "mindsphere aspect %zu", number));
 
     return kdm_arena_printf(arena_of(reader), "%016llx%016llx",
                             (unsigned long long)kdm_hash(&seeds[0], id),
@@ -157,8 +159,7 @@ static struct kdm_val find_aspect(const struct reader *reader, const char *by, s
 /* aspectTypeId, or aspectType.id of an answer that is sent back. */
 static struct kdm_str aspect_type_of(const struct reader *reader, struct kdm_val given)
 {
-    struct kdm_str id =
-        kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("aspectTypeId")));
+    struct kdm_str id = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("aspectTypeId")));
 
     return kdm_str_none(id)
                ? kdm_val_str(arena_of(reader), kdm_val_path(given, KDM_STR("aspectType.id")))
@@ -241,15 +242,16 @@ static void put_aspects(struct reader *reader)
     kdm_buf_char(reader->buf, '[');
     for (kdm_elements(&it, list); kdm_element_next(&it, &given); number++) {
         if (kdm_val_type(given) != KDM_JSON_OBJECT)
-            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
-                         "aspects[%zu]: an object is expected", number);
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "aspects[%zu]: an object is expected",
+                         number);
         else if (!is_inherited(reader, given))
             put_aspect(reader, given, number);
     }
     kdm_buf_char(reader->buf, ']');
 }
 
-/* --- variables and files ------------------------------------------------------------------------ */
+/* --- variables and files ------------------------------------------------------------------------
+ */
 
 /* All variables above, as one array. */
 static struct kdm_val inherited_variables(const struct reader *reader)
@@ -341,7 +343,8 @@ static void put_files(struct reader *reader)
     kdm_buf_char(reader->buf, ']');
 }
 
-/* --- what must be unique ------------------------------------------------------------------------ */
+/* --- what must be unique ------------------------------------------------------------------------
+ */
 
 /* No value of `member` may stand twice in the list. */
 static void check_unique(struct reader *reader, struct kdm_val block, const char *list,
@@ -357,8 +360,8 @@ static void check_unique(struct reader *reader, struct kdm_val block, const char
         for (kdm_elements(&inner, entries); k < i && kdm_element_next(&inner, &b); k++) {
             if (kdm_str_eq(kdm_val_text(kdm_val_get(a, kdm_str_of(name))),
                            kdm_val_text(kdm_val_get(b, kdm_str_of(name)))))
-                kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
-                             "%s[%zu].%s: it is there already", list, i, name);
+                kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "%s[%zu].%s: it is there already",
+                             list, i, name);
         }
     }
 }
@@ -396,7 +399,8 @@ static void check_family(struct reader *reader, struct kdm_val block)
     }
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it ---------------------------------------------------------------------------------
+ */
 
 void kdm_ms_read_type(struct kdm_ms_errors *errors, struct kdm_tx *tx,
                       const struct kdm_ms_world *world, const struct kdm_ms_caller *caller,
@@ -443,7 +447,8 @@ void kdm_ms_read_type(struct kdm_ms_errors *errors, struct kdm_tx *tx,
     check_family(&reader, block);
 }
 
-/* --- as the core has it ------------------------------------------------------------------------- */
+/* --- as the core has it -------------------------------------------------------------------------
+ */
 
 /* Static aspects are objects among the metadata, dynamic ones are measures. */
 static bool is_dynamic(const struct kdm_ms_type *aspect)

@@ -1,12 +1,13 @@
 /* mindsphere_types.c - operations on asset types (reference dialects.md 4.3 to 4.12). The order of
  * checks is: token, visibility, preconditions, body; a stale client learns first that it is stale.
  */
-#include "action/scan_search.h"
 #include "dialect/mindsphere.h"
 #include "doors.gen.h"
+#include "projector/projector.h"
 #include "store/names.h"
 
-/* --- what the operations share ------------------------------------------------------------------ */
+/* --- what the operations share ------------------------------------------------------------------
+ */
 
 /* An operation on one type. */
 struct target {
@@ -33,8 +34,7 @@ static bool find_target(struct kdm_tx *tx, const struct kdm_args *args, bool wri
     if (!kdm_ms_read_world(tx, writes, &target->world))
         return false;
     target->type = kdm_ms_find(&target->world.assets, target->id);
-    if (target->type != NULL
-        && !kdm_ms_visible(&target->world, target->type, &target->caller))
+    if (target->type != NULL && !kdm_ms_visible(&target->world, target->type, &target->caller))
         target->type = NULL;
     return true;
 }
@@ -52,27 +52,9 @@ static bool may_write(struct kdm_tx *tx, const struct kdm_args *args, const stru
     return false;
 }
 
-/* false: the transaction has its reply. */
-static bool may_lock(struct kdm_tx *tx, const struct kdm_args *args, const struct kdm_ms_type *type,
-                     bool creates)
+static int64_t etag_of(const struct target *target)
 {
-    switch (kdm_ms_check_lock(kdm_door_header(args->call, KDM_STR("if-match")),
-                              kdm_door_header(args->call, KDM_STR("if-none-match")),
-                              type == NULL ? -1 : type->etag, creates)) {
-    case KDM_MS_LOCK_OK:
-        return true;
-    case KDM_MS_LOCK_REQUIRED:
-        kdm_ms_fail(tx, args, KDM_MS_PRECONDITION_REQUIRED, "If-Match is needed");
-        break;
-    case KDM_MS_LOCK_FAILED:
-        kdm_ms_fail(tx, args, KDM_MS_PRECONDITION_FAILED,
-                    type == NULL ? "there is no such version" : "the resource has changed");
-        break;
-    case KDM_MS_LOCK_MALFORMED:
-        kdm_ms_fail(tx, args, KDM_MS_INVALID_PARAMETER, "If-Match: an etag is expected");
-        break;
-    }
-    return false;
+    return target->type == NULL ? -1 : target->type->etag;
 }
 
 static enum kdm_outcome no_match(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str id)
@@ -108,13 +90,25 @@ static void put_renamed_aspects(const struct target *target, struct kdm_val bloc
     }
 }
 
-static struct kdm_str group_of(struct kdm_tx *tx, struct kdm_str tenant, bool *ret_known)
+/* The tenant, which is made when everybody may and it is not there; *ret_group: its group. false:
+ * wait, or it failed. */
+static bool ensure_tenant(struct kdm_tx *tx, const struct target *target, struct kdm_str *ret_group)
 {
     struct kdm_dm_engine engine;
     bool found;
 
-    *ret_known = kdm_dm_engine_find(tx, tenant, &found, &engine);
-    return *ret_known && found ? engine.group : KDM_DM_COMMONS;
+    *ret_group = KDM_DM_COMMONS;
+    if (target->caller.open) {
+        if (!kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine))
+            return false;
+        *ret_group = engine.group;
+        return true;
+    }
+    if (!kdm_dm_engine_find(tx, target->caller.tenant, &found, &engine))
+        return false;
+    if (found)
+        *ret_group = engine.group;
+    return true;
 }
 
 /* The name of the parent's model; none: a type of the core, which has none. */
@@ -151,14 +145,10 @@ static enum kdm_outcome store(struct kdm_tx *tx, struct target *target,
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str name = kdm_ms_model_name(&target->world, KDM_DM_ASSET, target->id), group,
                    location = KDM_STR_NONE;
-    bool known, created = target->type == NULL;
+    bool created = target->type == NULL;
     struct kdm_dm_model_wish model = { .kind = KDM_DM_ASSET, .name = name };
 
-    if (target->caller.open
-        && !kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS))
-        return KDM_WAIT;
-    group = group_of(tx, target->caller.tenant, &known);
-    if (!known)
+    if (!ensure_tenant(tx, target, &group))
         return KDM_WAIT;
     model.source = kdm_ms_model_source(&target->world, wish->block, name, group);
     model.parent = parent_model(&target->world, wish->parent);
@@ -183,8 +173,7 @@ static bool check_files(struct kdm_tx *tx, const struct target *target,
 
     for (kdm_elements(&it, kdm_val_get(block, KDM_STR("fileAssignments")));
          kdm_element_next(&it, &file);) {
-        struct kdm_str id =
-            kdm_val_str(errors->arena, kdm_val_get(file, KDM_STR("fileId")));
+        struct kdm_str id = kdm_val_str(errors->arena, kdm_val_get(file, KDM_STR("fileId")));
 
         if (!kdm_ms_has_file(tx, target->caller.tenant, id, &there))
             all = false;
@@ -217,7 +206,8 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
     return store(tx, target, &wish, kdm_str_from(kdm_buf_str(&all), 1));
 }
 
-/* --- put, get, delete --------------------------------------------------------------------------- */
+/* --- put, get, delete ---------------------------------------------------------------------------
+ */
 
 enum kdm_outcome kdm_mindsphere_put_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
@@ -228,7 +218,7 @@ enum kdm_outcome kdm_mindsphere_put_asset_type(struct kdm_tx *tx, const struct k
 
     if (!find_target(tx, args, true, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    if (!may_write(tx, args, &target) || !may_lock(tx, args, target.type, true))
+    if (!may_write(tx, args, &target) || !kdm_ms_may_lock(tx, args, etag_of(&target), true))
         return KDM_DONE;
     kdm_ms_errors_init(&errors, args->arena);
     body = kdm_ms_body(&errors, args);
@@ -247,40 +237,31 @@ enum kdm_outcome kdm_mindsphere_get_asset_type(struct kdm_tx *tx, const struct k
         return done ? KDM_DONE : KDM_WAIT;
     if (target.type == NULL)
         return no_match(tx, args, target.id);
-    if (kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")),
-                          target.type->etag))
+    if (kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")), target.type->etag))
         return kdm_ms_reply_versioned(tx, 304, target.type->etag, KDM_STR_NONE, KDM_STR("null"));
     kdm_buf_init(&buf, args->arena, 2048);
     kdm_ms_put_type(&target.world, &target.caller, target.type, target.caller.exploded, &buf);
     return kdm_ms_reply_versioned(tx, 200, target.type->etag, KDM_STR_NONE, kdm_buf_str(&buf));
 }
 
-/* Has the tenant assets of the type? false: wait. */
+/* Has the tenant assets of the type? The commit fails when one is made meanwhile. false: wait. */
 static bool has_assets(struct kdm_tx *tx, const struct target *target, bool *ret_has)
 {
-    struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_scan_search search = { .name = KDM_STR("assets of the type") };
-    struct kdm_scan_found found;
+    struct kdm_collection *assets;
+    struct kdm_find_request request = { .collections = &assets, .count = 1, .bare = true };
+    const struct kdm_found *found;
 
     *ret_has = false;
     if (!kdm_tx_find_collection(tx, target->caller.tenant, kdm_dm_collection_name(KDM_DM_ASSETS),
-                                &search.collection))
+                                &assets))
         return false;
-    if (search.collection == NULL)
+    if (assets == NULL)
         return true;
-    search.request = (struct kdm_search_request){
-        .body = kdm_json_parse(arena, kdm_arena_printf(arena,
-                                                       "{\"query\":{\"term\":{\"model\":\"" KDM_FMT
-                                                       "\"}}}",
-                                                       KDM_ARG(target->type->model->name))),
-        .lang = KDM_LANG_ELASTICSEARCH,
-        .from = 0,
-        .size = 1,
-        .now_ms = kdm_tx_now(tx),
-    };
-    if (!kdm_scan_search(tx, &search, &found))
+    request.body = kdm_arena_printf(kdm_tx_arena(tx), "{\"term\":{\"model\":\"" KDM_FMT "\"}}",
+                                    KDM_ARG(target->type->model->name));
+    if (!kdm_tx_find(tx, KDM_STR("assets of the type"), true, &request, &found))
         return false;
-    *ret_has = found.total > 0;
+    *ret_has = found->total > 0;
     return true;
 }
 
@@ -304,7 +285,7 @@ enum kdm_outcome kdm_mindsphere_delete_asset_type(struct kdm_tx *tx, const struc
         return KDM_DONE;
     if (target.type == NULL)
         return no_match(tx, args, target.id);
-    if (!may_lock(tx, args, target.type, false))
+    if (!kdm_ms_may_lock(tx, args, etag_of(&target), false))
         return KDM_DONE;
     if (has_children(&target))
         return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "other types inherit from it");
@@ -348,7 +329,7 @@ static bool find_to_change(struct kdm_tx *tx, const struct kdm_args *args, struc
         no_match(tx, args, target->id);
         return false;
     }
-    return may_lock(tx, args, target->type, false);
+    return kdm_ms_may_lock(tx, args, etag_of(target), false);
 }
 
 enum kdm_outcome kdm_mindsphere_patch_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
@@ -366,14 +347,14 @@ enum kdm_outcome kdm_mindsphere_patch_asset_type(struct kdm_tx *tx, const struct
     if (errors.count > 0)
         return kdm_ms_refuse(tx, args, &errors);
     /* File assignments that a patch does not name are deleted; null is the same as absent. */
-    body = kdm_json_merge(args->arena,
-                          kdm_json_parse(args->arena, own_body(args->arena, target.type, false)),
-                          patch);
+    body = kdm_json_merge(
+        args->arena, kdm_json_parse(args->arena, own_body(args->arena, target.type, false)), patch);
     return write_body(tx, args, &target, target.type, kdm_json_parse(args->arena, body),
                       KDM_STR(""));
 }
 
-/* --- variables renamed and edited ---------------------------------------------------------------- */
+/* --- variables renamed and edited ----------------------------------------------------------------
+ */
 
 /* One variable with what the patch says of it. */
 static struct kdm_str edited(struct kdm_arena *arena, struct kdm_val variable, struct kdm_val edit)
@@ -413,8 +394,7 @@ static struct kdm_str with_variables(struct kdm_arena *arena, struct kdm_val blo
         if (!names_only)
             kdm_buf_put(&buf, edited(arena, variable, edit));
         else if (kdm_val_type(given) == KDM_JSON_STRING)
-            kdm_buf_put(&buf,
-                        kdm_json_set(arena, variable, KDM_STR("name"), kdm_val_text(given)));
+            kdm_buf_put(&buf, kdm_json_set(arena, variable, KDM_STR("name"), kdm_val_text(given)));
         else
             kdm_buf_put(&buf, kdm_val_text(variable));
     }
@@ -479,15 +459,15 @@ enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct 
     if (!read_renames(tx, args, target.type->block, patch, &renames))
         return KDM_DONE;
     renamed = *target.type;
-    renamed.block =
-        kdm_json_parse(arena, with_variables(arena, target.type->block, patch, true));
-    return write_body(tx, args, &target, &renamed,
-                      kdm_json_parse(arena,
-                                     with_variables(arena, target.type->block, patch, false)),
-                      kdm_str_from(kdm_buf_str(&renames), 1));
+    renamed.block = kdm_json_parse(arena, with_variables(arena, target.type->block, patch, true));
+    return write_body(
+        tx, args, &target, &renamed,
+        kdm_json_parse(arena, with_variables(arena, target.type->block, patch, false)),
+        kdm_str_from(kdm_buf_str(&renames), 1));
 }
 
-/* --- file assignments ---------------------------------------------------------------------------- */
+/* --- file assignments ----------------------------------------------------------------------------
+ */
 
 /* The stored assignments without `key`, and with `file` for it unless that is none. */
 static struct kdm_str with_file(struct kdm_arena *arena, struct kdm_val block, struct kdm_str key,
@@ -527,8 +507,7 @@ static enum kdm_outcome write_files(struct kdm_tx *tx, const struct kdm_args *ar
                                     struct target *target, struct kdm_str files)
 {
     struct kdm_str body = kdm_json_set(
-        args->arena,
-        kdm_json_parse(args->arena, own_body(args->arena, target->type, true)),
+        args->arena, kdm_json_parse(args->arena, own_body(args->arena, target->type, true)),
         KDM_STR("fileAssignments"), files);
 
     return write_body(tx, args, target, target->type, kdm_json_parse(args->arena, body),
@@ -577,9 +556,9 @@ enum kdm_outcome kdm_mindsphere_delete_file_assignment(struct kdm_tx *tx,
 /* What filters of types look at. */
 static struct kdm_val fields_of(struct kdm_arena *arena, const struct kdm_ms_type *type)
 {
-    struct kdm_str text = kdm_json_set(arena, type->block, KDM_STR("scope"),
-                                       type->model == NULL ? KDM_STR("\"public\"")
-                                                           : KDM_STR("\"private\""));
+    struct kdm_str text =
+        kdm_json_set(arena, type->block, KDM_STR("scope"),
+                     type->model == NULL ? KDM_STR("\"public\"") : KDM_STR("\"private\""));
 
     return kdm_json_parse(arena, text);
 }

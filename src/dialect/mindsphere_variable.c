@@ -24,9 +24,9 @@ struct reader {
 
 bool kdm_ms_is_reserved(struct kdm_str name)
 {
-    static const char *const names[] = { "id",           "name",    "description", "tenant",
-                                         "etag",         "scope",   "properties",  "propertySets",
-                                         "extends",      "variables", "aspects",   "parentTypeId" };
+    static const char *const names[] = { "id",      "name",      "description", "tenant",
+                                         "etag",    "scope",     "properties",  "propertySets",
+                                         "extends", "variables", "aspects",     "parentTypeId" };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (kdm_str_eq(name, kdm_str_of(names[i])))
@@ -245,7 +245,7 @@ static void put_default(const struct reader *reader, int64_t length, struct kdm_
         kdm_buf_lit(buf, "null");
         return;
     }
-    text = kdm_val_type(given) == KDM_JSON_STRING   ? kdm_val_str(arena, given)
+    text = kdm_val_type(given) == KDM_JSON_STRING  ? kdm_val_str(arena, given)
            : kdm_val_type(given) < KDM_JSON_STRING ? kdm_val_text(given)
                                                    : KDM_STR_NONE;
     if (reader->place == KDM_MS_DYNAMIC_VARIABLE)
@@ -257,8 +257,7 @@ static void put_default(const struct reader *reader, int64_t length, struct kdm_
 
 static void check_old(const struct reader *reader)
 {
-    if (!kdm_val_none(reader->old)
-        && !kdm_val_str_eq(stored(reader, "dataType"), reader->type))
+    if (!kdm_val_none(reader->old) && !kdm_val_str_eq(stored(reader, "dataType"), reader->type))
         refuse(reader, "dataType", "it can not be changed");
 }
 
@@ -364,7 +363,8 @@ void kdm_ms_put_variable(struct kdm_buf *buf, struct kdm_val variable, enum kdm_
     kdm_buf_char(buf, '}');
 }
 
-/* --- as the core has them ---------------------------------------------------------------------- */
+/* --- as the core has them ----------------------------------------------------------------------
+ */
 
 void kdm_ms_put_mappings(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables)
 {

@@ -178,7 +178,8 @@ struct kdm_str kdm_ms_name_taken(const struct kdm_ms_world *world, struct kdm_st
     return KDM_STR_NONE;
 }
 
-/* --- names of models --------------------------------------------------------------------------- */
+/* --- names of models ---------------------------------------------------------------------------
+ */
 
 /* The part behind the prefix, split at '.' and '_', each piece with a capital: X_Wing -> XWing. A
  * digit must not be followed by a small letter, else the core takes no such name. */

@@ -46,6 +46,7 @@ struct kdm_exchange {
     bool read;                      /* all of it was read: the next bytes are another request */
     bool known;                     /* the API has this peer */
     bool last;                      /* the connection ends with it */
+    bool foreign;                   /* for another vendor's API: see kdm_api_is_foreign() */
     struct kdm_exchange *next_idle; /* in net's list of idle ones */
 };
 
@@ -171,6 +172,16 @@ static void respond(struct kdm_peer *peer, const struct kdm_http_response *respo
         answer(exchange, response, true);
 }
 
+/* For another vendor's API? */
+static bool is_foreign(struct kdm_exchange *exchange)
+{
+    const struct kdm_reader *reader = &exchange->reader;
+
+    return !kdm_str_none(reader->path)
+           && kdm_api_is_foreign(exchange->conn->net->api, &exchange->arena, reader->verb,
+                                 reader->path);
+}
+
 /* Answers with a bare error object: the request never gets to the API, and, since what follows it
  * is its body or can't be told from it, the connection ends. `status` 0: the error's own. */
 static void refuse_with(struct kdm_exchange *exchange, enum kdm_err err, struct kdm_str prop,
@@ -189,8 +200,12 @@ static void refuse_with(struct kdm_exchange *exchange, enum kdm_err err, struct 
     if (status != 0)
         failure.status = (uint16_t)status;
     kdm_buf_init(&text, &exchange->arena, 256);
-    kdm_bare_put(&text, &failure);
     response.status = failure.status;
+    if (is_foreign(exchange)) /* also when the head was refused before anybody asked */
+        kdm_api_put_refusal(exchange->conn->net->api, &exchange->arena, exchange->reader.verb,
+                            exchange->reader.path, &failure, &text, &response.status);
+    else
+        kdm_bare_put(&text, &failure);
     response.body = kdm_buf_str(&text);
     if (strcmp(exchange->conn->net->options.allow_origin, "*") == 0) {
         response.headers = &any;
@@ -254,7 +269,7 @@ static enum kdm_err check_content(struct kdm_exchange *exchange, struct kdm_str 
     struct kdm_str type = exchange->reader.headers[KDM_HEADER_CONTENT_TYPE];
     struct kdm_str charset = kdm_head_parameter(&exchange->arena, type, KDM_STR("charset"));
 
-    if (kdm_head_media(type) == KDM_MEDIA_OTHER) {
+    if (kdm_head_media(type) == KDM_MEDIA_OTHER && !exchange->foreign) {
         *ret_prop = type;
         return KDM_ERR_NETWORK_HTTP_UNSUPPORTED_CONTENT;
     }
@@ -313,7 +328,7 @@ static bool convert_form(struct kdm_exchange *exchange)
     struct kdm_buf json;
     bool ok;
 
-    if (media == KDM_MEDIA_JSON || body.len == 0)
+    if (media == KDM_MEDIA_JSON || media == KDM_MEDIA_OTHER || body.len == 0)
         return true;
     kdm_buf_init(&json, NULL, body.len + body.len / 2 + 64);
     if (media == KDM_MEDIA_FORM)
@@ -448,6 +463,7 @@ static void on_head(struct kdm_exchange *exchange)
     exchange->read = !exchange->reader.has_body;
     if (upgrade(exchange))
         return;
+    exchange->foreign = is_foreign(exchange);
     err = check_content(exchange, &prop);
     if (err != KDM_OK) {
         refuse(exchange, err, prop);

@@ -78,6 +78,7 @@ struct tx_fact *kdm_tx_fact_add(struct kdm_tx *tx, enum fact_kind kind, struct k
     struct tx_fact *fact = kdm_arena_zalloc(tx->arena, sizeof(*fact));
 
     fact->kind = kind;
+    fact->asked_at = tx->commits_done;
     fact->key = kdm_arena_copy(tx->arena, key);
     fact->key2 = kdm_arena_copy(tx->arena, key2);
     *tx->facts_end = fact;
@@ -104,6 +105,16 @@ void kdm_tx_facts_drop(struct kdm_tx *tx, bool catalogue, bool scans)
             uncount_scan(tx, fact->scan);
         if ((catalogue && fact->kind <= FACT_COLLECTION_LIST)
             || (scans && (fact->kind == FACT_SCAN || fact->kind == FACT_FIND)))
+            fact->key = KDM_STR_NONE;
+    }
+}
+
+void kdm_tx_relearn(struct kdm_tx *tx, struct kdm_str index)
+{
+    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
+        if ((fact->kind == FACT_COLLECTION || fact->kind == FACT_INDEX) && fact->done
+            && fact->collection == NULL && fact->asked_at < tx->commits_done
+            && kdm_str_eq(fact->key, index))
             fact->key = KDM_STR_NONE;
     }
 }

@@ -214,6 +214,9 @@ struct kdm_str kdm_tx_job_result(struct kdm_tx *tx, struct kdm_str job_id);
  *   read before its commit, also when all else is read again, and can't know what that part made of it;
  * - what leads to a commit that is made neither fails nor goes another way in a replay: kdm_tx_commit_made() tells. */
 bool kdm_tx_commit(struct kdm_tx *tx);
+/* For an action that has just made collections of the index and goes on: that they were not there, which it learned
+ * before that commit, is forgotten. */
+void kdm_tx_relearn(struct kdm_tx *tx, struct kdm_str index);
 /* Was the next commit made already, in an earlier run? For actions that commit as often as they have to. */
 bool kdm_tx_commit_made(const struct kdm_tx *tx);
 /* Each write by itself: those in conflict are decided and sent again, those done stay. Returns true when all

@@ -121,6 +121,7 @@ struct tx_fact {
     bool checked; /* the decision rests on it: the commit checks it */
     bool index_exists;
     bool after_commit;  /* PIPE: begun after a commit */
+    unsigned asked_at;  /* how many commits had been made */
     bool any_payload;   /* PIPE: a nested request changed what it was given; its answer stands */
     struct kdm_str key; /* with kind: what was asked */
     struct kdm_str key2;

@@ -213,7 +213,7 @@ describe('EnOS: signed requests', () => {
     });
   }
 
-  test('a token is given for the secret, and signs calls', { todo: 'headers reach doors with the new edge' }, async () => {
+  test('a token is given for the secret, and signs calls', async () => {
     const { status, body } = await token();
     assert.equal(status, 200);
     assert.ok(body.data.expire > 0 && body.data.expire <= 7200);

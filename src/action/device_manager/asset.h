@@ -83,6 +83,7 @@ bool kdm_dm_asset_update_after(struct kdm_tx *tx, const struct kdm_dm_asset_chan
 
 /* One asset that is to be made, or whose metadata are to be merged. */
 struct kdm_dm_upsert_item {
+    const struct kdm_dm_model *known; /* its model when the caller has it; or NULL */
     struct kdm_str model, reference;
     struct kdm_val metadata; /* an object, null or absent */
 };
@@ -95,7 +96,7 @@ struct kdm_dm_upserted {
 /* Stores them in several commits, each asset with its history entry or not at all; results stand in
  * the order of the items, their texts in the arena. Must be the last of an action that commits.
  * false: wait, or the transaction has failed. */
-bool kdm_dm_upsert_many(struct kdm_tx *tx, struct kdm_str engine,
+bool kdm_dm_upsert_many(struct kdm_tx *tx, const struct kdm_dm_engine *engine,
                         const struct kdm_dm_upsert_item *items, size_t count,
                         struct kdm_dm_upserted *ret_results);
 

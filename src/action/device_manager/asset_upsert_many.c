@@ -20,6 +20,7 @@ struct unit {
     struct kdm_dm_asset_change *change; /* or it is there, */
     struct kdm_doc *doc;                /* namely so */
     struct kdm_failure failure;         /* err not KDM_OK: refused */
+    bool known;                         /* the model was given */
     bool decided;
 };
 
@@ -73,8 +74,14 @@ static void add_item(struct kdm_arena *arena, struct plan *plan, const struct kd
 
     if (*slot == 0) {
         plan->units[plan->unit_count] = (struct unit){
-            .id = id, .hash = hash, .reference = item->reference, .model_name = item->model
+            .id = id,
+            .hash = hash,
+            .reference = item->reference,
+            .model_name = item->model,
+            .known = item->known != NULL,
         };
+        if (item->known != NULL)
+            plan->units[plan->unit_count].model = *item->known;
         *slot = (uint32_t)++plan->unit_count;
     }
     plan->unit_of_item[number] = *slot - 1;
@@ -107,6 +114,8 @@ static bool find_models(const struct many *many)
     for (size_t i = 0; i < plan->unit_count; i++) {
         struct unit *unit = &plan->units[i];
 
+        if (unit->known)
+            continue;
         if (i > 0 && all && kdm_str_eq(unit[-1].model_name, unit->model_name)) {
             unit->model = unit[-1].model;
             unit->failure = unit[-1].failure;
@@ -300,14 +309,14 @@ static bool tell_all(struct many *many)
     return true;
 }
 
-bool kdm_dm_upsert_many(struct kdm_tx *tx, struct kdm_str engine,
+bool kdm_dm_upsert_many(struct kdm_tx *tx, const struct kdm_dm_engine *engine,
                         const struct kdm_dm_upsert_item *items, size_t count,
                         struct kdm_dm_upserted *ret_results)
 {
-    struct many many = { .tx = tx };
+    struct many many = { .tx = tx, .engine = *engine };
 
-    if (!kdm_dm_engine(tx, engine, &many.engine) || !kdm_dm_home_of(tx, engine, &many.home)
-        || !get_plan(&many, items, count) || !store_all(&many) || !tell_all(&many))
+    if (!kdm_dm_home_of(tx, engine->index, &many.home) || !get_plan(&many, items, count)
+        || !store_all(&many) || !tell_all(&many))
         return false;
     for (size_t i = 0; i < count; i++) {
         const struct unit *unit = &many.plan->units[many.plan->unit_of_item[i]];
@@ -352,7 +361,7 @@ static bool read_item(struct kdm_tx *tx, struct kdm_val given, size_t number,
 static struct kdm_dm_upsert_item *read_items(struct kdm_tx *tx, struct kdm_val assets)
 {
     struct kdm_dm_upsert_item *items =
-        kdm_arena_alloc(kdm_tx_arena(tx), (kdm_val_count(assets) + 1) * sizeof(*items));
+        kdm_arena_zalloc(kdm_tx_arena(tx), (kdm_val_count(assets) + 1) * sizeof(*items));
     struct kdm_val_iter it;
     struct kdm_val given;
     size_t count = 0;
@@ -396,9 +405,10 @@ enum kdm_outcome kdm_dm_assets_m_upsert(struct kdm_tx *tx, const struct kdm_args
     struct kdm_dm_upsert_item *items = read_items(tx, assets);
     struct kdm_dm_upserted *results = kdm_arena_alloc(args->arena, (count + 1) * sizeof(*results));
     struct kdm_buf successes, errors;
+    struct kdm_dm_engine engine;
 
-    if (items == NULL
-        || !kdm_dm_upsert_many(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), items, count, results))
+    if (items == NULL || !kdm_dm_engine(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), &engine)
+        || !kdm_dm_upsert_many(tx, &engine, items, count, results))
         return KDM_WAIT;
     kdm_buf_init(&successes, args->arena, count * 64 + 64);
     kdm_buf_init(&errors, args->arena, 64);

@@ -44,10 +44,28 @@ bool kdm_dm_model(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
 /* The same, but *ret_found false instead of a failure. */
 bool kdm_dm_model_seen(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str name,
                        struct kdm_str group, bool *ret_found, struct kdm_dm_model *ret_model);
-/* Makes an asset model when there is none of that name; the mappings of all tenants follow. `source`
- * as a models document, right beyond doubt. Commits once in every run, also when there is nothing
- * to do. false: wait, or it failed. */
-bool kdm_dm_ensure_asset_model(struct kdm_tx *tx, struct kdm_str name, struct kdm_str source);
+/* Makes an asset model when there is none of that name; the mappings of all tenants follow.
+ * `source` as a models document, right beyond doubt. Commits once in every run, also when there is
+ * nothing to do. false: wait, or it failed. */
+bool kdm_dm_ensure_asset_model(struct kdm_tx *tx, struct kdm_str name, struct kdm_str source,
+                               struct kdm_dm_model *ret_model);
+/* A model to be stored, `source` what is its own as a models document without _kuzzle_info; made by
+ * another vendor's door, whose names and defaults are right. */
+struct kdm_dm_model_wish {
+    enum kdm_dm_kind kind;
+    struct kdm_str name, source;
+    struct kdm_str parent;  /* asset models: the name of the one it inherits from; or none */
+    struct kdm_str renames; /* {"old":"new"}: metadata whose values move; or none */
+};
+/* Checks and stores it, what inherits from it with it, in one commit, and waits for what follows in
+ * tenants. false: wait, or it failed, with a 409 when mappings contradict each other. */
+bool kdm_dm_put_model(struct kdm_tx *tx, const struct kdm_dm_model_wish *model);
+/* The same, and other asset models in the same commit: each as what is its own. */
+bool kdm_dm_put_models(struct kdm_tx *tx, const struct kdm_dm_model_wish *model,
+                       const struct kdm_str *more_names, const struct kdm_str *more_sources,
+                       size_t more_count);
+/* Deletes a model from which none inherits, in one commit. false: wait, or it failed. */
+bool kdm_dm_remove_model(struct kdm_tx *tx, struct kdm_str id);
 /* The error that names a model nobody knows. */
 enum kdm_err kdm_dm_unknown_model(enum kdm_dm_kind kind);
 
@@ -92,7 +110,8 @@ bool kdm_dm_engine_find(struct kdm_tx *tx, struct kdm_str index, bool *ret_found
 bool kdm_dm_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_dm_engine *ret_engine);
 /* Makes the index an engine when it is none. Commits once in every run, also when there is nothing
  * to do. false: wait, or it failed. */
-bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_str group);
+bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_str group,
+                          struct kdm_dm_engine *ret_engine);
 /* All of them; not checked at commit. */
 bool kdm_dm_engines(struct kdm_tx *tx, struct kdm_dm_engines *ret_engines);
 
@@ -142,8 +161,9 @@ bool kdm_dm_is_of_model(void *ctx, struct kdm_str id, struct kdm_val source);
 #define KDM_DM_JOB_KIND "dm-model"
 
 /* Stages the job that brings all tenants up to the models, and the assets of these models. One in
- * a transaction. */
-struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, const struct kdm_str_list *asset_models);
+ * a transaction. `renames`: {"old":"new"}, metadata whose values move; or none. */
+struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, const struct kdm_str_list *asset_models,
+                                struct kdm_str renames);
 enum kdm_outcome kdm_dm_model_job_chunk(struct kdm_tx *tx, struct kdm_val args,
                                         struct kdm_val state);
 

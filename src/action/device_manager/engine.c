@@ -4,9 +4,9 @@
  * index and its `config` collection.
  */
 #include "action/device_manager/dm.h"
-#include "action/walk.h"
 #include "action/kuzzle/collection_definition.h"
 #include "action/kuzzle/index.h"
+#include "action/walk.h"
 #include "store/names.h"
 
 #define FREE_BYTES (KDM_COMMIT_MAX_BYTES / 2) /* of the devices in one commit */
@@ -156,20 +156,27 @@ static bool make_engine(struct kdm_tx *tx, const struct kdm_dm_engine *engine)
     return kdm_tx_commit(tx);
 }
 
-bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_str group)
+bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_str group,
+                          struct kdm_dm_engine *ret_engine)
 {
-    struct kdm_dm_engine known, engine = { .index = index, .group = group };
+    struct kdm_dm_engine engine = { .index = index, .group = group };
+    struct kdm_collection *config;
     bool found;
 
-    if (kdm_tx_commit_made(tx))
-        return kdm_tx_commit(tx);
     if (kdm_str_eq(index, kdm_dm_platform(tx))) {
         kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_ENGINE_MISSING, KDM_PROPS(index));
         return false;
     }
-    if (!kdm_dm_engine_find(tx, index, &found, &known))
+    if (!kdm_dm_config_collection(tx, &config)
+        || !kdm_dm_engine_find(tx, index, &found, ret_engine))
         return false;
-    return found ? kdm_tx_commit(tx) : make_engine(tx, &engine);
+    if (found)
+        return kdm_tx_commit(tx); /* of nothing: commits are counted */
+    *ret_engine = engine;
+    if (kdm_tx_written(tx, config, kdm_dm_engine_id(kdm_tx_arena(tx), index)) == NULL)
+        return make_engine(tx, &engine);
+    kdm_tx_relearn(tx, index);
+    return kdm_tx_commit(tx);
 }
 
 enum kdm_outcome kdm_dm_engine_create(struct kdm_tx *tx, const struct kdm_args *args)

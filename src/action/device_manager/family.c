@@ -149,10 +149,8 @@ static struct kdm_str own_parts(struct kdm_arena *arena, struct kdm_val content)
     return kdm_buf_str(&buf);
 }
 
-/* How many models stand above this one, itself included; beyond the limit, or in a circle that a
- * client made by writing documents: more than the limit. */
-static size_t depth_of(struct kdm_arena *arena, const struct kdm_dm_models *models,
-                       struct kdm_str name)
+size_t kdm_dm_depth(struct kdm_arena *arena, const struct kdm_dm_models *models,
+                    struct kdm_str name)
 {
     size_t depth = 0;
 
@@ -183,7 +181,7 @@ enum kdm_dm_family_result kdm_dm_flatten(struct kdm_arena *arena,
     above = kdm_dm_model_find(models, KDM_DM_ASSET, parent);
     if (above == NULL)
         return KDM_DM_FAMILY_NO_PARENT;
-    if (depth_of(arena, models, parent) >= KDM_DM_FAMILY_DEPTH)
+    if (kdm_dm_depth(arena, models, parent) >= KDM_DM_FAMILY_DEPTH)
         return KDM_DM_FAMILY_TOO_DEEP;
     text = kdm_json_set(arena, own, KDM_STR("asset"),
                         joined_content(&flatten, above->content, content));

@@ -34,6 +34,11 @@ enum kdm_dm_family_result kdm_dm_flatten(struct kdm_arena *arena,
                                          struct kdm_val own, struct kdm_str *ret_source,
                                          struct kdm_str *ret_detail);
 
+/* How many models stand above this one, itself included; more than KDM_DM_FAMILY_DEPTH in a circle
+ * that a client made by writing documents. */
+size_t kdm_dm_depth(struct kdm_arena *arena, const struct kdm_dm_models *models,
+                    struct kdm_str name);
+
 /* The names of the models that inherit from this one, the nearest first. */
 struct kdm_str_list kdm_dm_descendants(struct kdm_arena *arena, const struct kdm_dm_models *models,
                                        struct kdm_str name);

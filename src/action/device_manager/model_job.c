@@ -16,7 +16,8 @@
 #define CHUNK_EMPTY_ENGINES 32
 #define CHUNK_BYTES         (KDM_COMMIT_MAX_BYTES / 2)
 
-struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, const struct kdm_str_list *asset_models)
+struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, const struct kdm_str_list *asset_models,
+                                struct kdm_str renames)
 {
     struct kdm_buf args;
 
@@ -29,7 +30,12 @@ struct kdm_str kdm_dm_model_job(struct kdm_tx *tx, const struct kdm_str_list *as
             kdm_buf_char(&args, ',');
         kdm_json_put_str(&args, asset_models->items[i]);
     }
-    kdm_buf_lit(&args, "]}");
+    kdm_buf_char(&args, ']');
+    if (!kdm_str_none(renames)) {
+        kdm_buf_lit(&args, ",\"renames\":");
+        kdm_buf_put(&args, renames);
+    }
+    kdm_buf_char(&args, '}');
     return kdm_tx_job(tx, KDM_DM_JOB_KIND, kdm_buf_str(&args));
 }
 
@@ -141,6 +147,7 @@ struct propagation {
     struct kdm_tx *tx;
     struct kdm_str run, engine;
     struct kdm_dm_model model;
+    struct kdm_val renames; /* {"old":"new"}, or NONE */
     struct kdm_collection *assets, *history;
 };
 
@@ -158,6 +165,26 @@ static struct kdm_str history_id(const struct propagation *all, struct kdm_str a
                             (unsigned long long)kdm_hash(&seeds[1], key));
 }
 
+/* The metadata with the values of renamed ones under their new names. */
+static struct kdm_val renamed(const struct propagation *all, struct kdm_val metadata)
+{
+    struct kdm_arena *arena = kdm_tx_arena(all->tx);
+    struct kdm_str text = kdm_val_text(metadata);
+    struct kdm_val_iter it;
+    struct kdm_val old, now;
+
+    if (kdm_val_count(all->renames) == 0 || kdm_val_type(metadata) != KDM_JSON_OBJECT)
+        return metadata;
+    for (kdm_members(&it, all->renames); kdm_member_next(&it, &old, &now);) {
+        struct kdm_val value = kdm_val_get(metadata, kdm_val_str(arena, old));
+
+        if (!kdm_val_null(value))
+            text = kdm_json_set(arena, kdm_json_parse(arena, text), kdm_val_str(arena, now),
+                                kdm_json_canonical(arena, value));
+    }
+    return kdm_json_parse(arena, text);
+}
+
 /* The asset with its metadata brought up to the model, by nobody (the core's mReplace: no date of
  * an update). */
 static struct kdm_str propagated(const struct propagation *all, struct kdm_val old, int64_t date,
@@ -168,7 +195,7 @@ static struct kdm_str propagated(const struct propagation *all, struct kdm_val o
     struct kdm_str text;
 
     *ret_metadata = kdm_dm_metadata_propagated(arena, kdm_dm_model_mappings(&all->model), defaults,
-                                               kdm_val_get(old, KDM_STR("metadata")));
+                                               renamed(all, kdm_val_get(old, KDM_STR("metadata"))));
     text = kdm_json_set(arena, old, KDM_STR("metadata"), *ret_metadata);
     return kdm_tx_with_info(all->tx, kdm_json_parse(arena, text),
                             kdm_dm_info_created(all->tx, KDM_DM_NOBODY, date));
@@ -343,7 +370,9 @@ static enum kdm_outcome next_model(struct kdm_tx *tx, struct kdm_val args, int64
 
 static enum kdm_outcome assets_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
 {
-    struct propagation all = { .tx = tx, .run = text_of(tx, args, "run") };
+    struct propagation all = { .tx = tx,
+                               .run = text_of(tx, args, "run"),
+                               .renames = kdm_val_get(args, KDM_STR("renames")) };
     struct place place = read_place(tx, state);
     struct kdm_str name = model_name(tx, args, place.model);
     bool found, end;

@@ -22,6 +22,11 @@ struct wish {
     struct kdm_str asset_model; /* its assets follow; or none */
     struct kdm_str parent;      /* asset models: given by the request; none: as it is stored */
     int64_t if_match;           /* the _version it must have; 0: any */
+    /* Asset models that are written in the same commit, each as what is its own. */
+    const struct kdm_str *more_names, *more_sources;
+    size_t more_count;
+    struct kdm_str renames; /* {"old":"new"} of metadata, for the assets; or none */
+    bool spares_jobs;       /* when no mapping and no asset is to be changed */
 };
 
 /* --- checks ---------------------------------------------------------------------------------- */
@@ -179,6 +184,7 @@ struct plan {
     struct ready *items;
     size_t count;
     bool with_dialect; /* the collection's mapping must know of it */
+    bool shapes;       /* something changes that mappings or assets are made of */
 };
 
 static struct kdm_str with_info(struct kdm_tx *tx, struct kdm_doc *old,
@@ -197,17 +203,34 @@ struct decision {
     struct kdm_tx *tx;
     const struct wish *wish;
     const struct kdm_collection *collection;
-    struct kdm_dm_models models; /* as they will be */
+    struct kdm_dm_models before, models; /* as they are, and as they will be */
     struct plan *plan;
 };
 
+/* Is what mappings and assets are made of as it was? */
+static bool same_shape(struct kdm_arena *arena, const struct kdm_dm_model *before,
+                       const struct kdm_dm_model *now)
+{
+    static const struct kdm_str parts[] = { KDM_STR("metadataMappings"), KDM_STR("defaultMetadata"),
+                                            KDM_STR("measures"), KDM_STR("valuesMappings") };
+
+    if (before == NULL || !kdm_str_eq(before->group, now->group))
+        return false;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (!kdm_val_equal(arena, kdm_val_get(before->content, parts[i]),
+                           kdm_val_get(now->content, parts[i])))
+            return false;
+    }
+    return true;
+}
+
 /* Checks one model among the others as they will be, and adds it to the plan. */
-static bool add_model(struct decision *decision, struct kdm_str name, struct kdm_str source,
-                      struct kdm_doc *old)
+static bool add_model(struct decision *decision, enum kdm_dm_kind kind, struct kdm_str name,
+                      struct kdm_str source, struct kdm_doc *old)
 {
     struct kdm_tx *tx = decision->tx;
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_str id = kdm_dm_model_id(arena, decision->wish->kind, name);
+    struct kdm_str id = kdm_dm_model_id(arena, kind, name);
     struct kdm_dm_model model;
 
     if (!kdm_dm_model_read(arena, id, source, kdm_json_parse(arena, source), &model)
@@ -220,37 +243,95 @@ static bool add_model(struct decision *decision, struct kdm_str name, struct kdm
         (struct ready){ .id = id, .name = name, .text = with_info(tx, old, &model), .old = old };
     if (!kdm_val_none(kdm_val_get(model.source, KDM_STR("dialect"))))
         decision->plan->with_dialect = true;
+    if (!same_shape(arena, kdm_dm_model_find(&decision->before, kind, name), &model))
+        decision->plan->shapes = true;
     return true;
 }
 
-/* The models that inherit from the wish's are flattened anew, from the nearest on. */
-static bool add_descendants(struct decision *decision)
+/* An asset model that is written along: what is its own, flattened under its parent as it will be.
+ */
+static bool add_along(struct decision *decision, struct kdm_str name, struct kdm_str own)
 {
     struct kdm_arena *arena = kdm_tx_arena(decision->tx);
-    struct kdm_str_list names = kdm_dm_descendants(arena, &decision->models, decision->wish->name);
+    const struct kdm_dm_model *stored = kdm_dm_model_find(&decision->models, KDM_DM_ASSET, name);
+    enum kdm_dm_family_result result;
+    struct kdm_str source, detail;
+    struct kdm_doc *old;
+
+    if (stored == NULL) /* it was there a moment ago, and the commit would say so */
+        return true;
+    if (!kdm_tx_read(decision->tx, (struct kdm_collection *)decision->collection, stored->id, &old))
+        return false;
+    if (kdm_str_none(own))
+        own = kdm_dm_own_source(arena, stored);
+    result = kdm_dm_flatten(arena, &decision->models, kdm_dm_parent_of(arena, stored),
+                            kdm_json_parse(arena, own), &source, &detail);
+    if (result != KDM_DM_FAMILY_OK)
+        return fail_family(decision->tx, decision->wish, result, detail);
+    return add_model(decision, KDM_DM_ASSET, name, source, old);
+}
+
+/* What the wish says of a model beside its own; none: nothing. */
+static struct kdm_str source_of_more(const struct wish *wish, struct kdm_str name)
+{
+    for (size_t i = 0; i < wish->more_count; i++) {
+        if (kdm_str_eq(wish->more_names[i], name))
+            return wish->more_sources[i];
+    }
+    return KDM_STR_NONE;
+}
+
+static void add_name(struct kdm_str_list *list, struct kdm_str name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (kdm_str_eq(list->items[i], name))
+            return;
+    }
+    list->items[list->count++] = name;
+}
+
+/* All asset models that follow: those the wish names, and what inherits from them or from its own.
+ */
+static struct kdm_str_list names_along(struct kdm_arena *arena, const struct decision *decision)
+{
+    const struct wish *wish = decision->wish;
+    struct kdm_str_list list = { .count = 0 }, below;
+
+    list.items = kdm_arena_alloc(arena, (decision->models.count + wish->more_count + 1)
+                                            * sizeof(*list.items));
+    for (size_t i = 0; i < wish->more_count; i++)
+        add_name(&list, wish->more_names[i]);
+    if (wish->kind == KDM_DM_ASSET) {
+        below = kdm_dm_descendants(arena, &decision->models, wish->name);
+        for (size_t i = 0; i < below.count; i++)
+            add_name(&list, below.items[i]);
+    }
+    for (size_t i = 0, count = list.count; i < count; i++) {
+        below = kdm_dm_descendants(arena, &decision->models, list.items[i]);
+        for (size_t k = 0; k < below.count; k++)
+            add_name(&list, below.items[k]);
+    }
+    return list;
+}
+
+/* Parents before their children, so that each is flattened under what its parent has become. */
+static bool add_followers(struct decision *decision)
+{
+    struct kdm_arena *arena = kdm_tx_arena(decision->tx);
+    struct kdm_str_list names = names_along(arena, decision);
 
     if (names.count > KDM_DM_FAMILY_MAX) {
         kdm_tx_fail(decision->tx, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
-                    KDM_PROPS(KDM_STR("A model can't have more than 200 that inherit from it.")));
+                    KDM_PROPS(KDM_STR("A model can't have more than 200 that follow it.")));
         return false;
     }
-    for (size_t i = 0; i < names.count; i++) {
-        const struct kdm_dm_model *child =
-            kdm_dm_model_find(&decision->models, KDM_DM_ASSET, names.items[i]);
-        struct kdm_val own = kdm_json_parse(arena, kdm_dm_own_source(arena, child));
-        enum kdm_dm_family_result result;
-        struct kdm_str source, detail;
-        struct kdm_doc *old;
-
-        if (!kdm_tx_read(decision->tx, (struct kdm_collection *)decision->collection, child->id,
-                         &old))
-            return false;
-        result = kdm_dm_flatten(arena, &decision->models, kdm_dm_parent_of(arena, child), own,
-                                &source, &detail);
-        if (result != KDM_DM_FAMILY_OK)
-            return fail_family(decision->tx, decision->wish, result, detail);
-        if (!add_model(decision, child->name, source, old))
-            return false;
+    for (size_t depth = 1; depth <= KDM_DM_FAMILY_DEPTH; depth++) {
+        for (size_t i = 0; i < names.count; i++) {
+            if (kdm_dm_depth(arena, &decision->models, names.items[i]) == depth
+                && !add_along(decision, names.items[i],
+                              source_of_more(decision->wish, names.items[i])))
+                return false;
+        }
     }
     return true;
 }
@@ -277,7 +358,7 @@ static bool add_wish(struct decision *decision)
     enum kdm_dm_family_result result;
 
     if (wish->kind != KDM_DM_ASSET)
-        return add_model(decision, wish->name, wish->source, wish->old);
+        return add_model(decision, wish->kind, wish->name, wish->source, wish->old);
     if (!find_parent(decision->tx, wish, stored, &parent))
         return false;
     source = with_foreign(arena, stored, wish->source);
@@ -285,7 +366,7 @@ static bool add_wish(struct decision *decision)
                             &source, &detail);
     if (result != KDM_DM_FAMILY_OK)
         return fail_family(decision->tx, wish, result, detail);
-    return add_model(decision, wish->name, source, wish->old);
+    return add_model(decision, KDM_DM_ASSET, wish->name, source, wish->old);
 }
 
 /* NULL: wait, or it failed. */
@@ -298,6 +379,7 @@ static struct plan *decide(struct kdm_tx *tx, const struct wish *wish,
 
     if (!kdm_dm_models(tx, true, &decision.models))
         return NULL;
+    decision.before = decision.models;
     if (wish->if_match != 0
         && !kdm_tx_read(tx, (struct kdm_collection *)collection,
                         kdm_dm_model_id(arena, wish->kind, wish->name), &stored))
@@ -305,11 +387,38 @@ static struct plan *decide(struct kdm_tx *tx, const struct wish *wish,
     decision.plan = kdm_arena_zalloc(arena, sizeof(*decision.plan));
     decision.plan->items =
         kdm_arena_alloc(arena, (KDM_DM_FAMILY_MAX + 1) * sizeof(*decision.plan->items));
-    if (!check_version(tx, wish, stored) || !add_wish(&decision)
-        || (wish->kind == KDM_DM_ASSET && !add_descendants(&decision))
+    if (!check_version(tx, wish, stored) || !add_wish(&decision) || !add_followers(&decision)
         || !kdm_dm_refit_possible(tx, kdm_dm_refit_create(tx, &decision.models)))
         return NULL;
     return decision.plan;
+}
+
+/* The asset models of the plan, whose assets follow. */
+static struct kdm_str_list followed(struct kdm_tx *tx, const struct wish *wish,
+                                    const struct plan *plan)
+{
+    struct kdm_str_list names = {
+        .items = kdm_arena_alloc(kdm_tx_arena(tx), plan->count * sizeof(*names.items)), .count = 0
+    };
+
+    for (size_t i = 0; i < plan->count; i++) {
+        if (i > 0 || !kdm_str_none(wish->asset_model))
+            names.items[names.count++] = plan->items[i].name;
+    }
+    return names;
+}
+
+static void stage_plan(struct kdm_tx *tx, struct kdm_collection *collection,
+                       const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct ready *item = &plan->items[i];
+
+        if (item->old == NULL)
+            kdm_tx_put(tx, collection, item->id, item->text, 0);
+        else
+            kdm_tx_write(tx, collection, item->old, item->text, KDM_CHANGE_UPDATE, KDM_STR_NONE, 0);
+    }
 }
 
 /* Checks, commits and waits for what follows. false: wait, or it failed. */
@@ -318,8 +427,8 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
 {
     static const char key[] = "model write";
     struct plan *plan = kdm_tx_kept(tx, key);
-    struct kdm_str_list followed = { .count = 0 };
-    struct kdm_str job;
+    struct kdm_str job = KDM_STR_NONE;
+    struct kdm_str_list names;
     bool done;
 
     if (!kdm_dm_models_collection(tx, ret_collection))
@@ -332,22 +441,47 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
     }
     if (plan->with_dialect && !kdm_source_extend_mapping(tx, *ret_collection, dialect_mapping))
         return false;
-    followed.items = kdm_arena_alloc(kdm_tx_arena(tx), plan->count * sizeof(*followed.items));
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct ready *item = &plan->items[i];
-
-        if (item->old == NULL)
-            kdm_tx_put(tx, *ret_collection, item->id, item->text, 0);
-        else
-            kdm_tx_write(tx, *ret_collection, item->old, item->text, KDM_CHANGE_UPDATE,
-                         KDM_STR_NONE, 0);
-        if (!kdm_str_none(wish->asset_model))
-            followed.items[followed.count++] = item->name;
-    }
-    job = kdm_dm_model_job(tx, &followed);
+    stage_plan(tx, *ret_collection, plan);
+    names = followed(tx, wish, plan);
+    if (plan->shapes || !wish->spares_jobs)
+        job = kdm_dm_model_job(tx, &names, wish->renames);
     *ret_plan = plan;
-    return kdm_tx_commit(tx)
-           && kdm_tx_await_job(tx, job, &done); /* one that takes longer goes on by itself */
+    return kdm_tx_commit(tx) /* a job that takes longer goes on by itself */
+           && (kdm_str_none(job) || kdm_tx_await_job(tx, job, &done));
+}
+
+static bool put_model(struct kdm_tx *tx, const struct wish *wish)
+{
+    struct kdm_collection *collection;
+    struct plan *plan;
+
+    return write_model(tx, wish, &plan, &collection);
+}
+
+bool kdm_dm_put_models(struct kdm_tx *tx, const struct kdm_dm_model_wish *model,
+                       const struct kdm_str *more_names, const struct kdm_str *more_sources,
+                       size_t more_count)
+{
+    const struct wish wish = {
+        .kind = model->kind,
+        .name = model->name,
+        .source = model->source,
+        .conflicts = KDM_ERR_DEVICE_MANAGER_NEW_ASSET_MAPPINGS_CONFLICTS,
+        .asset_model = model->kind == KDM_DM_ASSET ? model->name : KDM_STR_NONE,
+        .parent = model->parent,
+        .renames = model->renames,
+        .more_names = more_names,
+        .more_sources = more_sources,
+        .more_count = more_count,
+        .spares_jobs = kdm_str_none(model->renames) || kdm_str_eq(model->renames, KDM_STR("{}"))
+    };
+
+    return put_model(tx, &wish);
+}
+
+bool kdm_dm_put_model(struct kdm_tx *tx, const struct kdm_dm_model_wish *model)
+{
+    return kdm_dm_put_models(tx, model, NULL, NULL, 0);
 }
 
 static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wish)
@@ -363,26 +497,23 @@ static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wi
                                       written->created);
 }
 
-bool kdm_dm_ensure_asset_model(struct kdm_tx *tx, struct kdm_str name, struct kdm_str source)
+bool kdm_dm_ensure_asset_model(struct kdm_tx *tx, struct kdm_str name, struct kdm_str source,
+                               struct kdm_dm_model *ret_model)
 {
-    struct wish wish = { .kind = KDM_DM_ASSET,
-                         .name = name,
-                         .source = source,
-                         .conflicts = KDM_ERR_DEVICE_MANAGER_NEW_ASSET_MAPPINGS_CONFLICTS,
-                         .asset_model = name };
+    const struct kdm_dm_model_wish wish = { .kind = KDM_DM_ASSET, .name = name, .source = source };
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_str id = kdm_dm_model_id(arena, KDM_DM_ASSET, name);
     struct kdm_collection *collection;
-    struct kdm_dm_model model;
-    struct plan *plan;
     bool found;
 
     if (!kdm_dm_models_collection(tx, &collection)
-        || !kdm_dm_model_seen(tx, KDM_DM_ASSET, name, KDM_STR_NONE, &found, &model))
+        || !kdm_dm_model_seen(tx, KDM_DM_ASSET, name, KDM_STR_NONE, &found, ret_model))
         return false;
-    if (found
-        && kdm_tx_written(tx, collection, kdm_dm_model_id(kdm_tx_arena(tx), KDM_DM_ASSET, name))
-               == NULL)
+    if (found)
         return kdm_tx_commit(tx); /* of nothing: commits are counted */
-    return write_model(tx, &wish, &plan, &collection);
+    /* Also after it was made: what was read before a commit stays as it was read. */
+    return kdm_dm_model_read(arena, id, source, kdm_json_parse(arena, source), ret_model)
+           && kdm_dm_put_model(tx, &wish);
 }
 
 /* --- what requests say ----------------------------------------------------------------------- */
@@ -648,19 +779,28 @@ static bool check_childless(struct kdm_tx *tx, struct kdm_str id)
     return true;
 }
 
+bool kdm_dm_remove_model(struct kdm_tx *tx, struct kdm_str id)
+{
+    struct kdm_collection *collection;
+
+    if (!kdm_dm_models_collection(tx, &collection) || !check_childless(tx, id))
+        return false;
+    if (kdm_tx_known_absent(tx, collection, id)) {
+        kdm_document_not_found(tx, collection, id);
+        return false;
+    }
+    kdm_tx_delete(tx, collection, id, NULL, 0);
+    return kdm_tx_commit(tx);
+}
+
 /* Any model's id is taken, as upstream does. Mappings only grow: nothing follows. */
 static enum kdm_outcome delete_model(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_collection *collection;
     struct kdm_str id;
 
-    if (!kdm_document_id(tx, args, &id) || !kdm_dm_models_collection(tx, &collection)
-        || !check_childless(tx, id))
-        return KDM_WAIT;
-    if (kdm_tx_known_absent(tx, collection, id))
-        return kdm_document_not_found(tx, collection, id);
-    kdm_tx_delete(tx, collection, id, NULL, 0);
-    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
+    return kdm_document_id(tx, args, &id) && kdm_dm_remove_model(tx, id)
+               ? kdm_tx_reply(tx, KDM_STR_NONE)
+               : KDM_WAIT;
 }
 
 enum kdm_outcome kdm_dm_models_delete_asset(struct kdm_tx *tx, const struct kdm_args *args)

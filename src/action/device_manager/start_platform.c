@@ -174,7 +174,7 @@ static enum kdm_outcome apply_models(struct kdm_tx *tx, void *ctx)
         || !kdm_dm_refit_platform(tx, kdm_dm_refit_create(tx, &models)))
         return KDM_WAIT;
     if (kdm_server_of(tx)->device_manager.auto_update && engines.count > 0)
-        kdm_dm_model_job(tx, &(struct kdm_str_list){ .count = 0 });
+        kdm_dm_model_job(tx, &(struct kdm_str_list){ .count = 0 }, KDM_STR_NONE);
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
 
