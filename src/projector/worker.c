@@ -267,6 +267,7 @@ static void *run(void *arg)
     struct kdm_find *find;
 
     pthread_setname_np(pthread_self(), "kdm-search");
+    kdm_give_way();
     for (;;) {
         wait_for(&workers->work);
         if (atomic_load_explicit(&workers->stopping, memory_order_relaxed))
