@@ -15,7 +15,7 @@
 #define SLICE_US      1000
 #define SLICE_RECORDS 16     /* between two looks at the clock */
 #define HELD_PAUSE_NS 100000 /* when all that has work is being searched */
-#define NICE          10
+#define NICE          5
 #define MEASURE_MS    60000 /* adding up what a projection occupies takes a while */
 
 struct kdm_indexer {

@@ -1,0 +1,396 @@
+/* find_test.c - searches of one node while another one writes. Real Redis and real threads; run it
+ * under -fsanitize=thread too.
+ */
+#include "../store/world.h"
+#include "projector/internal.h"
+#include "search/projection_internal.h"
+#include <stdlib.h>
+
+#define DOCUMENTS 60
+
+static uv_loop_t loop;
+static struct server redis;
+static struct node writer, reader;
+static struct kdm_projector *projector;
+static struct kdm_collection *things; /* as the reader knows it */
+
+static void setup(void)
+{
+    kdm_json_seed(1, 2);
+    uv_loop_init(&loop);
+    server_open(&redis, NULL, NULL);
+    node_start(&writer, &loop, redis.url, "writer");
+    node_open(&reader, &loop, redis.url, "reader");
+    projector = kdm_projector_create(&loop, reader.store);
+    node_await(&reader);
+}
+
+static void teardown(void)
+{
+    kdm_collection_unref(things);
+    things = NULL;
+    kdm_projector_stop(projector);
+    node_stop(&writer);
+    node_stop(&reader);
+    kdm_projector_destroy(projector);
+    loop_end(&loop);
+    server_close(&redis);
+}
+
+/* --- writing -------------------------------------------------------------------------------------
+ */
+
+static const char mapping[] = "{\"mappings\":{\"dynamic\":\"false\",\"properties\":{"
+                              "\"k\":{\"type\":\"keyword\"},\"n\":{\"type\":\"long\"}}}}";
+static const char wider[] =
+    "{\"mappings\":{\"dynamic\":\"false\",\"properties\":{\"k\":{\"type\":\"keyword\"},"
+    "\"n\":{\"type\":\"long\"},\"late\":{\"type\":\"keyword\"}}}}";
+
+/* Makes the collection, or gives it another mapping; what the writer knows of it. */
+static struct kdm_collection *define(const char *definition)
+{
+    struct found found = lookup_now(&writer, "tenant", "things");
+    struct kdm_commit *commit = kdm_commit_create(writer.store, KDM_COMMIT_ALL);
+
+    if (!found.index_exists)
+        kdm_commit_create_index(commit, KDM_STR("tenant"));
+    kdm_commit_set_collection(commit, KDM_STR("tenant"), KDM_STR("things"), found.collection,
+                              kdm_str_of(definition));
+    commit_done(&writer, commit);
+    kdm_collection_unref(found.collection);
+    return lookup_now(&writer, "tenant", "things").collection;
+}
+
+static void learn(void)
+{
+    kdm_collection_unref(things);
+    things = lookup_now(&reader, "tenant", "things").collection;
+    ck_assert_ptr_nonnull(things);
+}
+
+/* `text` NULL: deletes it. */
+static void write_one(const struct kdm_collection *collection, const char *id, const char *text)
+{
+    struct kdm_commit *commit = kdm_commit_create(writer.store, KDM_COMMIT_EACH);
+
+    put(commit, collection, id, text, text == NULL ? KDM_EXPECT_PRESENT : KDM_EXPECT_ANY, 0, 0,
+        text == NULL ? KDM_CHANGE_DELETE : KDM_CHANGE_PUT, 0);
+    commit_done(&writer, commit);
+}
+
+/* --- finding -------------------------------------------------------------------------------------
+ */
+
+struct answer {
+    struct kdm_find *find;
+    int done;
+    enum kdm_find_outcome outcome;
+    enum kdm_err err;
+    uint64_t total;
+    size_t count;
+    char ids[1024]; /* of the hits, with blanks */
+};
+
+static void on_found(void *ctx, const struct kdm_find_result *result)
+{
+    struct answer *answer = ctx;
+    size_t len = 0;
+
+    answer->done++;
+    answer->outcome = result->outcome;
+    answer->err = result->failure.err;
+    answer->total = result->found.total;
+    answer->count = result->found.page_count;
+    for (size_t i = 0; i < result->found.page_count && len < sizeof(answer->ids) - 32; i++)
+        len += (size_t)snprintf(answer->ids + len, sizeof(answer->ids) - len, KDM_FMT " ",
+                                KDM_ARG(result->found.hits[i].id));
+}
+
+static void begin(struct answer *answer, const char *body)
+{
+    struct kdm_find_request request = { .collections = &things,
+                                        .count = 1,
+                                        .body = kdm_str_of(body),
+                                        .from = -1,
+                                        .size = -1,
+                                        .sources = true,
+                                        .deadline_ms = kdm_clock_monotonic_ms() + 10000 };
+
+    memset(answer, 0, sizeof(*answer));
+    answer->find = kdm_find_start(projector, &request, on_found, answer);
+    ck_assert_int_eq(answer->done, 0);
+}
+
+static void end(struct answer *answer)
+{
+    turn_until(&loop, &answer->done, 1, 12000);
+    ck_assert_int_eq(answer->done, 1);
+    kdm_find_release(answer->find);
+}
+
+static struct answer find(const char *body)
+{
+    struct answer answer;
+
+    begin(&answer, body);
+    end(&answer);
+    return answer;
+}
+
+static uint64_t total(const char *body)
+{
+    struct answer answer = find(body);
+
+    ck_assert_int_eq(answer.outcome, KDM_FIND_FOUND);
+    return answer.total;
+}
+
+#define TERM(value) "{\"query\":{\"term\":{\"k\":\"" value "\"}}}"
+
+/* --- tests ---------------------------------------------------------------------------------------
+ */
+
+START_TEST(what_another_node_has_committed_is_found_at_once)
+{
+    struct kdm_collection *collection = define(mapping);
+    char text[64], body[96];
+
+    learn();
+    for (int i = 0; i < 200; i++) {
+        snprintf(text, sizeof(text), "{\"k\":\"v%d\"}", i);
+        snprintf(body, sizeof(body), TERM("v%d"), i);
+        write_one(collection, "a", text);
+        ck_assert_uint_eq(total(body), 1);
+    }
+    ck_assert_uint_eq(total("{}"), 1);
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+/* What is stored, as the test knows it: 0 absent, else the number of its keyword. */
+static int stored[DOCUMENTS];
+
+static uint64_t stored_with(int k)
+{
+    uint64_t count = 0;
+
+    for (int i = 0; i < DOCUMENTS; i++)
+        count += stored[i] == k;
+    return count;
+}
+
+static void change_some(const struct kdm_collection *collection)
+{
+    struct kdm_commit *commit = kdm_commit_create(writer.store, KDM_COMMIT_EACH);
+    int first = rand() % DOCUMENTS, count = 1 + rand() % 12;
+    char id[16], text[64];
+
+    for (int i = first; i < first + count && i < DOCUMENTS; i++) {
+        bool gone = rand() % 3 == 0;
+
+        stored[i] = gone ? 0 : 1 + rand() % 4;
+        snprintf(id, sizeof(id), "d%d", i);
+        snprintf(text, sizeof(text), "{\"k\":\"k%d\",\"n\":%d,\"late\":\"k%d\"}", stored[i], i,
+                 stored[i]);
+        put(commit, collection, id, gone ? NULL : text, gone ? KDM_EXPECT_PRESENT : KDM_EXPECT_ANY,
+            0, 0, gone ? KDM_CHANGE_DELETE : KDM_CHANGE_PUT, (uint32_t)i);
+    }
+    commit_done(&writer, commit);
+}
+
+static void expect_stored(const char *field)
+{
+    struct answer answers[5];
+    char body[96];
+
+    for (int k = 1; k < 5; k++) {
+        snprintf(body, sizeof(body), "{\"query\":{\"term\":{\"%s\":\"k%d\"}}}", field, k);
+        begin(&answers[k], body);
+    }
+    for (int k = 1; k < 5; k++) {
+        end(&answers[k]);
+        ck_assert_int_eq(answers[k].outcome, KDM_FIND_FOUND);
+        ck_assert_uint_eq(answers[k].total, stored_with(k));
+        ck_assert_uint_eq(answers[k].count, stored_with(k) < 10 ? stored_with(k) : 10);
+    }
+}
+
+START_TEST(random_changes_are_found_as_they_were_made)
+{
+    struct kdm_collection *collection = define(mapping);
+
+    srand(4711);
+    memset(stored, 0, sizeof(stored));
+    learn();
+    for (int i = 0; i < 150; i++) {
+        change_some(collection);
+        expect_stored("k");
+        if (i == 75) { /* new fields are searched at once too */
+            kdm_collection_unref(collection);
+            collection = define(wider);
+            ck_assert_int_eq(find("{}").outcome, KDM_FIND_STALE);
+            learn();
+        }
+        if (i >= 75)
+            expect_stored("late");
+    }
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+START_TEST(equal_hits_come_in_the_order_they_were_written)
+{
+    struct kdm_collection *collection = define(mapping);
+
+    learn();
+    write_one(collection, "c", "{\"k\":\"x\"}");
+    write_one(collection, "a", "{\"k\":\"x\"}");
+    write_one(collection, "b", "{\"k\":\"x\"}");
+    ck_assert_str_eq(find(TERM("x")).ids, "c a b ");
+    write_one(collection, "c", "{\"k\":\"x\",\"n\":1}");
+    ck_assert_str_eq(find(TERM("x")).ids, "a b c ");
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+START_TEST(a_collection_that_is_gone_or_another_one_is_stale)
+{
+    struct kdm_collection *collection = define(mapping);
+    struct kdm_commit *commit;
+
+    learn();
+    write_one(collection, "a", "{\"k\":\"x\"}");
+    ck_assert_uint_eq(total(TERM("x")), 1);
+    commit = kdm_commit_create(writer.store, KDM_COMMIT_ALL);
+    kdm_commit_truncate(commit, collection);
+    commit_done(&writer, commit);
+    ck_assert_int_eq(find(TERM("x")).outcome, KDM_FIND_STALE);
+    learn();
+    ck_assert_uint_eq(total("{}"), 0);
+    kdm_collection_unref(collection);
+    collection = lookup_now(&writer, "tenant", "things").collection;
+    commit = kdm_commit_create(writer.store, KDM_COMMIT_ALL);
+    kdm_commit_delete_collection(commit, collection);
+    commit_done(&writer, commit);
+    ck_assert_int_eq(find("{}").outcome, KDM_FIND_STALE);
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+START_TEST(who_waits_no_longer_is_never_told)
+{
+    struct kdm_collection *collection = define(mapping);
+    struct answer answers[40];
+
+    learn();
+    write_one(collection, "a", "{\"k\":\"x\"}");
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 40; i++)
+            begin(&answers[i], TERM("x"));
+        for (int i = 0; i < round; i++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        for (int i = 0; i < 40; i += 2) {
+            int told = answers[i].done;
+
+            kdm_find_release(answers[i].find);
+            answers[i].done = told + 100;
+        }
+        for (int i = 1; i < 40; i += 2)
+            end(&answers[i]);
+        turn_for(&loop, 5);
+        for (int i = 0; i < 40; i += 2)
+            ck_assert_int_ge(answers[i].done, 100);
+        for (int i = 0; i < 40; i += 2)
+            ck_assert_int_le(answers[i].done, 101);
+    }
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+START_TEST(wrong_requests_fail_with_what_is_wrong)
+{
+    struct kdm_collection *collection = define(mapping);
+    struct answer answer;
+
+    learn();
+    answer = find("{\"query\":{\"what\":{}}}");
+    ck_assert_int_eq(answer.outcome, KDM_FIND_FAILED);
+    ck_assert_int_eq(answer.err, KDM_ERR_SERVICES_STORAGE_UNKNOWN_QUERY_KEYWORD);
+    answer = find("{\"aggs\":{\"a\":{\"max\":{\"field\":\"n\"}}}}"); /* nobody would show them */
+    ck_assert_int_eq(answer.outcome, KDM_FIND_FAILED);
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+/* --- more changes than can be taken in ---------------------------------------------------------- */
+
+static void write_many(const struct kdm_collection *collection, int first, const char *pad)
+{
+    struct kdm_commit *commit = kdm_commit_create(writer.store, KDM_COMMIT_EACH);
+    char id[32], text[1400];
+
+    for (int i = first; i < first + 400; i++) {
+        snprintf(id, sizeof(id), "m%d", i);
+        snprintf(text, sizeof(text), "{\"k\":\"many\",\"n\":%d,\"pad\":\"%s\"}", i, pad);
+        put(commit, collection, id, text, KDM_EXPECT_ANY, 0, 0, KDM_CHANGE_PUT, 0);
+    }
+    commit_done(&writer, commit);
+}
+
+START_TEST(changes_that_outrun_the_indexer_wait_in_redis)
+{
+    struct kdm_collection *collection = define(mapping);
+    struct kdm_projector_counts counts;
+    struct kdm_gate *gate;
+    char pad[1024];
+    size_t most = 0;
+
+    memset(pad, 'x', sizeof(pad) - 1);
+    pad[sizeof(pad) - 1] = '\0';
+    learn();
+    ck_assert_uint_eq(total("{}"), 0);
+    gate = &kdm_watched_find(projector, KDM_STR("tenant"))->views->edition->projection->gate;
+    kdm_gate_read(gate); /* a search that does not let go */
+    for (int i = 0; i < 40; i++) {
+        write_many(collection, 400 * i, pad);
+        turn_for(&loop, 2);
+        kdm_projector_counts(projector, &counts);
+        most = counts.queued_bytes > most ? counts.queued_bytes : most;
+    }
+    ck_assert(kdm_projector_crowded(projector, KDM_STR("tenant")));
+    ck_assert_uint_gt(most, 4u << 20);
+    ck_assert_uint_lt(most, 6u << 20); /* of the 17 MB that were written */
+    ck_assert_int_gt(counts.lag_ms, 0);
+    kdm_gate_end_read(gate);
+    ck_assert_uint_eq(total(TERM("many")), 16000);
+    turn_for(&loop, 20);
+    kdm_projector_counts(projector, &counts);
+    ck_assert_uint_eq(counts.queued_bytes, 0);
+    ck_assert_uint_eq(counts.documents, 16000);
+    ck_assert(!kdm_projector_crowded(projector, KDM_STR("tenant")));
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("find");
+    TCase *tests = tcase_create("searches");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, what_another_node_has_committed_is_found_at_once);
+    tcase_add_test(tests, random_changes_are_found_as_they_were_made);
+    tcase_add_test(tests, equal_hits_come_in_the_order_they_were_written);
+    tcase_add_test(tests, a_collection_that_is_gone_or_another_one_is_stale);
+    tcase_add_test(tests, who_waits_no_longer_is_never_told);
+    tcase_add_test(tests, wrong_requests_fail_with_what_is_wrong);
+    tcase_add_test(tests, changes_that_outrun_the_indexer_wait_in_redis);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
