@@ -76,6 +76,15 @@ void kdm_search_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm
     kdm_buf_char(buf, '}');
 }
 
+size_t kdm_search_hits_size(const struct kdm_found *found)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < found->page_count; i++)
+        bytes += found->hits[i].id.len + found->hits[i].source.len + 160;
+    return bytes;
+}
+
 void kdm_search_put_hits(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_found *found)
 {
     for (size_t i = 0; i < found->page_count; i++) {

@@ -23,6 +23,9 @@ bool kdm_search_size_allowed(struct kdm_tx *tx, int64_t from, int64_t size);
  * last two. The hit has its source, its owner is a struct kdm_found_part. */
 void kdm_search_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_hit *hit);
 
+/* About how many bytes the hits of the page take. */
+size_t kdm_search_hits_size(const struct kdm_found *found);
+
 /* The hits of the page as elements of an array. */
 void kdm_search_put_hits(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_found *found);
 

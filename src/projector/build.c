@@ -59,7 +59,7 @@ static void conclude(struct kdm_view *view)
         return;
     }
     view->scan = SCAN_NONE;
-    kdm_view_flush(view);
+    kdm_view_flush(view, false);
     kdm_view_send(view, kdm_batch_create(view->edition, BATCH_FILLED));
 }
 
@@ -181,7 +181,7 @@ void kdm_build_remap(struct kdm_view *view, struct kdm_collection *collection)
     view->collection = collection;
     batch->mapping = kdm_mapping_ref(collection->mapping);
     view->remaps++;
-    kdm_view_flush(view);
+    kdm_view_flush(view, false);
     kdm_view_send(view, batch);
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define TRIES 3
+#define SPARE 64 /* finds that are kept for later */
 
 /* --- a question ----------------------------------------------------------------------------------
  */
@@ -346,17 +347,53 @@ static void copy_request(struct kdm_find *find, const struct kdm_find_request *r
     }
 }
 
+/* Its arenas keep a chunk each, so a search allocates little in the steady state. */
+static struct kdm_find *take_find(struct kdm_projector *projector)
+{
+    struct kdm_find *find = projector->spare, kept;
+
+    if (find == NULL) {
+        find = kdm_zalloc(sizeof(*find));
+        kdm_arena_init(&find->texts, 1024);
+        kdm_arena_init(&find->arena, 16384);
+        kdm_arena_init(&find->scratch, 16384);
+        return find;
+    }
+    projector->spare = find->next;
+    projector->spare_count--;
+    kept = *find;
+    memset(find, 0, sizeof(*find));
+    find->texts = kept.texts;
+    find->arena = kept.arena;
+    find->scratch = kept.scratch;
+    return find;
+}
+
+static void give_find(struct kdm_projector *projector, struct kdm_find *find)
+{
+    if (projector->spare_count < SPARE && !projector->stopped) {
+        kdm_arena_reset(&find->texts);
+        kdm_arena_reset(&find->arena);
+        kdm_arena_reset(&find->scratch);
+        find->next = projector->spare;
+        projector->spare = find;
+        projector->spare_count++;
+        return;
+    }
+    kdm_arena_fini(&find->texts);
+    kdm_arena_fini(&find->arena);
+    kdm_arena_fini(&find->scratch);
+    free(find);
+}
+
 struct kdm_find *kdm_find_start(struct kdm_projector *projector,
                                 const struct kdm_find_request *request, kdm_find_fn *fn, void *ctx)
 {
-    struct kdm_find *find = kdm_zalloc(sizeof(*find));
+    struct kdm_find *find = take_find(projector);
 
     find->projector = projector;
     find->fn = fn;
     find->ctx = ctx;
-    kdm_arena_init(&find->texts, 1024);
-    kdm_arena_init(&find->arena, 16384);
-    kdm_arena_init(&find->scratch, 16384);
     copy_request(find, request);
     find->next = projector->finds;
     find->link = &projector->finds;
@@ -377,10 +414,7 @@ static void free_find(struct kdm_find *find)
     give_editions_back(find);
     for (size_t i = 0; i < find->part_count; i++)
         kdm_collection_unref(find->found_parts[i].collection);
-    kdm_arena_fini(&find->texts);
-    kdm_arena_fini(&find->arena);
-    kdm_arena_fini(&find->scratch);
-    free(find);
+    give_find(find->projector, find);
 }
 
 /* Out of the queue of those that wait for a worker, when it is still there. */
@@ -421,4 +455,8 @@ void kdm_find_free_all(struct kdm_projector *projector)
 {
     while (projector->finds != NULL)
         free_find(projector->finds);
+    for (struct kdm_find *find = projector->spare, *next; find != NULL; find = next) {
+        next = find->next;
+        give_find(projector, find); /* it has stopped: frees */
+    }
 }

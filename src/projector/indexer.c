@@ -150,7 +150,7 @@ static void finish_batch(struct batch *batch)
         edition->built = true;
     } else if (batch->kind == BATCH_CHANGES && edition->built) {
         /* Changes come in order and no scan is under way. */
-        kdm_projection_forget(edition->projection, batch->sequence);
+        kdm_projection_forget(edition->projection, batch->through);
     }
 }
 

@@ -46,6 +46,7 @@ struct batch {
     struct kdm_edition *edition;
     struct kdm_mapping *mapping; /* REMAP: its own reference */
     uint64_t sequence;           /* CHANGES: of the last one */
+    uint64_t through;            /* CHANGES: all up to here are in it or came before it */
     int64_t since_ms;            /* when the first was copied */
     size_t len, room, done;      /* bytes of records; those that are applied */
     char *records;
@@ -70,10 +71,11 @@ void kdm_batch_add(struct batch *batch, struct kdm_str id, struct kdm_str text, 
 struct kdm_edition {
     struct kdm_projection *projection;
     struct watched *watched;
-    struct kdm_view *view;    /* the loop's; NULL: another one has taken its place */
-    unsigned refs;            /* the loop's */
-    uint64_t queued, applied; /* the loop's: sequence of the last change sent, and applied */
-    int64_t oldest_ms;        /* when the first of those between was heard of, about; 0: none */
+    struct kdm_view *view;  /* the loop's; NULL: another one has taken its place */
+    unsigned refs;          /* the loop's */
+    uint64_t queued;        /* the loop's: sequence of the last change that was sent */
+    uint64_t sent, applied; /* the loop's: all changes up to here have been sent, or applied */
+    int64_t oldest_ms;      /* when the first of those between was heard of, about; 0: none */
     struct batch *todo, **todo_end; /* the indexer's */
     struct kdm_edition *next_active;
     bool active;
@@ -151,8 +153,9 @@ void kdm_view_wait(struct kdm_view *view, struct kdm_find_part *part);
 void kdm_view_leave(struct kdm_find_part *part);
 /* Goes on with those that wait for what is there now. */
 void kdm_view_wake(struct kdm_view *view);
-/* Sends the changes that have been copied so far. */
-void kdm_view_flush(struct kdm_view *view);
+/* Sends the changes that have been copied so far; `whole`: all that have its last one's sequence
+ * are among them. A commit of many documents may take several batches. */
+void kdm_view_flush(struct kdm_view *view, bool whole);
 void kdm_view_send(struct kdm_view *view, struct batch *batch);
 /* A batch came back. Takes it. */
 void kdm_view_applied(struct kdm_projector *projector, struct batch *batch);
@@ -324,7 +327,8 @@ struct kdm_projector {
     struct kdm_find *ended, **ended_end;   /* to be told */
     struct view_ask *asks;                 /* that have not left yet */
     struct fetch *fetches;
-    size_t find_count, searching;
+    struct kdm_find *spare;
+    size_t find_count, spare_count, searching;
     uint64_t builds, searches;
     struct warm_up *warm_up; /* NULL: done, or not wanted */
 };

@@ -286,16 +286,30 @@ void kdm_view_send(struct kdm_view *view, struct batch *batch)
     kdm_indexer_send(view->watched->projector->indexer, batch);
 }
 
-void kdm_view_flush(struct kdm_view *view)
+static struct batch *open_batch(struct kdm_view *view)
 {
-    struct batch *batch = view->open;
+    if (view->open == NULL) {
+        view->open = kdm_batch_create(view->edition, BATCH_CHANGES);
+        view->open->since_ms = kdm_clock_monotonic_ms();
+        view->open->sequence = view->edition->queued;
+    }
+    return view->open;
+}
 
-    if (batch == NULL)
+void kdm_view_flush(struct kdm_view *view, bool whole)
+{
+    struct kdm_edition *edition = view->edition;
+    struct batch *batch;
+
+    if (view->open == NULL && !(whole && edition->sent < edition->queued))
         return;
+    batch = open_batch(view); /* an empty one tells that there is no more */
     view->open = NULL;
-    view->edition->queued = batch->sequence;
-    if (view->edition->oldest_ms == 0)
-        view->edition->oldest_ms = batch->since_ms;
+    batch->through = whole ? batch->sequence : batch->sequence - 1;
+    edition->queued = batch->sequence;
+    edition->sent = batch->through;
+    if (edition->oldest_ms == 0)
+        edition->oldest_ms = batch->since_ms;
     kdm_view_send(view, batch);
 }
 
@@ -303,13 +317,9 @@ static void take_document(struct kdm_view *view, const struct kdm_feed_change *c
 {
     if (view->state < VIEW_SCANNING || change->sequence <= view->base)
         return;
-    if (view->open == NULL) {
-        view->open = kdm_batch_create(view->edition, BATCH_CHANGES);
-        view->open->since_ms = kdm_clock_monotonic_ms();
-    }
-    kdm_batch_add(view->open, change->id, change->text, change->sequence);
+    kdm_batch_add(open_batch(view), change->id, change->text, change->sequence);
     if (view->open->len >= BATCH_BYTES)
-        kdm_view_flush(view);
+        kdm_view_flush(view, false);
 }
 
 static void drop_all(struct watched *watched, uint64_t sequence)
@@ -353,7 +363,7 @@ static void on_place(void *ctx, struct kdm_str index, uint64_t sequence)
         next = view->next;
         if (view->state == VIEW_UNPLACED)
             kdm_build_start(view);
-        kdm_view_flush(view);
+        kdm_view_flush(view, true);
         if (view->waiting != NULL)
             kdm_view_wake(view);
     }
@@ -396,7 +406,7 @@ static void changes_applied(struct kdm_view *view, const struct batch *batch)
 {
     struct kdm_edition *edition = view->edition;
 
-    edition->applied = batch->sequence;
+    edition->applied = batch->through;
     edition->oldest_ms = edition->applied < edition->queued ? batch->since_ms : 0;
     if (view->waiting != NULL)
         kdm_view_wake(view);

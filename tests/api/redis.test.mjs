@@ -155,6 +155,27 @@ describe('a Redis that lost the end of its file', () => {
     assert.equal((await client.result(read('counted')))._source.n, _source.n);
   });
 
+  test('is what searches find', async () => {
+    const here = { index: place.index, collection: 'searched' };
+    const document = (action, args) => client.result({ controller: 'document', action, ...here, ...args });
+    const total = async (query) => (await document('search', { body: { query } })).total;
+    await client.result({ controller: 'collection', action: 'create', ...here, body: { mappings: { properties: { n: { type: 'integer' } } } } });
+    for (let n = 0; n < 60; n++) await document('createOrReplace', { _id: `d${n % 20}`, body: { n } });
+    await document('delete', { _id: 'd19' });
+    assert.deepEqual([await total({ range: { n: { gte: 50 } } }), await total({ match_all: {} })], [9, 19]);
+    await redis.kill();
+    cutFile(1024);
+    await redis.start();
+    await works(read('counted'));
+    const ids = Array.from({ length: 20 }, (_, n) => `d${n}`);
+    const { successes } = await document('mGet', { body: { ids } });
+    assert.equal(successes.length, 20); // its deletion is forgotten
+    for (const query of [{ gte: 50 }, { lt: 45 }])
+      assert.equal(await total({ range: { n: query } }),
+        successes.filter(({ _source: { n } }) => (query.lt ? n < query.lt : n >= query.gte)).length);
+    assert.equal(await total({ match_all: {} }), 20);
+  });
+
   test('with the collection in it: the collection is unknown again', async () => {
     await client.result({ controller: 'collection', action: 'create', index: place.index, collection: 'late', body: {} });
     await client.result({ ...write('a'), collection: 'late' });

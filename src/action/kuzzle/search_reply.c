@@ -17,7 +17,8 @@ enum kdm_outcome kdm_search_reply(struct kdm_tx *tx, struct kdm_find_request *re
                            KDM_PROPS(KDM_STR("[collapse] can't be used with a scroll")));
     if (scroll_ms > 0 && !kdm_scroll_open(tx, scope, found, body, scroll_ms, &scroll_id))
         return KDM_WAIT;
-    kdm_buf_init(&buf, kdm_tx_arena(tx), 1024);
+    kdm_buf_init(&buf, kdm_tx_arena(tx),
+                 kdm_search_hits_size(found) + found->aggregations.len + 256);
     kdm_buf_lit(&buf, "{\"hits\":[");
     kdm_search_put_hits(tx, &buf, found);
     kdm_buf_char(&buf, ']');

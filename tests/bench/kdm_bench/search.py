@@ -26,6 +26,7 @@ FIELDS = {
 CHUNK = 40000
 SINGLE = Shape(1, 1, 2.0, 0.3)
 PIPELINED = Shape(8, 16, 2.0, 0.3)
+HEAVY = Shape(2, 2, 2.0, 0.3)
 EMPTY = 200  # collections
 
 
@@ -68,16 +69,16 @@ def search(body, index=INDEX):
 def all_cases(count):
     return [
         Case("term + range, newest 10", search({"query": {"bool": {"filter": [
-            {"term": {"model": "model3"}}, {"range": {"count": {"gte": 2000, "lt": 7000}}}]}},
+            {"term": {"model": "model3"}}, {"range": {"measuredAt": {"gte": 1585000000000, "lt": 1595000000000}}}]}},
             "sort": [{"measuredAt": "desc"}]}), 2),
-        Case("filtered terms + sub-metric", search({"size": 0, "query": {"term": {"active": True}}, "aggs": {
-            "by": {"terms": {"field": "model"}, "aggs": {"mean": {"avg": {"field": "temperature"}}}}}}), 5),
+        Case("filtered terms + sub-metric", search({"size": 0, "query": {"term": {"model": "model3"}}, "aggs": {
+            "sites": {"terms": {"field": "site"}, "aggs": {"mean": {"avg": {"field": "temperature"}}}}}}), 5),
         Case("prefix", search({"query": {"prefix": {"name": "asset-0042"}}}), 2),
         Case("ids", search({"query": {"ids": {"values": [f"doc-{n}" for n in range(0, count, count // 10)]}}}), 2),
         Case("exists", search({"query": {"exists": {"field": "tags"}}}), 2),
         Case("match, best 10", search({"query": {"match": {"description": "w7 w12345"}}}), 4),
         Case("date_histogram over all", search({"size": 0, "aggs": {
-            "days": {"date_histogram": {"field": "measuredAt", "calendar_interval": "day"}}}}), 10),
+            "months": {"date_histogram": {"field": "measuredAt", "calendar_interval": "month"}}}}), 10),
         Case("wildcard *ab12*", search({"query": {"wildcard": {"name": "*ab12*"}}}), 80),
         Case("10 of 10,000 documents", search({"query": {"term": {"site": "site-7"}}}, SMALL), 0.2),
     ]  # fmt: skip
@@ -227,12 +228,12 @@ def measure(program, load, report, directory, durability, count, replaced, only=
                         raise
         memory = metrics(ask)
         per_document = memory["memory"] / memory["documents"]
-        print(f"{'':45}{'p50 ms':>8}{'p99 ms':>8}{'CPU us, 8 x 16':>16}{'Redis us':>9}")
+        print(f"{'':45}{'p50 ms':>8}{'p99 ms':>8}{'CPU us, many':>16}{'Redis us':>9}")
         for case in all_cases(count):
             if only not in case.name:
                 continue
             alone = load.measure(kdmd, kdmd.redis_pid, case, SINGLE)
-            many = load.measure(kdmd, kdmd.redis_pid, case, PIPELINED)
+            many = load.measure(kdmd, kdmd.redis_pid, case, PIPELINED if case.target <= 4 else HEAVY)
             print(f"  {case.name:43}{alone['p50_ms']:8.3f}{alone['p99_ms']:8.3f}"
                   f"{many['server']['cpu_us_per_request']:16.1f}{many['redis']['cpu_us_per_request']:9.1f}")  # fmt: skip
             for result in (alone, many):
@@ -245,6 +246,7 @@ def measure(program, load, report, directory, durability, count, replaced, only=
         print(f"  {'memory of a document':43}{per_document:8.0f} B")
         report.verdict("memory of a document", per_document, 350, " B")
         if not only:
+            ask = WebSocket(kdmd.port).ask  # the other one was idle for too long
             empty_collections(report, ask)
             replacements(report, load, kdmd, ask, replaced)
             neighbours(report, load, kdmd, 3)

@@ -322,7 +322,8 @@ START_TEST(wrong_requests_fail_with_what_is_wrong)
 }
 END_TEST
 
-/* --- more changes than can be taken in ---------------------------------------------------------- */
+/* --- more changes than can be taken in ----------------------------------------------------------
+ */
 
 static void write_many(const struct kdm_collection *collection, int first, const char *pad)
 {
