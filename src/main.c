@@ -458,20 +458,23 @@ static bool is_loopback(const char *host)
 }
 
 /* Not a line of the log among others: whoever starts this is to see it. */
-static void warn_loudly(void)
+static void warn_loudly(int port)
 {
-    fputs("\n"
-          "  ************************************************************************************\n"
-          "  *  WARNING: anybody who reaches this server over the network may do EVERYTHING.    *\n"
-          "  *                                                                                  *\n"
-          "  *  There is no administrator yet. Make one, and take everybody else's rights:      *\n"
-          "  *    curl -X POST 'http://localhost:PORT/_createFirstAdmin?reset' \\                *\n"
-          "  *      -H 'Content-Type: application/json' -d '{\"content\":{},\"credentials\":       *\n"
-          "  *      {\"local\":{\"username\":\"NAME\",\"password\":\"PASSWORD\"}}}'                  *\n"
-          "  *  or listen on --host 127.0.0.1 only, or say --i-know.                            *\n"
-          "  ************************************************************************************\n"
-          "\n",
-          stderr);
+    fprintf(stderr,
+            "\n"
+            "  ******************************************************************************\n"
+            "  WARNING: whoever reaches this server over the network may do EVERYTHING.\n"
+            "\n"
+            "  There is no administrator. To make one, and leave everybody else few rights:\n"
+            "\n"
+            "    curl -X POST 'http://localhost:%d/_createFirstAdmin/root?reset' \\\n"
+            "      -H 'Content-Type: application/json' \\\n"
+            "      -d '{\"credentials\":{\"local\":{\"username\":\"root\",\"password\":\"...\"}}}'\n"
+            "\n"
+            "  Or listen on this machine alone (--host 127.0.0.1), or say that you know it (--i-know).\n"
+            "  ******************************************************************************\n"
+            "\n",
+            port);
 }
 
 static void warn_of_rights(const struct server *server, const struct kdm_security_state *state)
@@ -479,7 +482,7 @@ static void warn_of_rights(const struct server *server, const struct kdm_securit
     if (!state->wide_open)
         return;
     if (!state->admin_exists && !server->config->i_know && !is_loopback(server->config->host))
-        warn_loudly();
+        warn_loudly(kdm_net_port(server->net));
     kdm_log_warn(state->admin_exists
                      ? "the anonymous user still has every right: see security:restrictDefaultRights"
                      : "there is no administrator, and everybody has every right: see "
