@@ -121,6 +121,23 @@ void kdm_api_http(struct kdm_api *ignored, struct kdm_peer *peer,
         api_answer();
 }
 
+/* What is below /foreign is for another vendor's API. */
+bool kdm_api_is_foreign(struct kdm_api *ignored, struct kdm_arena *arena, struct kdm_str verb,
+                        struct kdm_str path)
+{
+    (void)ignored, (void)arena, (void)verb;
+    return kdm_str_starts(path, KDM_STR("/foreign"));
+}
+
+void kdm_api_put_refusal(struct kdm_api *ignored, struct kdm_arena *arena, struct kdm_str verb,
+                         struct kdm_str path, const struct kdm_failure *failure,
+                         struct kdm_buf *body, int *ret_status)
+{
+    (void)ignored, (void)arena, (void)verb, (void)path;
+    *ret_status = failure->status;
+    kdm_buf_lit(body, "{\"foreign\":true}");
+}
+
 void kdm_api_gone(struct kdm_api *ignored, struct kdm_peer *peer)
 {
     (void)ignored;

@@ -742,6 +742,23 @@ START_TEST(content_types_and_charsets_are_checked)
 }
 END_TEST
 
+START_TEST(what_is_for_another_api_may_have_any_type_and_is_refused_in_its_words)
+{
+    struct response response;
+
+    start_server();
+    response = once("POST /foreign/x HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\n"
+                    "Content-Length: 4\r\n\r\n<a/>");
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_str_eq(response.body, "<a/>");
+    free(response.body);
+    response = once("POST /foreign/x HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n");
+    ck_assert_int_eq(response.status, 413);
+    ck_assert_str_eq(response.body, "{\"foreign\":true}");
+    free(response.body);
+}
+END_TEST
+
 START_TEST(forms_become_json)
 {
     static const char multipart[] =
@@ -959,6 +976,7 @@ int main(void)
     tcase_add_test(tcase, a_target_may_be_absolute_or_a_star);
     tcase_add_test(tcase, headers_that_drip_in_are_not_waited_for_long);
     tcase_add_test(tcase, content_types_and_charsets_are_checked);
+    tcase_add_test(tcase, what_is_for_another_api_may_have_any_type_and_is_refused_in_its_words);
     tcase_add_test(tcase, forms_become_json);
     tcase_add_test(tcase, an_encoded_body_is_decoded_last_layer_first);
     tcase_add_test(tcase, a_body_that_unpacks_to_too_much_is_refused);
