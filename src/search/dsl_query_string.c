@@ -436,6 +436,13 @@ static struct kdm_query *exists(struct kdm_string *string)
     return kdm_exists_query(string->parser, string->clause, unescaped(string, raw));
 }
 
+/* A "*" that is all of a word. */
+static bool is_star(struct kdm_str text)
+{
+    return text.len > 0 && text.ptr[0] == '*'
+           && (text.len == 1 || is_in(text.ptr[1], BLANKS SPECIALS));
+}
+
 /* [field:]value[^boost] */
 static struct kdm_query *clause(struct kdm_string *string, const struct kdm_text_fields *fields)
 {
@@ -449,8 +456,10 @@ static struct kdm_query *clause(struct kdm_string *string, const struct kdm_text
     skip_blanks(string);
     if (kdm_str_eq(name, KDM_STR("_exists_")))
         return boosted(string, exists(string));
-    if (kdm_str_eq(name, KDM_STR("*")) && take(string, '*'))
+    if (kdm_str_eq(name, KDM_STR("*")) && is_star(string->text)) {
+        skip(string, 1);
         return boosted(string, kdm_query_new(string->parser, KDM_QUERY_ALL));
+    }
     if (!kdm_text_fields_named(string->parser, string->clause, unescaped(string, name), &named))
         return NULL;
     return boosted(string, value(string, &named));

@@ -45,8 +45,9 @@ static bool in_range(const struct kdm_query *query, const struct kdm_key *key)
     return (query->open_low ? low > 0 : low >= 0) && (query->open_high ? high < 0 : high <= 0);
 }
 
-enum kdm_regexp_result kdm_query_key_fits(const struct kdm_query *query, struct kdm_arena *scratch,
-                                          const struct kdm_key *given)
+/* Does the node want this key? */
+static enum kdm_regexp_result key_fits(const struct kdm_query *query, struct kdm_arena *scratch,
+                                       const struct kdm_key *given)
 {
     struct kdm_key key = *given;
     bool found;
@@ -80,13 +81,13 @@ enum kdm_regexp_result kdm_query_text_fits(const struct kdm_query *query, struct
 {
     const struct kdm_key key = { .is_text = true, .text = text };
 
-    return kdm_query_key_fits(query, scratch, &key);
+    return key_fits(query, scratch, &key);
 }
 
 static bool fits(void *ctx, const struct kdm_key *key)
 {
     const struct key_test *test = ctx;
-    enum kdm_regexp_result result = kdm_query_key_fits(test->query, test->evaluation->scratch, key);
+    enum kdm_regexp_result result = key_fits(test->query, test->evaluation->scratch, key);
 
     if (result == KDM_REGEXP_TOO_COSTLY)
         *test->evaluation->too_costly = test->query;

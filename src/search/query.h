@@ -121,9 +121,6 @@ struct kdm_query *kdm_query_parse_filter(struct kdm_query_parser *parser, struct
  * K_REGEXP) want this text? `scratch` for letters' cases. */
 enum kdm_regexp_result kdm_query_text_fits(const struct kdm_query *query, struct kdm_arena *scratch,
                                            struct kdm_str text);
-/* The same of any key, where TERMS and RANGE can be of numbers too. */
-enum kdm_regexp_result kdm_query_key_fits(const struct kdm_query *query, struct kdm_arena *scratch,
-                                          const struct kdm_key *key);
 
 /* Does a GEO_ node's area hold the point? */
 bool kdm_query_place(const struct kdm_query *query, struct kdm_point point);

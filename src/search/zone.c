@@ -176,8 +176,3 @@ int64_t kdm_zone_to_utc(const struct kdm_zone *zone, int64_t local_ms)
         return local_ms - after;
     return local_ms - before;
 }
-
-bool kdm_zone_changes(const struct kdm_zone *zone)
-{
-    return zone != NULL && zone->count > 1;
-}

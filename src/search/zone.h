@@ -21,7 +21,4 @@ int64_t kdm_zone_offset(const struct kdm_zone *zone, int64_t utc_ms);
  * leap over it, as if they had not leapt yet. */
 int64_t kdm_zone_to_utc(const struct kdm_zone *zone, int64_t local_ms);
 
-/* Does the offset ever change? */
-bool kdm_zone_changes(const struct kdm_zone *zone);
-
 #endif

@@ -443,6 +443,8 @@ START_TEST(looser_ways_to_ask)
         { "{\"query_string\":{\"query\":\"_exists_:age\"}}", "ab" },
         { "{\"query_string\":{\"query\":\"age:*\"}}", "ab" },
         { "{\"query_string\":{\"query\":\"*:*\"}}", "abcd" },
+        { "{\"query_string\":{\"query\":\"*:*ob\"}}", "b" },
+        { "{\"query_string\":{\"query\":\"(*:*^2) -fox\"}}", "bcd" },
         { "{\"query_string\":{\"query\":\"*\"}}", "abcd" },
         { "{\"query_string\":{\"query\":\"NOT _exists_:age\"}}", "cd" },
         { "{\"query_string\":{\"query\":\"tags:(red OR green)\"}}", "ab" },
