@@ -31,6 +31,8 @@ struct kdm_security {
     bool prepared;
 };
 
+struct kdm_guard kdm_guard_calls(struct kdm_security *security);
+
 /* Is what is kept as fresh as promised? */
 bool kdm_guard_fresh(const struct kdm_security *security);
 
@@ -49,12 +51,12 @@ void kdm_loads_stop(struct kdm_security *security);
 /* What was read may be out of date: of everybody (none), or of one user or token. */
 void kdm_loads_outdate(struct kdm_security *security, struct kdm_str kuid, struct kdm_str id);
 
-/* A change in the private index, heard of by commit or feed. */
-void kdm_guard_change(void *security, struct kdm_str collection, struct kdm_str id,
-                      struct kdm_str text);
+/* Hears of changes from now on. */
+void kdm_guard_follow(struct kdm_security *security, struct kdm_store *store);
 
 /* What was read of the secret is kept until its document changes. */
 void kdm_guard_keep_secret(struct kdm_security *security, struct kdm_str secret);
+void kdm_guard_drop_secret(struct kdm_security *security);
 
 /* A load has ended: is that what the start waits for? */
 void kdm_prepare_go_on(struct kdm_security *security);

@@ -4,7 +4,10 @@
  *   rights.c    what a set of profiles allows, compiled; rights_list.c: the same as a list
  *   jwt.c       signed tokens; token.c: their documents
  *   local.c     the strategy "local"; password.c: its hashes; policy.c: its policies
- *   session.c   verified tokens, kept; guard.c: what the API asks; load.c: reading what is not kept
+ *   session.c   verified tokens, kept; verify.c: is this token good?; brute.c: guessing
+ *   guard.c     what the API asks; load.c: reading what is not kept; changes.c: what makes it
+ * forget caller.c    what actions ask of their caller security.c  life; prepare.c: what a start
+ * looks at; sweep.c: tokens that are over
  */
 #ifndef KDM_SECURITY_INTERNAL_H
 #define KDM_SECURITY_INTERNAL_H

@@ -130,7 +130,8 @@ bool kdm_profile_has_role(struct kdm_val source, struct kdm_str role)
     struct kdm_val_iter it;
     struct kdm_val policy;
 
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("policies"))); kdm_element_next(&it, &policy);) {
+    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("policies")));
+         kdm_element_next(&it, &policy);) {
         if (kdm_val_str_eq(kdm_val_get(policy, KDM_STR("roleId")), role))
             return true;
     }
@@ -142,7 +143,8 @@ bool kdm_user_has_profile(struct kdm_val source, struct kdm_str profile)
     struct kdm_val_iter it;
     struct kdm_val named;
 
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds"))); kdm_element_next(&it, &named);) {
+    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds")));
+         kdm_element_next(&it, &named);) {
         if (kdm_val_str_eq(named, profile))
             return true;
     }

@@ -42,8 +42,8 @@ bool kdm_security_is_protected(struct kdm_str id);
 bool kdm_profile_has_role(struct kdm_val source, struct kdm_str role);
 bool kdm_user_has_profile(struct kdm_val source, struct kdm_str profile);
 
-/* Who has any of these? One checked scan, however many: what is decided on it holds at commit. Of each
- * kind one a transaction. The lists are of documents. */
+/* Who has any of these? One checked scan, however many: what is decided on it holds at commit. Of
+ * each kind one a transaction. The lists are of documents. */
 bool kdm_role_users(struct kdm_tx *tx, const struct kdm_str *roles, size_t count,
                     struct kdm_doc_list *ret_profiles);
 bool kdm_profile_users(struct kdm_tx *tx, const struct kdm_str *profiles, size_t count,

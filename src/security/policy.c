@@ -162,11 +162,6 @@ static bool applies(const json_t *policy, const struct subject *subject)
            || names_any(json_object_get(to, "roles"), &subject->roles);
 }
 
-static const json_t *policies_of(struct kdm_tx *tx)
-{
-    return json_object_get(kdm_security_options_of(tx)->local, "passwordPolicies");
-}
-
 /* The roles of the user's profiles. */
 static bool read_roles(struct kdm_tx *tx, struct subject *subject)
 {
@@ -205,6 +200,31 @@ static bool read_subject(struct kdm_tx *tx, struct kdm_str kuid, struct subject 
         return false;
     ret_subject->profiles = kdm_user_profiles(kdm_tx_arena(tx), user);
     return read_roles(tx, ret_subject);
+}
+
+/* The policies that are for the user; ret_subject is who he is when there are any at all. */
+struct policies {
+    const json_t **items;
+    size_t count;
+};
+
+static bool read_policies(struct kdm_tx *tx, struct kdm_str kuid, struct subject *ret_subject,
+                          struct policies *ret_policies)
+{
+    const json_t *all = json_object_get(kdm_security_options_of(tx)->local, "passwordPolicies");
+
+    *ret_policies = (struct policies){ 0 };
+    if (json_array_size(all) == 0)
+        return true;
+    if (!read_subject(tx, kuid, ret_subject))
+        return false;
+    ret_policies->items =
+        kdm_arena_alloc(kdm_tx_arena(tx), json_array_size(all) * sizeof(*ret_policies->items));
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        if (applies(json_array_get(all, i), ret_subject))
+            ret_policies->items[ret_policies->count++] = json_array_get(all, i);
+    }
+    return true;
 }
 
 /* --- new passwords -------------------------------------------------------------------------- */
@@ -284,17 +304,13 @@ static bool check_one(struct kdm_tx *tx, const json_t *policy, const struct kdm_
 bool kdm_policy_check_new(struct kdm_tx *tx, const struct kdm_local_user *user,
                           struct kdm_str username, struct kdm_str password)
 {
-    const json_t *policies = policies_of(tx);
+    struct policies policies;
     struct subject subject;
 
-    if (json_array_size(policies) == 0)
-        return true;
-    if (!read_subject(tx, user->kuid, &subject))
+    if (!read_policies(tx, user->kuid, &subject, &policies))
         return false;
-    for (size_t i = 0; i < json_array_size(policies); i++) {
-        const json_t *policy = json_array_get(policies, i);
-
-        if (applies(policy, &subject) && !check_one(tx, policy, user, username, password))
+    for (size_t i = 0; i < policies.count; i++) {
+        if (!check_one(tx, policies.items[i], user, username, password))
             return false;
     }
     return true;
@@ -302,19 +318,17 @@ bool kdm_policy_check_new(struct kdm_tx *tx, const struct kdm_local_user *user,
 
 bool kdm_policy_retention(struct kdm_tx *tx, const struct kdm_local_user *user, int64_t *ret_count)
 {
-    const json_t *policies = policies_of(tx);
+    struct policies policies;
     struct subject subject;
 
     *ret_count = 0;
-    if (json_array_size(policies) == 0)
-        return true;
-    if (!read_subject(tx, user->kuid, &subject))
+    if (!read_policies(tx, user->kuid, &subject, &policies))
         return false;
-    for (size_t i = 0; i < json_array_size(policies); i++) {
-        const json_t *policy = json_array_get(policies, i);
-        int64_t count = json_integer_value(json_object_get(policy, "forbidReusedPasswordCount"));
+    for (size_t i = 0; i < policies.count; i++) {
+        int64_t count =
+            json_integer_value(json_object_get(policies.items[i], "forbidReusedPasswordCount"));
 
-        if (applies(policy, &subject) && count > *ret_count)
+        if (count > *ret_count)
             *ret_count = count;
     }
     return true;
@@ -355,22 +369,16 @@ static bool must_change(const json_t *policy, const struct subject *subject,
 
 bool kdm_policy_check_login(struct kdm_tx *tx, const struct kdm_local_user *user)
 {
-    const json_t *policies = policies_of(tx);
-    bool change = false;
+    struct policies policies;
     struct subject subject;
+    bool change = false;
 
-    if (json_array_size(policies) == 0)
-        return true;
-    if (!read_subject(tx, user->kuid, &subject))
+    if (!read_policies(tx, user->kuid, &subject, &policies))
         return false;
-    for (size_t i = 0; i < json_array_size(policies); i++) {
-        const json_t *policy = json_array_get(policies, i);
-
-        if (!applies(policy, &subject))
-            continue;
-        if (expired(tx, policy, user))
+    for (size_t i = 0; i < policies.count; i++) {
+        if (expired(tx, policies.items[i], user))
             return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_EXPIRED_PASSWORD);
-        change = change || must_change(policy, &subject, user);
+        change = change || must_change(policies.items[i], &subject, user);
     }
     return !change
            || refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_MUST_CHANGE_PASSWORD);
