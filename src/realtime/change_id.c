@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 
+/* Lua's numbers, in which the commit script counts, are exact so far. */
+#define SEQUENCE_MAX ((uint64_t)1 << 53)
+
 struct kdm_str kdm_change_id_write(char space[KDM_CHANGE_ID_MAX],
                                    const struct kdm_feed_place *place)
 {
@@ -16,27 +19,36 @@ struct kdm_str kdm_change_id_write(char space[KDM_CHANGE_ID_MAX],
     return (struct kdm_str){ .ptr = space, .len = (size_t)len };
 }
 
-/* Digits of this base up to `end`, which is passed over; false: none, or too many. */
-static bool take_number(struct kdm_str *text, unsigned base, char end, uint64_t max,
-                        uint64_t *ret_number)
+static unsigned digit_of(char c)
+{
+    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                                  : 16;
+}
+
+/* Takes the digits at the front of *text; false: there are none, or too many. */
+static bool take_number(struct kdm_str *text, unsigned base, uint64_t max, uint64_t *ret_number)
 {
     uint64_t number = 0;
     size_t i = 0;
 
-    for (; i < text->len && text->ptr[i] != end; i++) {
-        char c = text->ptr[i];
-        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-                                                : 99;
+    for (; i < text->len && digit_of(text->ptr[i]) < base; i++) {
+        unsigned digit = digit_of(text->ptr[i]);
 
-        if (digit >= base || number > (max - digit) / base)
+        if (number > (max - digit) / base)
             return false;
         number = number * base + digit;
     }
-    if (i == 0 || (end != '\0' && i == text->len))
-        return false;
-    *text = kdm_str_from(*text, end == '\0' ? i : i + 1);
+    *text = kdm_str_from(*text, i);
     *ret_number = number;
+    return i > 0;
+}
+
+static bool take_dot(struct kdm_str *text)
+{
+    if (text->len == 0 || text->ptr[0] != '.')
+        return false;
+    *text = kdm_str_from(*text, 1);
     return true;
 }
 
@@ -44,9 +56,9 @@ bool kdm_change_id_read(struct kdm_str id, struct kdm_feed_place *ret_place)
 {
     uint64_t sequence, part, digest;
 
-    if (!take_number(&id, 10, '.', (uint64_t)1 << 53, &sequence)
-        || !take_number(&id, 10, '.', UINT32_MAX - 1, &part)
-        || !take_number(&id, 16, '\0', UINT32_MAX, &digest))
+    if (!take_number(&id, 10, SEQUENCE_MAX, &sequence) || !take_dot(&id)
+        || !take_number(&id, 10, UINT32_MAX - 1, &part) || !take_dot(&id)
+        || !take_number(&id, 16, UINT32_MAX, &digest) || id.len > 0)
         return false;
     *ret_place = (struct kdm_feed_place){ .sequence = sequence,
                                           .part = (uint32_t)part,

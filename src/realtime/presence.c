@@ -27,12 +27,13 @@ struct told_room {
         filter; /* "<index> <collection>"; slices of one allocation, names first */
     uint32_t connections;
     bool wants_users;
-    bool told;               /* Redis holds it, as far as is known */
-    bool changed;            /* since it was told; then it is in the list of those */
-    struct told_room *next;  /* that changed, or of the batch on its way */
-    struct waiter *waiters;  /* for the next batch, newest first */
-    struct waiter *underway; /* for the batch on its way */
-    uint32_t sent;           /* connections in that batch */
+    bool told;    /* Redis holds it, as far as is known */
+    bool changed; /* since it was told; then it is in the list of those */
+    struct told_room *next_changed;
+    struct told_room *next_in_batch; /* it may change again while it is being told */
+    struct waiter *waiters;          /* for the next batch, newest first */
+    struct waiter *underway;         /* for the batch on its way */
+    uint32_t sent;                   /* connections in that batch */
 };
 
 /* --- what is to be told ---------------------------------------------------------------------- */
@@ -42,11 +43,11 @@ static void mark_changed(struct kdm_presence *presence, struct told_room *room)
     if (room->changed)
         return;
     room->changed = true;
-    room->next = NULL;
+    room->next_changed = NULL;
     if (presence->changed == NULL)
         presence->changed = room;
     else
-        presence->last_changed->next = room;
+        presence->last_changed->next_changed = room;
     presence->last_changed = room;
 }
 
@@ -54,9 +55,8 @@ static struct told_room *take_changed(struct kdm_presence *presence)
 {
     struct told_room *room = presence->changed;
 
-    presence->changed = room->next;
+    presence->changed = room->next_changed;
     room->changed = false;
-    room->next = NULL;
     return room;
 }
 
@@ -139,8 +139,8 @@ static void end_room(struct kdm_presence *presence, struct told_room *room, enum
     if (err == KDM_OK) {
         presence->told_rooms += (room->sent > 0) - room->told;
         room->told = room->sent > 0;
-    } else if (room->connections > 0 || room->told) {
-        mark_changed(presence, room);
+    } else {
+        mark_changed(presence, room); /* it may have been done all the same */
     }
     forget_if_gone(presence, room);
     settle(waiters, err, others, wants_users); /* may open and close rooms */
@@ -185,12 +185,20 @@ void kdm_presence_queue(struct kdm_presence *presence, struct kdm_presence_ask *
     presence->last_ask = ask;
 }
 
-/* Redis has lost what it was told, or took this node for dead meanwhile. */
+/* Redis has lost what it was told, or took this node for dead meanwhile. Not more often than the
+ * lease is renewed, should another node have this one's name. */
 static void tell_all_again(struct kdm_presence *presence)
 {
+    struct kdm_str unlink[] = { KDM_STR("UNLINK"), presence->counts_key,
+                                presence->definitions_key };
+    int64_t now = kdm_clock_monotonic_ms();
     struct kdm_str key;
     void *value;
 
+    if (now - presence->told_again_ms < RENEW_MS)
+        return;
+    presence->told_again_ms = now;
+    kdm_redis_command(presence->redis, unlink, 3, now + TELL_TIMEOUT_MS, NULL, NULL);
     for (size_t cursor = 0; kdm_table_next(presence->rooms, &cursor, &key, &value);) {
         struct told_room *room = value;
 
@@ -209,16 +217,16 @@ static void on_told(void *ctx, enum kdm_redis_outcome outcome, const redisReply 
     bool ok = is_answer(outcome, reply);
     struct told_room *next, *room = take_batch(presence);
 
-    presence->busy = false;
+    /* Still busy: whoever is told here may change rooms of this batch that are not ended yet. */
     for (size_t i = 1; room != NULL; room = next, i += 2) {
-        next = room->next;
-        room->next = NULL;
+        next = room->next_in_batch;
         if (ok && i + 1 < reply->elements)
             end_room(presence, room, KDM_OK, (uint64_t)reply->element[i]->integer,
                      reply->element[i + 1]->integer != 0);
         else
             end_room(presence, room, KDM_ERR_SERVICES_CACHE_NOT_CONNECTED, 0, false);
     }
+    presence->busy = false;
     if (ok && (size_t)reply->element[0]->integer != presence->told_rooms)
         tell_all_again(presence);
     if (ok && presence->changed != NULL)
@@ -245,7 +253,8 @@ static size_t put_batch(struct kdm_presence *presence, struct kdm_arena *arena,
         struct told_room *room = take_changed(presence);
 
         *end = room;
-        end = &room->next;
+        end = &room->next_in_batch;
+        room->next_in_batch = NULL;
         room->sent = room->connections;
         room->underway = room->waiters;
         room->waiters = NULL;

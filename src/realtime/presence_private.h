@@ -28,6 +28,7 @@ struct kdm_presence {
     struct told_room *batch;                  /* being told */
     size_t told_rooms;                        /* that Redis should hold */
     struct kdm_presence_ask *asks, *last_ask; /* waiting */
+    int64_t told_again_ms; /* when all was told again last */
     bool busy, withdrawn;
 };
 
