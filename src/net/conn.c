@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -69,8 +70,41 @@ void kdm_conn_accept(struct kdm_net *net, int fd)
     kdm_conn_due(conn, FIRST_MS);
 }
 
+/* A client may end its side and wait for the reply to what it has asked; but lws closes a socket
+ * whose other side has ended. So a second descriptor of it is given to lws, which is not read any
+ * more. (To have reading off during each request would do as well, for two system calls a request.)
+ * With TLS nothing can be done: the session goes with the first one. False: it is closed. */
+static bool outlive_end(struct kdm_conn *conn)
+{
+    struct kdm_net *net = conn->net;
+    lws_sock_file_fd_type socket;
+    struct lws *wsi;
+    char byte;
+
+    if (net->closing || net->tls != NULL || conn->doomed || conn->kind != KDM_CONN_HTTP
+        || (conn->exchange == NULL && conn->sent == conn->out.len)
+        || recv(lws_get_socket_fd(conn->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+        return false;
+    socket.sockfd = fcntl(lws_get_socket_fd(conn->wsi), F_DUPFD_CLOEXEC, 0);
+    if (socket.sockfd < 0)
+        return false;
+    wsi = lws_adopt_descriptor_vhost(net->vhost, LWS_ADOPT_SOCKET, socket, NULL, NULL);
+    if (wsi == NULL)
+        return false;
+    lws_set_wsi_user(conn->wsi, NULL);
+    lws_set_wsi_user(wsi, conn);
+    conn->wsi = wsi;
+    conn->ended = true;
+    conn->paused = true;
+    lws_rx_flow_control(wsi, 0);
+    kdm_http_cut_off(conn);
+    return true;
+}
+
 void kdm_conn_closed(struct kdm_conn *conn)
 {
+    if (conn->wsi != NULL && outlive_end(conn))
+        return;
     conn->wsi = NULL;
     kdm_wheel_remove(&conn->due);
     if (!conn->told) {
@@ -218,7 +252,7 @@ static void regulate(struct kdm_conn *conn)
 {
     bool blocked =
         conn->in.ptr != NULL && (conn->kind == KDM_CONN_WEBSOCKET || kdm_http_is_blocked(conn));
-    bool pause = lws_is_busy(conn) || blocked || is_over(conn, conn->paused ? 2 : 1);
+    bool pause = lws_is_busy(conn) || blocked || conn->ended || is_over(conn, conn->paused ? 2 : 1);
 
     if (conn->paused == pause)
         return;
@@ -434,6 +468,8 @@ void kdm_conn_flush(struct kdm_conn *conn)
         return;
     if (!conn->doomed)
         exchange_bytes(conn);
+    if (conn->ended && conn->exchange == NULL && kdm_conn_queued(conn) == 0)
+        conn->doomed = true; /* both sides are through */
     if (conn->doomed) {
         lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
         return;

@@ -63,6 +63,7 @@ struct kdm_conn {
     bool paused;    /* reading is off */
     bool told;      /* the API knows it as gone (or never knew it) */
     bool last;      /* ends when what is in `out` has been sent */
+    bool ended;     /* the client has ended its side: only replies are still to come */
     bool lingering; /* all is said; waits for the client to have read it */
     bool doomed;    /* to be ended by the flush */
 };
@@ -103,7 +104,7 @@ struct kdm_net {
 
 /* A connection for the accepted socket `fd`, which it takes. */
 void kdm_conn_accept(struct kdm_net *net, int fd);
-/* Its wsi is closed: tells the API. */
+/* Its wsi is closed: tells the API, unless the client waits for a reply. */
 void kdm_conn_closed(struct kdm_conn *conn);
 void kdm_conn_free(struct kdm_conn *conn);
 /* Has the flush of this loop turn look at it. */
@@ -144,6 +145,8 @@ size_t kdm_conn_queued(const struct kdm_conn *conn);
 size_t kdm_http_take(struct kdm_conn *conn, struct kdm_str bytes);
 /* Not in the middle of a head, which is the one thing that more bytes can help. */
 bool kdm_http_is_blocked(const struct kdm_conn *conn);
+/* Nothing more will come: refuses a request that has not come to its end. */
+void kdm_http_cut_off(struct kdm_conn *conn);
 /* A plain request where TLS is spoken. */
 void kdm_http_refuse_plain(struct kdm_conn *conn);
 /* Ends an exchange that was answered. */

@@ -142,7 +142,7 @@ static void answer(struct kdm_exchange *exchange, const struct kdm_http_response
         .constant = exchange->conn->net->constant_headers,
         .peer = &exchange->peer,
         .coding = may_encode ? reply_coding(exchange, body.len) : KDM_CODING_IDENTITY,
-        .last = exchange->last,
+        .last = exchange->last || exchange->conn->ended,
     };
     struct kdm_buf encoded = { .ptr = NULL }, *out;
     size_t before;
@@ -233,7 +233,7 @@ static void refuse_bytes(struct kdm_exchange *exchange, int status, const char *
 /* The reply is on its way: the connection is free for the next request, or ends. */
 static void end_exchange(struct kdm_conn *conn)
 {
-    bool last = conn->exchange->last;
+    bool last = conn->exchange->last || conn->ended;
 
     kdm_http_gone(conn);
     conn->last = last;
@@ -387,6 +387,7 @@ static void act(struct kdm_exchange *exchange)
     struct kdm_conn *conn = exchange->conn;
 
     exchange->read = true;
+    exchange->waiting = false;
     if (kdm_str_eq(exchange->reader.verb, KDM_STR("OPTIONS")))
         answer_options(exchange);
     else
@@ -550,6 +551,14 @@ size_t kdm_http_take(struct kdm_conn *conn, struct kdm_str bytes)
 bool kdm_http_is_blocked(const struct kdm_conn *conn)
 {
     return conn->exchange == NULL || conn->exchange->stage != STAGE_HEAD;
+}
+
+void kdm_http_cut_off(struct kdm_conn *conn)
+{
+    if (conn->exchange == NULL || !conn->exchange->waiting)
+        return;
+    refuse_bytes(conn->exchange, 400, "the request was cut off");
+    end_exchange(conn);
 }
 
 void kdm_http_refuse_plain(struct kdm_conn *conn)

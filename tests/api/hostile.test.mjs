@@ -467,6 +467,17 @@ describe('HTTP', () => {
     wire.end();
   });
 
+  test('a client that ends its side gets the replies to what it has asked', async () => {
+    await answer(storing('{"here":true}', 'half'));
+    for (let i = 0; i < 20; i++) {
+      const wire = await connectWire(server);
+      wire.socket.end(Buffer.concat(Array(3).fill(httpBytes('GET', `/${index}/${collection}/half`))));
+      for (let reply = 0; reply < 3; reply++) assert.equal((await wire.response()).body.result._id, 'half');
+      await wire.closed;
+      wire.end();
+    }
+  });
+
   test('targets in every form that HTTP knows', async () => {
     const status = (line) => statusOf(`${line} HTTP/1.1\r\nHost: x\r\n\r\n`);
     assert.equal(await status('GET http://localhost/_now?a=b'), 200);

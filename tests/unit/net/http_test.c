@@ -361,6 +361,7 @@ END_TEST
 
 START_TEST(an_answer_may_come_late_and_clients_may_leave_before_it)
 {
+    struct linger hard = { .l_onoff = 1, .l_linger = 0 };
     struct response response;
     int stays, leaves;
 
@@ -372,6 +373,7 @@ START_TEST(an_answer_may_come_late_and_clients_may_leave_before_it)
     stays = client();
     say(stays, "GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
     wait_for(api.requests == 2);
+    setsockopt(leaves, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
     close(leaves);
     wait_for(api.gone == 1);
     api_answer();
@@ -381,6 +383,83 @@ START_TEST(an_answer_may_come_late_and_clients_may_leave_before_it)
     wait_for(api.gone == 2);
     close(stays);
     wait_for(counts().http == 0);
+}
+END_TEST
+
+START_TEST(a_client_may_end_its_side_and_wait_for_the_reply)
+{
+    struct response response;
+    int fd;
+
+    start_server();
+    for (size_t len = 0; len <= 20 << 20; len += 20 << 20) {
+        fd = client();
+        api.hold = true;
+        api.answer_len = len;
+        say(fd,
+            "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}");
+        shutdown(fd, SHUT_WR);
+        for (int i = 1; i <= 2; i++) {
+            struct kdm_peer *peer;
+
+            wait_for(api.peer != NULL && api.path[1] == '0' + i);
+            peer = api.peer;
+            pump_ms(50);
+            ck_assert_ptr_eq(api.peer, peer);
+            api_answer();
+            response = read_response(fd);
+            ck_assert_int_eq(response.status, 200);
+            ck_assert_str_eq(head_of(&response, "Connection"), i == 1 ? "keep-alive" : "close");
+            free(response.body);
+        }
+        ck_assert(ended(fd));
+        wait_for(counts().http == 0);
+        close(fd);
+    }
+    ck_assert_uint_eq(kdm_net_queued(net), 0);
+}
+END_TEST
+
+START_TEST(a_request_that_is_cut_off_is_told_so)
+{
+    static const char *const cut[] = { "G", "GET / HTTP/1.1\r\nHost: x\r\n",
+                                       "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n{}" };
+
+    start_server();
+    for (int i = 0; i < 3; i++) {
+        struct response response;
+        int fd = client();
+
+        say(fd, cut[i]);
+        shutdown(fd, SHUT_WR);
+        response = read_response(fd);
+        expect_error(&response, 400, "network.http.unexpected_error");
+        ck_assert(ended(fd));
+        free(response.body);
+        close(fd);
+    }
+    wait_for(counts().http == 0);
+    ck_assert_int_eq(api.requests, 0);
+}
+END_TEST
+
+START_TEST(a_client_that_ended_its_side_and_left_is_forgotten_with_the_answer)
+{
+    int fd;
+
+    start_server();
+    api.hold = true;
+    for (int i = 1; i <= 20; i++) {
+        fd = client();
+        say(fd, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+        wait_for(api.requests == i);
+        close(fd);
+        pump_ms(10);
+        if (api.peer != NULL)
+            api_answer();
+        wait_for(counts().http == 0);
+        ck_assert_int_eq(api.gone, i);
+    }
 }
 END_TEST
 
@@ -962,6 +1041,9 @@ int main(void)
     tcase_add_test(tcase, a_request_behind_one_that_the_api_works_on_waits_its_turn);
     tcase_add_test(tcase, a_request_sent_byte_by_byte_is_understood);
     tcase_add_test(tcase, an_answer_may_come_late_and_clients_may_leave_before_it);
+    tcase_add_test(tcase, a_client_may_end_its_side_and_wait_for_the_reply);
+    tcase_add_test(tcase, a_request_that_is_cut_off_is_told_so);
+    tcase_add_test(tcase, a_client_that_ended_its_side_and_left_is_forgotten_with_the_answer);
     tcase_add_test(tcase, a_large_reply_reaches_a_client_that_reads_slowly);
     tcase_add_test(tcase, waiting_for_a_slow_reader_does_not_spin);
     tcase_add_test(tcase, waiting_for_the_api_does_not_spin);
