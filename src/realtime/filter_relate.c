@@ -4,6 +4,7 @@
  * (numbers are read as text, bad points are neither inside nor outside), so little follows from it.
  */
 #include "realtime/filter_internal.h"
+#include "search/koncorde.h"
 
 /* Is its negation true whenever it is not? */
 static bool is_exact(const struct kdm_query *leaf)
@@ -17,14 +18,6 @@ static bool number_of(const struct kdm_query *equals, struct kdm_number *ret_num
 {
     return kdm_val_type(equals->value) == KDM_JSON_NUMBER
            && kdm_number_parse(kdm_val_text(equals->value), ret_number);
-}
-
-static bool in_range(const struct kdm_query *range, struct kdm_number number)
-{
-    int low = range->has_low ? kdm_number_cmp(number, range->keys[0].number) : 1;
-    int high = range->has_high ? kdm_number_cmp(number, range->keys[1].number) : -1;
-
-    return (range->open_low ? low > 0 : low >= 0) && (range->open_high ? high < 0 : high <= 0);
 }
 
 static bool begins_within(const struct kdm_query *inner, const struct kdm_query *outer)
@@ -68,7 +61,7 @@ static bool includes(const struct kdm_query *a, const struct kdm_query *b)
     if (b->kind != KDM_QUERY_K_RANGE)
         return false;
     if (a->kind == KDM_QUERY_K_EQUALS)
-        return number_of(a, &number) && in_range(b, number);
+        return number_of(a, &number) && kdm_koncorde_in_range(b, number);
     return a->kind == KDM_QUERY_K_RANGE && begins_within(a, b) && ends_within(a, b);
 }
 
@@ -86,7 +79,7 @@ static bool clashes(const struct kdm_query *a, const struct kdm_query *b)
 
     if (a->kind == KDM_QUERY_K_EQUALS) {
         if (b->kind == KDM_QUERY_K_RANGE)
-            return !number_of(a, &number) || !in_range(b, number);
+            return !number_of(a, &number) || !kdm_koncorde_in_range(b, number);
         if (b->kind == KDM_QUERY_K_REGEXP)
             return kdm_val_type(a->value) != KDM_JSON_STRING;
         return b->kind == KDM_QUERY_K_EQUALS || needs_structure(b);

@@ -2,6 +2,8 @@
 #include "realtime/matcher_internal.h"
 #include <stdlib.h>
 
+#define MOST_SETTLED 100
+
 static struct kdm_entry *entry_of(struct kdm_matcher_entry *base)
 {
     return (struct kdm_entry *)((char *)base - offsetof(struct kdm_entry, base));
@@ -169,7 +171,7 @@ size_t kdm_matcher_count(const struct kdm_matcher *matcher)
 
 /* --- matching --------------------------------------------------------------------------------- */
 
-void kdm_run_found(struct kdm_run *run, struct kdm_entry *entry)
+void kdm_matching_found(struct kdm_matching *run, struct kdm_entry *entry)
 {
     if (run->count == run->room) {
         struct kdm_matcher_entry **found;
@@ -190,7 +192,7 @@ static struct kdm_val without_repeats(struct kdm_arena *arena, struct kdm_val so
                                    : source;
 }
 
-static void wake_all(struct kdm_run *run, const struct kdm_space *space)
+static void wake_all(struct kdm_matching *run, const struct kdm_space *space)
 {
     for (struct kdm_path *path = run->touched; path != NULL; path = path->next_touched)
         if (kdm_path_here(run, path))
@@ -199,10 +201,25 @@ static void wake_all(struct kdm_run *run, const struct kdm_space *space)
         if (!kdm_path_here(run, space->absent[i]))
             kdm_path_wake_absent(run, space->absent[i]);
     for (uint32_t i = 0; i < space->always.count; i++)
-        kdm_run_found(run, space->always.items[i]);
+        kdm_matching_found(run, space->always.items[i]);
     if (run->collided)
         for (uint32_t i = 0; i < space->implied.count; i++)
             kdm_entry_wake(run, space->implied.items[i]);
+}
+
+/* No more than a few a document, so that none has to wait for many. The others wake in vain again.
+ */
+static void settle(struct kdm_matching *run)
+{
+    for (int left = MOST_SETTLED; run->restless != NULL; left--) {
+        struct kdm_entry *entry = run->restless;
+
+        run->restless = entry->next_restless;
+        if (left > 0)
+            kdm_entry_choose_again(entry);
+        else
+            entry->vain--;
+    }
 }
 
 bool kdm_matcher_listens(const struct kdm_matcher *matcher, struct kdm_arena *arena,
@@ -215,12 +232,14 @@ struct kdm_matches kdm_matcher_match(struct kdm_matcher *matcher, struct kdm_are
                                      struct kdm_str index, struct kdm_str collection,
                                      struct kdm_str id, struct kdm_val source)
 {
-    struct kdm_run run = { .matcher = matcher, .arena = arena, .turn = ++matcher->turn };
-    const struct kdm_space *space = find_space(matcher, space_key(arena, index, collection));
+    struct kdm_matching run = { .matcher = matcher, .arena = arena, .turn = ++matcher->turn };
+    struct kdm_space *space = find_space(matcher, space_key(arena, index, collection));
 
     if (space != NULL) {
+        space->documents++;
         kdm_path_collect(&run, space->root, id, without_repeats(arena, source));
         wake_all(&run, space);
+        settle(&run);
     }
     return (struct kdm_matches){ run.found, run.count };
 }

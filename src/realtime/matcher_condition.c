@@ -2,6 +2,8 @@
 #include "realtime/matcher_internal.h"
 #include <stdlib.h>
 
+#define ENOUGH 32 /* documents, for a count to be better than a guess */
+
 /* --- scalars ---------------------------------------------------------------------------------- */
 
 /* Equal scalars have equal hashes; the type is hashed too. */
@@ -186,8 +188,11 @@ void kdm_condition_watch(struct kdm_space *space, struct kdm_condition *conditio
     entry->watches[watch] = (struct kdm_watch){ condition, condition->watcher_count };
     condition->watchers[condition->watcher_count++] =
         (struct kdm_watcher){ .entry = entry, .watch = watch, .sure = sure };
-    if (condition->watcher_count == 1)
+    if (condition->watcher_count == 1) {
+        condition->watched_from = space->documents;
+        condition->wakes = 0;
         kdm_path_file(space, condition);
+    }
 }
 
 void kdm_condition_unwatch(struct kdm_space *space, struct kdm_condition *condition, uint32_t place)
@@ -200,17 +205,18 @@ void kdm_condition_unwatch(struct kdm_space *space, struct kdm_condition *condit
         kdm_path_unfile(space, condition);
 }
 
-void kdm_condition_wake(struct kdm_run *run, struct kdm_condition *condition)
+void kdm_condition_wake(struct kdm_matching *run, struct kdm_condition *condition)
 {
     if (condition->woken == run->turn)
         return;
     condition->woken = run->turn;
     condition->known = run->turn << 1 | 1;
+    condition->wakes++;
     for (uint32_t i = 0; i < condition->watcher_count; i++) {
         struct kdm_watcher *watcher = &condition->watchers[i];
 
         if (watcher->sure)
-            kdm_run_found(run, watcher->entry);
+            kdm_matching_found(run, watcher->entry);
         else
             kdm_entry_wake(run, watcher->entry);
     }
@@ -218,7 +224,7 @@ void kdm_condition_wake(struct kdm_run *run, struct kdm_condition *condition)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-static bool contains(struct kdm_run *run, const struct kdm_value_condition *condition)
+static bool contains(struct kdm_matching *run, const struct kdm_value_condition *condition)
 {
     struct kdm_val_iter it;
     struct kdm_val element;
@@ -234,7 +240,7 @@ static bool contains(struct kdm_run *run, const struct kdm_value_condition *cond
     return false;
 }
 
-static bool regexp_holds(struct kdm_run *run, const struct kdm_leaf_condition *condition)
+static bool regexp_holds(struct kdm_matching *run, const struct kdm_leaf_condition *condition)
 {
     const struct kdm_query *too_costly = NULL;
     struct kdm_path *path = condition->base.path;
@@ -257,7 +263,7 @@ static bool regexp_holds(struct kdm_run *run, const struct kdm_leaf_condition *c
     return holds != condition->base.negated;
 }
 
-static bool place_holds(struct kdm_run *run, const struct kdm_leaf_condition *condition)
+static bool place_holds(struct kdm_matching *run, const struct kdm_leaf_condition *condition)
 {
     struct kdm_path *path = condition->base.path;
     const struct kdm_point *point;
@@ -268,7 +274,7 @@ static bool place_holds(struct kdm_run *run, const struct kdm_leaf_condition *co
     return point != NULL && kdm_koncorde_inside(condition->leaf, *point) != condition->base.negated;
 }
 
-static bool leaf_holds(struct kdm_run *run, const struct kdm_leaf_condition *condition)
+static bool leaf_holds(struct kdm_matching *run, const struct kdm_leaf_condition *condition)
 {
     const struct kdm_query *too_costly = NULL;
     struct kdm_path *path = condition->base.path;
@@ -277,7 +283,7 @@ static bool leaf_holds(struct kdm_run *run, const struct kdm_leaf_condition *con
     return kdm_koncorde_leaf(condition->leaf, run->arena, value, &too_costly) && too_costly == NULL;
 }
 
-static bool find_out(struct kdm_run *run, struct kdm_condition *condition)
+static bool find_out(struct kdm_matching *run, struct kdm_condition *condition)
 {
     bool here = kdm_path_here(run, condition->path);
     const struct kdm_scalar *scalar;
@@ -308,10 +314,13 @@ static bool find_out(struct kdm_run *run, struct kdm_condition *condition)
     }
 }
 
-bool kdm_condition_holds(struct kdm_run *run, struct kdm_condition *condition)
+bool kdm_condition_holds(struct kdm_matching *run, struct kdm_condition *condition)
 {
-    if (condition->known >> 1 != run->turn)
+    if (condition->known >> 1 != run->turn) {
         condition->known = run->turn << 1 | find_out(run, condition);
+        condition->asked++;
+        condition->held += condition->known & 1;
+    }
     return condition->known & 1;
 }
 
@@ -347,7 +356,7 @@ static double among(uint32_t values)
     return values < 10 ? 0.1 : 1.0 / values;
 }
 
-double kdm_condition_likelihood(const struct kdm_condition *condition)
+static double guess(const struct kdm_condition *condition)
 {
     const struct kdm_range_condition *range = (const struct kdm_range_condition *)condition;
 
@@ -369,4 +378,18 @@ double kdm_condition_likelihood(const struct kdm_condition *condition)
     default: /* these are run to know it */
         return 0.4;
     }
+}
+
+/* What was counted while it was watched is true of all documents; what was counted when it was
+ * asked, only of those that had woken a filter which names it. */
+double kdm_condition_likelihood(const struct kdm_space *space,
+                                const struct kdm_condition *condition)
+{
+    uint64_t documents = space->documents - condition->watched_from;
+
+    if (condition->watcher_count > 0 && documents >= ENOUGH)
+        return (double)condition->wakes / (double)documents;
+    if (condition->asked >= ENOUGH)
+        return (double)condition->held / (double)condition->asked;
+    return guess(condition);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #define IMPLIED_LIKELIHOOD 0.05 /* one value among others */
+#define FIRST_PATIENCE     32
+#define MOST_PATIENCE      (1u << 30)
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
@@ -29,7 +31,7 @@ static void list_remove(struct kdm_entry_list *list, struct kdm_entry *entry)
 
 /* What is being made, and the filter's nodes by step. */
 struct making {
-    struct kdm_matcher *matcher;
+    struct kdm_matcher *matcher; /* NULL: the entry is there already; so are no nodes */
     struct kdm_space *space;
     struct kdm_entry *entry;
     struct kdm_arena arena;
@@ -97,7 +99,7 @@ static uint32_t make_steps(struct making *making, const struct kdm_filter_node *
     return at;
 }
 
-static bool step_holds(struct kdm_run *run, const struct kdm_step *steps, uint32_t at)
+static bool step_holds(struct kdm_matching *run, const struct kdm_step *steps, uint32_t at)
 {
     const struct kdm_step *step = &steps[at];
 
@@ -121,13 +123,17 @@ static bool step_holds(struct kdm_run *run, const struct kdm_step *steps, uint32
     }
 }
 
-void kdm_entry_wake(struct kdm_run *run, struct kdm_entry *entry)
+void kdm_entry_wake(struct kdm_matching *run, struct kdm_entry *entry)
 {
     if (entry->turn == run->turn)
         return;
     entry->turn = run->turn;
-    if (step_holds(run, entry->steps, 0))
-        kdm_run_found(run, entry);
+    if (step_holds(run, entry->steps, 0)) {
+        kdm_matching_found(run, entry);
+    } else if (++entry->vain == entry->patience) { /* not now: watchers are being walked */
+        entry->next_restless = run->restless;
+        run->restless = entry;
+    }
 }
 
 /* --- what it watches ---------------------------------------------------------------------------
@@ -215,9 +221,10 @@ static double likelihood(struct making *making, uint32_t at)
     struct kdm_query implied;
 
     if (step->op == KDM_FILTER_LEAF)
-        return implied_leaf(&making->arena, making->nodes[at]->leaf, &implied)
+        return making->nodes != NULL
+                       && implied_leaf(&making->arena, making->nodes[at]->leaf, &implied)
                    ? IMPLIED_LIKELIHOOD
-                   : kdm_condition_likelihood(step->condition);
+                   : kdm_condition_likelihood(making->space, step->condition);
     for (at++; at < step->end; at = steps[at].end) {
         double one = likelihood(making, at);
 
@@ -243,11 +250,10 @@ static void add_watch(struct making *making, struct kdm_condition *condition)
 
 static void watch_leaf(struct making *making, uint32_t at)
 {
-    const struct kdm_query *leaf = making->nodes[at]->leaf;
     struct kdm_condition *condition = making->entry->steps[at].condition;
     struct kdm_query implied;
 
-    if (implied_leaf(&making->arena, leaf, &implied)) {
+    if (making->nodes != NULL && implied_leaf(&making->arena, making->nodes[at]->leaf, &implied)) {
         condition = kdm_condition_get(making->matcher, making->space, &implied,
                                       kdm_filter_leaf_text(&making->arena, &implied, KDM_STR_NONE));
         making->entry->implied = true;
@@ -290,10 +296,51 @@ static void start_watching(struct making *making)
     struct kdm_entry *entry = making->entry;
     bool sure = entry->step_count == 1 && !entry->implied;
 
+    entry->vain = 0;
     entry->watches = kdm_malloc((making->watch_count + 1) * sizeof(*entry->watches));
     entry->watch_count = making->watch_count;
     for (uint32_t i = 0; i < making->watch_count; i++)
         kdm_condition_watch(making->space, making->watches[i].condition, entry, i, sure);
+}
+
+static void stop_watching(struct kdm_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->watch_count; i++) {
+        struct kdm_condition *condition = entry->watches[i].condition;
+
+        kdm_condition_unwatch(entry->space, condition, entry->watches[i].place);
+        kdm_condition_unref(entry->space, condition);
+    }
+    free(entry->watches);
+    entry->watches = NULL;
+    entry->watch_count = 0;
+}
+
+/* Each time it takes twice as long until the next, so that it ends also when nothing is better.
+ * What leaves only imply is not chosen again: it is as rare as one value among others. */
+void kdm_entry_choose_again(struct kdm_entry *entry)
+{
+    struct making making = { .space = entry->space, .entry = entry };
+    double now = 0, then = 0;
+
+    entry->vain = 0;
+    entry->patience = entry->patience < MOST_PATIENCE ? 2 * entry->patience : MOST_PATIENCE;
+    if (entry->implied)
+        return;
+    kdm_arena_init(&making.arena, 1024);
+    for (uint32_t i = 0; i < entry->watch_count; i++)
+        now += kdm_condition_likelihood(entry->space, entry->watches[i].condition);
+    choose_watches(&making, 0);
+    for (uint32_t i = 0; i < making.watch_count; i++)
+        then += kdm_condition_likelihood(entry->space, making.watches[i].condition);
+    if (then < now / 2) {
+        stop_watching(entry);
+        start_watching(&making);
+    } else {
+        for (uint32_t i = 0; i < making.watch_count; i++)
+            kdm_condition_unref(entry->space, making.watches[i].condition);
+    }
+    kdm_arena_fini(&making.arena);
 }
 
 /* --- life --------------------------------------------------------------------------------------
@@ -323,6 +370,7 @@ struct kdm_entry *kdm_entry_create(struct kdm_matcher *matcher, struct kdm_space
     struct kdm_entry *entry = allocate(filter, steps);
 
     entry->space = space;
+    entry->patience = FIRST_PATIENCE;
     entry->base.index = space->index;
     entry->base.collection = space->collection;
     making.entry = entry;
@@ -348,15 +396,9 @@ void kdm_entry_destroy(struct kdm_entry *entry)
         list_remove(&space->always, entry);
     else if (entry->implied)
         list_remove(&space->implied, entry);
-    for (uint32_t i = 0; i < entry->watch_count; i++) {
-        struct kdm_condition *condition = entry->watches[i].condition;
-
-        kdm_condition_unwatch(space, condition, entry->watches[i].place);
-        kdm_condition_unref(space, condition);
-    }
+    stop_watching(entry);
     for (uint32_t i = 0; i < entry->step_count; i++)
         if (entry->steps[i].condition != NULL)
             kdm_condition_unref(space, entry->steps[i].condition);
-    free(entry->watches);
     free(entry);
 }

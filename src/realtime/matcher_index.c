@@ -141,7 +141,7 @@ static struct kdm_value_condition *find_value(const struct kdm_slots *slots,
     return NULL;
 }
 
-static void wake_elements(struct kdm_run *run, const struct kdm_path *path)
+static void wake_elements(struct kdm_matching *run, const struct kdm_path *path)
 {
     struct kdm_val_iter it;
     struct kdm_val element;
@@ -159,7 +159,7 @@ static void wake_elements(struct kdm_run *run, const struct kdm_path *path)
     }
 }
 
-static void wake_scalar(struct kdm_run *run, struct kdm_path *path)
+static void wake_scalar(struct kdm_matching *run, struct kdm_path *path)
 {
     const struct kdm_scalar *scalar;
 
@@ -178,14 +178,14 @@ static void wake_scalar(struct kdm_run *run, struct kdm_path *path)
         kdm_patterns_wake(run, path->patterns, scalar->text);
 }
 
-static void wake_asked(struct kdm_run *run, const struct kdm_condition_list *list)
+static void wake_asked(struct kdm_matching *run, const struct kdm_condition_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++)
         if (kdm_condition_holds(run, list->items[i]))
             kdm_condition_wake(run, list->items[i]);
 }
 
-void kdm_path_wake(struct kdm_run *run, struct kdm_path *path)
+void kdm_path_wake(struct kdm_matching *run, struct kdm_path *path)
 {
     enum kdm_json_type type = kdm_val_type(path->value);
 
@@ -205,7 +205,7 @@ void kdm_path_wake(struct kdm_run *run, struct kdm_path *path)
     wake_asked(run, &path->negated);
 }
 
-void kdm_path_wake_absent(struct kdm_run *run, struct kdm_path *path)
+void kdm_path_wake_absent(struct kdm_matching *run, struct kdm_path *path)
 {
     if (path->missing != NULL)
         kdm_condition_wake(run, path->missing);

@@ -2,12 +2,13 @@
  *
  * A filter's tree is kept as an array of steps whose leaves are conditions. A condition ("a equals
  * 1") is kept once for all filters that name it. Each filter watches a few of its conditions, such
- * that it can't match unless one of these holds: of an "and" the one that holds most rarely, of an
- * "or" one for each operand. A watched condition stands in an index at its path: a hash table for
- * values, a tree of intervals for ranges, a grid for places, ... So a document finds the watched
- * conditions that hold, these wake their filters, and only the filters that are awake look at the
- * rest of their tree; what they ask of a condition is answered once for a document. No disjunctive
- * form is needed, so none can blow up.
+ * that it can't match unless one of these holds: of an "and" the one that holds most rarely (by
+ * what is known: guesses at first, then counts), of an "or" one for each operand. A watched
+ * condition stands in an index at its path: a hash table for values, a tree of intervals for
+ * ranges, a grid for places, ... So a document finds the watched conditions that hold, these wake
+ * their filters, and only the filters that are awake look at the rest of their tree; what they ask
+ * of a condition is answered once for a document. No disjunctive form is needed, so none can blow
+ * up.
  */
 #ifndef KDM_REALTIME_MATCHER_INTERNAL_H
 #define KDM_REALTIME_MATCHER_INTERNAL_H
@@ -20,7 +21,7 @@
 
 struct kdm_entry;
 
-struct kdm_run {
+struct kdm_matching {
     struct kdm_matcher *matcher;
     struct kdm_arena *arena;
     uint64_t turn; /* which document: marks what was found out about it */
@@ -28,6 +29,7 @@ struct kdm_run {
     bool collided; /* two members have one path: what is implied by the text may not hold */
     struct kdm_matcher_entry **found;
     size_t count, room;
+    struct kdm_entry *restless; /* that are to look for something better to watch */
 };
 
 /* A value that is no array and no object, read for comparing. */
@@ -38,7 +40,7 @@ struct kdm_scalar {
     struct kdm_str text;      /* STRING, unescaped */
 };
 
-void kdm_run_found(struct kdm_run *run, struct kdm_entry *entry);
+void kdm_matching_found(struct kdm_matching *run, struct kdm_entry *entry);
 
 void kdm_scalar_read(const struct kdm_hash_seed *seed, struct kdm_arena *arena,
                      struct kdm_val value, struct kdm_scalar *ret_scalar);
@@ -65,6 +67,9 @@ struct kdm_entry {
     struct kdm_watch *watches;
     struct kdm_step *steps;
     uint32_t watch_count, step_count;
+    uint32_t vain;     /* how often it woke and did not match, since it chose its watches */
+    uint32_t patience; /* how often that may be before it chooses again */
+    struct kdm_entry *next_restless;
     uint32_t place; /* in the space's list, when it is in one */
     bool always;    /* .. in space->always */
     bool implied;   /* .. in space->implied: it watches what its leaves imply, not the leaves */
@@ -75,8 +80,11 @@ struct kdm_entry *kdm_entry_create(struct kdm_matcher *matcher, struct kdm_space
                                    const struct kdm_filter *filter);
 void kdm_entry_destroy(struct kdm_entry *entry);
 
+/* Chooses what it watches by what has been learnt of its conditions meanwhile. */
+void kdm_entry_choose_again(struct kdm_entry *entry);
+
 /* Adds it to what was found if its tree holds; once a turn. */
-void kdm_entry_wake(struct kdm_run *run, struct kdm_entry *entry);
+void kdm_entry_wake(struct kdm_matching *run, struct kdm_entry *entry);
 
 struct kdm_entry_list {
     struct kdm_entry **items;
@@ -99,9 +107,12 @@ struct kdm_condition {
     uint64_t woken; /* turn of the last document for which its watchers woke */
     struct kdm_watcher *watchers;
     uint32_t watcher_count, watcher_room;
-    uint32_t refs;  /* steps and watches */
-    uint32_t place; /* in its path's list of conditions, when it is in one */
-    uint8_t kind;   /* enum kdm_query_kind */
+    uint64_t watched_from; /* space->documents when its first watcher came */
+    uint32_t wakes;        /* documents since then for which it held */
+    uint32_t asked, held;  /* of documents for which it was asked one by one */
+    uint32_t refs;         /* steps and watches */
+    uint32_t place;        /* in its path's list of conditions, when it is in one */
+    uint8_t kind;          /* enum kdm_query_kind */
     bool negated;
 };
 
@@ -148,23 +159,24 @@ void kdm_condition_unwatch(struct kdm_space *space, struct kdm_condition *condit
                            uint32_t place);
 
 /* Does it hold for the document? */
-bool kdm_condition_holds(struct kdm_run *run, struct kdm_condition *condition);
+bool kdm_condition_holds(struct kdm_matching *run, struct kdm_condition *condition);
 
 /* It does: its watchers wake, once a document. */
-void kdm_condition_wake(struct kdm_run *run, struct kdm_condition *condition);
+void kdm_condition_wake(struct kdm_matching *run, struct kdm_condition *condition);
 
 void kdm_condition_list_add(struct kdm_condition_list *list, struct kdm_condition *condition);
 void kdm_condition_list_remove(struct kdm_condition_list *list, struct kdm_condition *condition);
 
 /* How likely it is to hold, as far as one can tell: from 0 to 1. */
-double kdm_condition_likelihood(const struct kdm_condition *condition);
+double kdm_condition_likelihood(const struct kdm_space *space,
+                                const struct kdm_condition *condition);
 
 /* --- ranges --------------------------------------------------------------------------------- */
 
 void kdm_ranges_add(struct kdm_range_condition **root, struct kdm_range_condition *range);
 void kdm_ranges_remove(struct kdm_range_condition **root, struct kdm_range_condition *range);
 /* Wakes all that hold for the number. */
-void kdm_ranges_wake(struct kdm_run *run, struct kdm_range_condition *root,
+void kdm_ranges_wake(struct kdm_matching *run, struct kdm_range_condition *root,
                      struct kdm_number number);
 bool kdm_range_holds(const struct kdm_range_condition *range, struct kdm_number number);
 
@@ -174,7 +186,8 @@ struct kdm_patterns;
 
 void kdm_patterns_add(struct kdm_patterns **patterns, struct kdm_leaf_condition *condition);
 void kdm_patterns_remove(struct kdm_patterns **patterns, struct kdm_leaf_condition *condition);
-void kdm_patterns_wake(struct kdm_run *run, struct kdm_patterns *patterns, struct kdm_str text);
+void kdm_patterns_wake(struct kdm_matching *run, struct kdm_patterns *patterns,
+                       struct kdm_str text);
 
 /* --- places --------------------------------------------------------------------------------- */
 
@@ -182,7 +195,7 @@ struct kdm_places;
 
 void kdm_places_add(struct kdm_places **places, struct kdm_leaf_condition *condition);
 void kdm_places_remove(struct kdm_places **places, struct kdm_leaf_condition *condition);
-void kdm_places_wake(struct kdm_run *run, struct kdm_places *places, struct kdm_point point);
+void kdm_places_wake(struct kdm_matching *run, struct kdm_places *places, struct kdm_point point);
 
 /* --- paths ---------------------------------------------------------------------------------- */
 
@@ -224,28 +237,28 @@ struct kdm_path *kdm_path_get(struct kdm_path *root, struct kdm_str path);
 void kdm_path_unref(struct kdm_path *path);
 
 /* Notes the values that the document has at the paths of the tree. */
-void kdm_path_collect(struct kdm_run *run, struct kdm_path *root, struct kdm_str id,
+void kdm_path_collect(struct kdm_matching *run, struct kdm_path *root, struct kdm_str id,
                       struct kdm_val source);
 
-static inline bool kdm_path_here(const struct kdm_run *run, const struct kdm_path *path)
+static inline bool kdm_path_here(const struct kdm_matching *run, const struct kdm_path *path)
 {
     return path->turn == run->turn;
 }
 
 /* What stands there; type NONE when it is no scalar. The path must be here. */
-const struct kdm_scalar *kdm_path_scalar(const struct kdm_run *run, struct kdm_path *path);
+const struct kdm_scalar *kdm_path_scalar(const struct kdm_matching *run, struct kdm_path *path);
 /* NULL when it is no point. The path must be here. */
-const struct kdm_point *kdm_path_place(const struct kdm_run *run, struct kdm_path *path);
+const struct kdm_point *kdm_path_place(const struct kdm_matching *run, struct kdm_path *path);
 /* Is it what JavaScript takes for false: no value, null, false, 0, ""? */
-bool kdm_path_falsy(const struct kdm_run *run, struct kdm_path *path);
+bool kdm_path_falsy(const struct kdm_matching *run, struct kdm_path *path);
 
 /* Puts a condition into the index at its path, or out of it. */
 void kdm_path_file(struct kdm_space *space, struct kdm_condition *condition);
 void kdm_path_unfile(struct kdm_space *space, struct kdm_condition *condition);
 
 /* Wakes what holds for the value that is here, or for there being none. */
-void kdm_path_wake(struct kdm_run *run, struct kdm_path *path);
-void kdm_path_wake_absent(struct kdm_run *run, struct kdm_path *path);
+void kdm_path_wake(struct kdm_matching *run, struct kdm_path *path);
+void kdm_path_wake_absent(struct kdm_matching *run, struct kdm_path *path);
 
 /* --- spaces --------------------------------------------------------------------------------- */
 
@@ -253,10 +266,11 @@ void kdm_path_wake_absent(struct kdm_run *run, struct kdm_path *path);
 struct kdm_space {
     struct kdm_str key, index, collection;
     size_t entries;
+    uint64_t documents; /* matched so far */
     struct kdm_path *root;
     struct kdm_slots conditions;   /* by digest */
     struct kdm_entry_list always;  /* that match every document */
-    struct kdm_entry_list implied; /* see kdm_run.collided */
+    struct kdm_entry_list implied; /* see kdm_matching.collided */
     struct kdm_path **absent;      /* paths where conditions hold that need no value */
     uint32_t absent_count, absent_room;
 };

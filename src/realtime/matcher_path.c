@@ -86,10 +86,10 @@ void kdm_path_unref(struct kdm_path *path)
 
 /* --- a document ----------------------------------------------------------------------------- */
 
-static void walk(struct kdm_run *run, const struct kdm_path *at, struct kdm_val object);
+static void walk(struct kdm_matching *run, const struct kdm_path *at, struct kdm_val object);
 
 /* Of several members with the same path the last one counts. */
-static void touch(struct kdm_run *run, struct kdm_path *path, struct kdm_val value)
+static void touch(struct kdm_matching *run, struct kdm_path *path, struct kdm_val value)
 {
     if (path->turn == run->turn) {
         run->collided = true;
@@ -106,7 +106,7 @@ static void touch(struct kdm_run *run, struct kdm_path *path, struct kdm_val val
 }
 
 /* A member that is itself called "a.b". */
-static void walk_dotted(struct kdm_run *run, const struct kdm_path *at, struct kdm_str name,
+static void walk_dotted(struct kdm_matching *run, const struct kdm_path *at, struct kdm_str name,
                         struct kdm_val value)
 {
     struct kdm_path *path = NULL;
@@ -130,7 +130,7 @@ static struct kdm_path *named(const struct kdm_path *at, struct kdm_val name)
     return NULL;
 }
 
-static void walk(struct kdm_run *run, const struct kdm_path *at, struct kdm_val object)
+static void walk(struct kdm_matching *run, const struct kdm_path *at, struct kdm_val object)
 {
     struct kdm_val_iter it;
     struct kdm_val name, value;
@@ -147,7 +147,7 @@ static void walk(struct kdm_run *run, const struct kdm_path *at, struct kdm_val 
 }
 
 /* "_id" is the document's id, whatever the source has under that name. */
-static void touch_id(struct kdm_run *run, struct kdm_path *root, struct kdm_str id)
+static void touch_id(struct kdm_matching *run, struct kdm_path *root, struct kdm_str id)
 {
     struct kdm_path *path = child(root, KDM_STR("_id"));
     struct kdm_val value;
@@ -165,7 +165,7 @@ static void touch_id(struct kdm_run *run, struct kdm_path *root, struct kdm_str 
     }
 }
 
-void kdm_path_collect(struct kdm_run *run, struct kdm_path *root, struct kdm_str id,
+void kdm_path_collect(struct kdm_matching *run, struct kdm_path *root, struct kdm_str id,
                       struct kdm_val source)
 {
     if (root->children.count == 0)
@@ -176,7 +176,7 @@ void kdm_path_collect(struct kdm_run *run, struct kdm_path *root, struct kdm_str
 
 /* --- what stands at a path ------------------------------------------------------------------ */
 
-const struct kdm_scalar *kdm_path_scalar(const struct kdm_run *run, struct kdm_path *path)
+const struct kdm_scalar *kdm_path_scalar(const struct kdm_matching *run, struct kdm_path *path)
 {
     if (!path->scalar_read) {
         kdm_scalar_read(&run->matcher->seed, run->arena, path->value, &path->scalar);
@@ -185,7 +185,7 @@ const struct kdm_scalar *kdm_path_scalar(const struct kdm_run *run, struct kdm_p
     return &path->scalar;
 }
 
-const struct kdm_point *kdm_path_place(const struct kdm_run *run, struct kdm_path *path)
+const struct kdm_point *kdm_path_place(const struct kdm_matching *run, struct kdm_path *path)
 {
     if (path->point_read == KDM_PATH_POINT_UNREAD)
         path->point_read = kdm_koncorde_point(run->arena, path->value, &path->point)
@@ -194,7 +194,7 @@ const struct kdm_point *kdm_path_place(const struct kdm_run *run, struct kdm_pat
     return path->point_read == KDM_PATH_POINT_READ ? &path->point : NULL;
 }
 
-bool kdm_path_falsy(const struct kdm_run *run, struct kdm_path *path)
+bool kdm_path_falsy(const struct kdm_matching *run, struct kdm_path *path)
 {
     const struct kdm_scalar *scalar;
 

@@ -274,13 +274,13 @@ void kdm_patterns_remove(struct kdm_patterns **patterns, struct kdm_leaf_conditi
     }
 }
 
-static void wake_found(struct kdm_run *run, struct kdm_condition *condition)
+static void wake_found(struct kdm_matching *run, struct kdm_condition *condition)
 {
     if (kdm_condition_holds(run, condition))
         kdm_condition_wake(run, condition);
 }
 
-static void wake_bucket(struct kdm_run *run, const struct bucket *bucket, struct kdm_str text)
+static void wake_bucket(struct kdm_matching *run, const struct bucket *bucket, struct kdm_str text)
 {
     for (uint32_t i = 0; i < bucket->list.count; i++) {
         struct kdm_condition *condition = bucket->list.items[i];
@@ -291,7 +291,7 @@ static void wake_bucket(struct kdm_run *run, const struct bucket *bucket, struct
     }
 }
 
-void kdm_patterns_wake(struct kdm_run *run, struct kdm_patterns *patterns, struct kdm_str text)
+void kdm_patterns_wake(struct kdm_matching *run, struct kdm_patterns *patterns, struct kdm_str text)
 {
     for (uint32_t i = 0; i < patterns->always.count; i++)
         wake_found(run, patterns->always.items[i]);

@@ -211,7 +211,7 @@ void kdm_places_remove(struct kdm_places **places, struct kdm_leaf_condition *co
 
 /* --- waking ----------------------------------------------------------------------------------- */
 
-static void wake_cell(struct kdm_run *run, const struct cell *cell)
+static void wake_cell(struct kdm_matching *run, const struct cell *cell)
 {
     for (uint32_t i = 0; i < cell->count; i++)
         if (kdm_condition_holds(run, &cell->items[i]->base))
@@ -219,7 +219,7 @@ static void wake_cell(struct kdm_run *run, const struct cell *cell)
 }
 
 /* Degrees that no map has may still be near something: 362 is 2. */
-static void wake_all_cells(struct kdm_run *run, const struct kdm_places *places)
+static void wake_all_cells(struct kdm_matching *run, const struct kdm_places *places)
 {
     if (places->cells.count == 0)
         return;
@@ -228,7 +228,7 @@ static void wake_all_cells(struct kdm_run *run, const struct kdm_places *places)
             wake_cell(run, places->cells.slots[i].item);
 }
 
-void kdm_places_wake(struct kdm_run *run, struct kdm_places *places, struct kdm_point point)
+void kdm_places_wake(struct kdm_matching *run, struct kdm_places *places, struct kdm_point point)
 {
     for (uint32_t i = 0; i < places->wide.count; i++)
         if (kdm_condition_holds(run, places->wide.items[i]))

@@ -121,7 +121,7 @@ void kdm_ranges_remove(struct kdm_range_condition **root, struct kdm_range_condi
     update(node);
 }
 
-void kdm_ranges_wake(struct kdm_run *run, struct kdm_range_condition *node,
+void kdm_ranges_wake(struct kdm_matching *run, struct kdm_range_condition *node,
                      struct kdm_number number)
 {
     while (node != NULL && reaches(node->furthest, number)) {

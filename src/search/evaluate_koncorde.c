@@ -56,18 +56,20 @@ static bool contains(struct kdm_arena *scratch, struct kdm_val array, struct kdm
     return false;
 }
 
+bool kdm_koncorde_in_range(const struct kdm_query *query, struct kdm_number number)
+{
+    int low = query->has_low ? kdm_number_cmp(number, query->keys[0].number) : 1;
+    int high = query->has_high ? kdm_number_cmp(number, query->keys[1].number) : -1;
+
+    return (query->open_low ? low > 0 : low >= 0) && (query->open_high ? high < 0 : high <= 0);
+}
+
 static bool in_range(const struct kdm_query *query, struct kdm_val value)
 {
     struct kdm_number number;
-    int low = 1, high = -1;
 
-    if (kdm_val_type(value) != KDM_JSON_NUMBER || !kdm_number_parse(kdm_val_text(value), &number))
-        return false;
-    if (query->has_low)
-        low = kdm_number_cmp(number, query->keys[0].number);
-    if (query->has_high)
-        high = kdm_number_cmp(number, query->keys[1].number);
-    return (query->open_low ? low > 0 : low >= 0) && (query->open_high ? high < 0 : high <= 0);
+    return kdm_val_type(value) == KDM_JSON_NUMBER && kdm_number_parse(kdm_val_text(value), &number)
+           && kdm_koncorde_in_range(query, number);
 }
 
 /* --- match

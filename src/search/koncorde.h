@@ -12,6 +12,9 @@ bool kdm_koncorde_point(struct kdm_arena *arena, struct kdm_val value, struct kd
 /* "1 km", "3 258,55 Ft": a number with a unit, metric prefixes on any of them. */
 bool kdm_koncorde_distance(struct kdm_str text, double *ret_metres);
 
+/* Is the number within the bounds of a K_RANGE leaf? Its negation is not looked at. */
+bool kdm_koncorde_in_range(const struct kdm_query *query, struct kdm_number number);
+
 /* Is the point in the area of a K_GEO_ leaf? Its negation is not looked at. */
 bool kdm_koncorde_inside(const struct kdm_query *query, struct kdm_point point);
 

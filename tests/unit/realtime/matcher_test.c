@@ -228,6 +228,40 @@ START_TEST(filters_that_nothing_concerns_cost_nothing)
 }
 END_TEST
 
+static double seconds_for(const char *text, int runs)
+{
+    double start = seconds();
+
+    for (int i = 0; i < runs; i++) {
+        kdm_arena_reset(&arena);
+        matches(text);
+    }
+    return seconds() - start;
+}
+
+/* "state" has many values in filters and one in documents, so the guess is wrong and what is
+ * counted must mend it. */
+START_TEST(filters_learn_which_condition_is_rare)
+{
+    static const char document[] = "{\"state\":\"s0\",\"heat\":5}";
+    char filter[160];
+    double first, last;
+
+    for (int i = 0; i < 3000; i++) {
+        snprintf(filter, sizeof(filter),
+                 "{\"and\":[{\"equals\":{\"state\":\"s%d\"}},{\"range\":{\"heat\":{\"gt\":%d}}}]}",
+                 i < 100 ? i : 0, 100 + i);
+        add(filter);
+        kdm_arena_reset(&arena);
+    }
+    first = seconds_for(document, 30);
+    seconds_for(document, 200);
+    last = seconds_for(document, 30);
+    ck_assert_msg(last < first / 4, "%g s at first, %g s in the end", first, last);
+    ck_assert_uint_eq(matches("{\"state\":\"s0\",\"heat\":10000}"), 2901);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("realtime matcher");
@@ -245,6 +279,7 @@ int main(void)
     tcase_add_test(tests, an_ordinary_expression_is_found_in_a_long_text);
     tcase_add_test(tests, a_document_of_many_members_costs_one_look_at_each);
     tcase_add_test(tests, filters_that_nothing_concerns_cost_nothing);
+    tcase_add_test(tests, filters_learn_which_condition_is_rare);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
