@@ -10,7 +10,7 @@
 
 #define FILTERS 300
 #define ROUNDS  60
-#define CHANGES 20 /* filters that come or go in a round */
+#define CHANGES 40 /* filters that come or go in a round */
 #define DOCS    20 /* documents in a round */
 
 struct kept {
@@ -62,6 +62,7 @@ static const char *const scalars[] = {
     "\"xy\"",
     "\"foobar\"",
     "\"FOObar\"",
+    "\"foobr\"",
     "\"1\"",
     "\"\xc3\xa9t\xc3\xa9\"",
     "\"a\\u0000b\"",
@@ -82,6 +83,7 @@ static const char *const points[] = {
     "[\"48.85\",\"2.35\"]",
     "[1.5,1.5]",
     "[95,2]",
+    "[46,20]",
     "[0,0]",
 };
 static const char *const bad_points[] = { "[1]", "\"here\"", "{\"lat\":1}", "[1,2,3]", "7" };
@@ -233,7 +235,7 @@ static void put_place(struct kdm_buf *buf)
 {
     static const char *const distances[] = { "1km", "120 km", "600km", "9000km", "21000km" };
 
-    switch (below(4)) {
+    switch (below(5)) {
     case 0:
         kdm_buf_printf(buf, "{\"geoDistance\":{\"loc\":%s,\"distance\":\"%s\"}}", PICK(points),
                        PICK(distances));
@@ -247,6 +249,9 @@ static void put_place(struct kdm_buf *buf)
                        "{\"geoBoundingBox\":{\"loc\":{\"top\":%u,\"left\":%d,\"bottom\":%d,"
                        "\"right\":%u}}}",
                        1 + below(90), -(int)below(90), -(int)below(90), 1 + below(400));
+        break;
+    case 3:
+        kdm_buf_lit(buf, "{\"geoPolygon\":{\"loc\":{\"points\":[[44.9,0],[44.9,40],[30,20]]}}}");
         break;
     default:
         kdm_buf_printf(buf, "{\"geoPolygon\":{\"loc\":{\"points\":[[0,0],[%u,%u],[%u,-%u]]}}}",
@@ -355,8 +360,13 @@ static bool keep(struct kept *one)
     return true;
 }
 
+/* Now and then nearly all go, so that indexes become empty and are made again. */
 static void change_filters(void)
 {
+    if (below(8) == 0)
+        for (size_t i = 4; i < FILTERS; i++)
+            if (kept[i].entry != NULL)
+                forget(&kept[i]);
     for (int i = 0; i < CHANGES; i++) {
         struct kept *one = &PICK(kept);
 
