@@ -72,8 +72,8 @@ void kdm_conn_accept(struct kdm_net *net, int fd)
 
 /* A client may end its side and wait for the reply to what it has asked; but lws closes a socket
  * whose other side has ended. So a second descriptor of it is given to lws, which is not read any
- * more. (To have reading off during each request would do as well, for two system calls a request.)
- * With TLS nothing can be done: the session goes with the first one. False: it is closed. */
+ * more. (To have reading off during each request does as well, but for two system calls a request.)
+ * With TLS, whose session would go with the first one, reading is off. False: it is closed. */
 static bool outlive_end(struct kdm_conn *conn)
 {
     struct kdm_net *net = conn->net;
@@ -247,12 +247,15 @@ bool kdm_conn_is_behind(const struct kdm_conn *conn)
 }
 
 /* Reading is off while something waits to be taken, while the client is behind, and, since a raw
- * socket of lws spins on input that it does not take then, while lws keeps something. */
+ * socket of lws spins on input that it does not take then, while lws keeps something. With TLS also
+ * while the API works on a request: see outlive_end(). */
 static void regulate(struct kdm_conn *conn)
 {
     bool blocked =
         conn->in.ptr != NULL && (conn->kind == KDM_CONN_WEBSOCKET || kdm_http_is_blocked(conn));
-    bool pause = lws_is_busy(conn) || blocked || conn->ended || is_over(conn, conn->paused ? 2 : 1);
+    bool asked = conn->net->tls != NULL && kdm_http_is_asked(conn);
+    bool pause =
+        lws_is_busy(conn) || blocked || asked || conn->ended || is_over(conn, conn->paused ? 2 : 1);
 
     if (conn->paused == pause)
         return;

@@ -145,6 +145,8 @@ size_t kdm_conn_queued(const struct kdm_conn *conn);
 size_t kdm_http_take(struct kdm_conn *conn, struct kdm_str bytes);
 /* Not in the middle of a head, which is the one thing that more bytes can help. */
 bool kdm_http_is_blocked(const struct kdm_conn *conn);
+/* Is the API working on a request? */
+bool kdm_http_is_asked(const struct kdm_conn *conn);
 /* Nothing more will come: refuses a request that has not come to its end. */
 void kdm_http_cut_off(struct kdm_conn *conn);
 /* A plain request where TLS is spoken. */

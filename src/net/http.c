@@ -553,6 +553,11 @@ bool kdm_http_is_blocked(const struct kdm_conn *conn)
     return conn->exchange == NULL || conn->exchange->stage != STAGE_HEAD;
 }
 
+bool kdm_http_is_asked(const struct kdm_conn *conn)
+{
+    return conn->exchange != NULL && conn->exchange->stage == STAGE_ASKED;
+}
+
 void kdm_http_cut_off(struct kdm_conn *conn)
 {
     if (conn->exchange == NULL || !conn->exchange->waiting)

@@ -142,6 +142,15 @@ describe('a server with a certificate', () => {
     wire.end();
   });
 
+  test('a client that ends its side gets the replies to what it has asked', async () => {
+    for (let i = 0; i < 20; i++) {
+      const wire = wireOf(await connect(server, { allowHalfOpen: true }));
+      wire.socket.end(Buffer.concat(Array(3).fill(httpBytes('GET', `/${index}/${collection}/large`))));
+      for (let reply = 0; reply < 3; reply++) assert.equal((await wire.response()).status, 200);
+      wire.end();
+    }
+  });
+
   test('a client that reads late gets everything, and costs no processor meanwhile', async () => {
     const wire = wireOf(await connect(server));
     wire.socket.pause();
