@@ -130,20 +130,42 @@ static void forget_if_gone(struct kdm_presence *presence, struct told_room *room
     free_room(room);
 }
 
-static void end_room(struct kdm_presence *presence, struct told_room *room, enum kdm_err err,
-                     uint64_t others, bool wants_users)
+/* A room that was told, as far as it was. */
+static void end_room(struct kdm_presence *presence, struct told_room *room,
+                     enum kdm_redis_outcome outcome, uint64_t others, bool wants_users)
 {
     struct waiter *waiters = room->underway;
+    bool ok = outcome == KDM_REDIS_OK;
 
     room->underway = NULL;
-    if (err == KDM_OK) {
+    if (ok) {
         presence->told_rooms += (room->sent > 0) - room->told;
         room->told = room->sent > 0;
-    } else {
-        mark_changed(presence, room); /* it may have been done all the same */
+    } else if (outcome == KDM_REDIS_LOST || room->connections > 0 || room->told) {
+        mark_changed(presence, room); /* lost: it may have been done all the same */
     }
     forget_if_gone(presence, room);
-    settle(waiters, err, others, wants_users); /* may open and close rooms */
+    settle(waiters, ok ? KDM_OK : KDM_ERR_SERVICES_CACHE_NOT_CONNECTED, others, wants_users);
+}
+
+/* Redis can't be reached: nobody need wait until it can, and what it never heard of is forgotten.
+ */
+static void fail_changed(struct kdm_presence *presence)
+{
+    struct told_room *next, *room = presence->changed;
+
+    presence->changed = NULL;
+    for (; room != NULL; room = next) {
+        struct waiter *waiters = room->waiters;
+
+        next = room->next_changed; /* still marked: nobody frees it meanwhile */
+        room->waiters = NULL;
+        room->changed = false;
+        if (room->connections > 0 || room->told)
+            mark_changed(presence, room);
+        forget_if_gone(presence, room);
+        settle(waiters, KDM_ERR_SERVICES_CACHE_NOT_CONNECTED, 0, false);
+    }
 }
 
 static struct told_room *take_batch(struct kdm_presence *presence)
@@ -152,11 +174,6 @@ static struct told_room *take_batch(struct kdm_presence *presence)
 
     presence->batch = NULL;
     return batch;
-}
-
-static bool is_answer(enum kdm_redis_outcome outcome, const redisReply *reply)
-{
-    return outcome == KDM_REDIS_OK && reply->type == REDIS_REPLY_ARRAY;
 }
 
 static void send_asks(struct kdm_presence *presence)
@@ -214,23 +231,28 @@ static void flush(struct kdm_presence *presence);
 static void on_told(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
 {
     struct kdm_presence *presence = ctx;
-    bool ok = is_answer(outcome, reply);
     struct told_room *next, *room = take_batch(presence);
+    bool ok;
 
+    if (outcome == KDM_REDIS_OK && reply->type != REDIS_REPLY_ARRAY)
+        outcome = KDM_REDIS_LOST; /* refused: it is full, or its scripts were taken away */
+    ok = outcome == KDM_REDIS_OK;
     /* Still busy: whoever is told here may change rooms of this batch that are not ended yet. */
     for (size_t i = 1; room != NULL; room = next, i += 2) {
+        bool told = ok && i + 1 < reply->elements;
+
         next = room->next_in_batch;
-        if (ok && i + 1 < reply->elements)
-            end_room(presence, room, KDM_OK, (uint64_t)reply->element[i]->integer,
-                     reply->element[i + 1]->integer != 0);
-        else
-            end_room(presence, room, KDM_ERR_SERVICES_CACHE_NOT_CONNECTED, 0, false);
+        end_room(presence, room, told || !ok ? outcome : KDM_REDIS_LOST,
+                 told ? (uint64_t)reply->element[i]->integer : 0,
+                 told && reply->element[i + 1]->integer != 0);
     }
     presence->busy = false;
-    if (ok && (size_t)reply->element[0]->integer != presence->told_rooms)
+    if (!ok)
+        fail_changed(presence); /* the next renewal tries again */
+    else if ((size_t)reply->element[0]->integer != presence->told_rooms)
         tell_all_again(presence);
     if (ok && presence->changed != NULL)
-        flush(presence); /* after a failure the next renewal tries again */
+        flush(presence);
     if (!ok || presence->changed == NULL)
         send_asks(presence);
 }
