@@ -8,7 +8,6 @@
 
 #define EVERY_MS 600000 /* from one walk to the next */
 #define PAGE_MS  30000  /* deadline of a page */
-#define PAGE_MAX 200    /* documents removed with one commit */
 #define KEPT_MS  60000  /* clocks differ: another node may still believe in it */
 
 static bool is_over(void *ctx, struct kdm_str id, struct kdm_val source)
@@ -33,7 +32,7 @@ static enum kdm_outcome sweep_page(struct kdm_tx *tx, void *ctx)
     if (!kdm_security_collection(tx, KDM_SECURITY_TOKENS, &tokens)
         || !kdm_tx_scan_page(tx, tokens, security->sweep_cursor, is_over, now, &over, &next))
         return KDM_WAIT;
-    for (size_t i = 0; i < over.count && i < PAGE_MAX; i++)
+    for (size_t i = 0; i < over.count; i++)
         kdm_tx_delete(tx, tokens, over.items[i]->id, over.items[i], KDM_WRITE_SILENT);
     if (over.count > 0 && !kdm_tx_commit_each(tx))
         return KDM_WAIT;
