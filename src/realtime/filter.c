@@ -223,6 +223,8 @@ const struct kdm_filter *kdm_filter_parse(struct kdm_arena *arena,
 
     if (limits != NULL && kdm_val_text(filter).len > MAX_TEXT)
         return refuse(arena, failure, "the filter is too large");
+    if (kdm_val_repeats(filter)) /* of a name that stands twice the last one counts */
+        filter = kdm_json_parse(arena, kdm_json_canonical(arena, filter));
     query = kdm_query_parse_filter(&parser, filter, limits == NULL ? SIZE_MAX : limits->conditions);
     if (query == NULL)
         return NULL;

@@ -3,7 +3,7 @@
  * document matches by an index over their conditions: what it costs grows with what matches, not
  * with how many subscribe (design section 7). Works on the scanned text of the document, looks up
  * only paths that some filter names, builds no tree, and takes memory only from the arena it is
- * given. Loop thread only.
+ * given, except when it has learnt of a better way to find a filter. Loop thread only.
  */
 #ifndef KDM_REALTIME_MATCHER_H
 #define KDM_REALTIME_MATCHER_H

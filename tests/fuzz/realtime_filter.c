@@ -33,16 +33,22 @@ static void must_read_back(struct kdm_arena *arena, const struct kdm_filter *fil
     must(kdm_str_eq(again->text, filter->text));
 }
 
+static struct kdm_val canonical(struct kdm_arena *arena, struct kdm_val value)
+{
+    return kdm_json_parse(arena, kdm_json_canonical(arena, value));
+}
+
 static bool naive(struct kdm_arena *arena, struct kdm_val filter, struct kdm_val document,
                   bool *too_costly)
 {
     struct kdm_failure failure = { 0 };
     struct kdm_query_parser parser = { .arena = arena, .failure = &failure };
-    const struct kdm_query *query = kdm_query_parse_filter(&parser, filter, SIZE_MAX);
+    const struct kdm_query *query =
+        kdm_query_parse_filter(&parser, canonical(arena, filter), SIZE_MAX);
     const struct kdm_query *costly = NULL;
     struct kdm_query_document doc = {
         .id = KDM_STR("id"),
-        .source = kdm_json_parse(arena, kdm_json_canonical(arena, document)),
+        .source = canonical(arena, document),
     };
     bool matched = kdm_query_match(query, arena, &doc, NULL, &costly);
 

@@ -58,6 +58,8 @@ START_TEST(filters_that_mean_the_same_share_a_room)
           "{\"bool\":{\"must_not\":[{\"exists\":\"b\"},{\"exists\":\"a\"}]}}" },
         { "{\"match\":{\"a\":1,\"b\":{\"d\":1,\"c\":[2]}}}",
           "{\"and\":[{\"match\":{\"b\":{\"c\":[2.0],\"d\":1}}},{\"equals\":{\"a\":1}}]}" },
+        { "{\"equals\":{\"a\":1,\"a\":2}}", "{\"equals\":{\"a\":2}}" },
+        { "{\"match\":{\"a\":{\"b\":1,\"b\":2}}}", "{\"match\":{\"a\":{\"b\":2}}}" },
         { "{\"regexp\":{\"a\":\"x\"}}", "{\"regexp\":{\"a\":{\"value\":\"x\",\"flags\":\"gu\"}}}" },
         { "{\"geoDistance\":{\"a\":[1,2],\"distance\":\"1km\"}}",
           "{\"geoDistance\":{\"a\":{\"lon\":2,\"lat\":1},\"distance\":\"1000 m\"}}" },

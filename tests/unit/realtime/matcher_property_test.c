@@ -355,7 +355,9 @@ static bool keep(struct kept *one)
         return false;
     }
     parser = (struct kdm_query_parser){ .arena = &one->arena, .failure = &failure };
-    one->query = kdm_query_parse_filter(&parser, kdm_json_root(doc), SIZE_MAX);
+    one->query = kdm_query_parse_filter(
+        &parser, kdm_json_parse(&one->arena, kdm_json_canonical(&one->arena, kdm_json_root(doc))),
+        SIZE_MAX);
     one->entry = kdm_matcher_add(matcher, filter);
     return true;
 }
