@@ -129,6 +129,7 @@ void kdm_conn_free(struct kdm_conn *conn)
 {
     struct kdm_net *net = conn->net;
 
+    conn->wsi = NULL;
     kdm_conn_closed(conn);
     if (conn->dirty)
         unlink_dirty(conn);
