@@ -480,6 +480,24 @@ describe('rights', () => {
     await client.close();
   });
 
+  test('decide which of many are deleted and which are listed', async () => {
+    for (const index of ['drop-a', 'drop-b', 'keep-c']) await asAdmin({ controller: 'index', action: 'create', index });
+    await addProfile('dropper', { index: { actions: { mDelete: true, delete: true } }, realtime: { actions: { '*': true } } },
+      [{ index: 'drop-a' }, { index: 'drop-b', collections: ['c'] }]);
+    await addUser('dropper', ['dropper']);
+    const client = await connectRaw(second);
+    const { jwt } = await login(client, 'dropper');
+    const { deleted } = await client.result({ controller: 'index', action: 'mDelete', body: { indexes: ['drop-a', 'drop-b', 'keep-c', 'none'] }, jwt });
+    assert.deepEqual(deleted, ['drop-a']); // a restriction to collections does not hold the index
+    for (const [index, collection] of [['drop-a', 'x'], ['drop-b', 'c'], ['drop-b', 'd'], ['keep-c', 'c']])
+      await asAdmin({ controller: 'realtime', action: 'subscribe', index, collection, body: {} });
+    await until('all rooms are told', async () => Object.keys(await asAdmin({ controller: 'realtime', action: 'list' })).length === 3, 8000);
+    const rooms = await client.result({ controller: 'realtime', action: 'list', jwt });
+    assert.deepEqual(Object.entries(rooms).map(([index, collections]) => [index, Object.keys(collections)]),
+      [['drop-a', ['x']], ['drop-b', ['c']]]);
+    await client.close();
+  });
+
   test('can be asked for', async () => {
     const check = (body, jwt) => admin.result(auth('checkRights', { body, jwt }));
     assert.deepEqual(await check({ controller: 'a', action: 'b' }, adminToken), { allowed: true });

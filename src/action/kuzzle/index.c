@@ -1,5 +1,6 @@
 /* index.c - indexes: their life, their list, their size. */
 #include "action/kuzzle/index.h"
+#include "security/security.h"
 #include "store/names.h"
 #include <stdlib.h>
 
@@ -75,9 +76,9 @@ static int by_text(const void *a, const void *b)
     return kdm_str_cmp(*(const struct kdm_str *)a, *(const struct kdm_str *)b);
 }
 
-/* Stages the deletion of those that are there and writes their names. The others are not even
- * asked for: a commit that checked them would leave something of each made-up name behind.
- * false: wait. */
+/* Stages the deletion of those that are there, and that the one who asks may delete, and writes
+ * their names. The others are not even asked for: a commit that checked them would leave something
+ * of each made-up name behind. false: wait. */
 static bool delete_known(struct kdm_tx *tx, const struct kdm_str_list *names, struct kdm_buf *buf)
 {
     bool complete = true, exists;
@@ -87,6 +88,8 @@ static bool delete_known(struct kdm_tx *tx, const struct kdm_str_list *names, st
         return false;
     for (size_t i = 0; i < names->count; i++) {
         if (stands_before(names, i)
+            || !kdm_security_may(tx, KDM_STR("index"), KDM_STR("delete"), names->items[i],
+                                 KDM_STR_NONE)
             || bsearch(&names->items[i], known.items, known.count, sizeof(*known.items), by_text)
                    == NULL)
             continue;

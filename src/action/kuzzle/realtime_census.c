@@ -1,8 +1,7 @@
 /* realtime_census.c - realtime:count and list: connections in rooms, on all nodes. */
 #include "action/kuzzle/realtime.h"
-#include "api/auth.h"
 #include "base/clock.h"
-#include "security/rights.h"
+#include "security/security.h"
 
 #define ASK_TIMEOUT_MS 5000
 
@@ -104,22 +103,11 @@ bool kdm_realtime_rooms(struct kdm_tx *tx, struct kdm_val *ret_rooms)
     return true;
 }
 
-/* May the one who asks subscribe there? Plugins, and everybody where there is no guard, may. */
 static bool may_subscribe(struct kdm_tx *tx, struct kdm_val index, struct kdm_val collection)
 {
-    const struct kdm_user *user = kdm_tx_origin(tx)->user;
-    bool known;
-    const struct kdm_rights_question question = {
-        .action =
-            kdm_server_of(tx)->protocol->find(KDM_STR("realtime"), KDM_STR("subscribe"), &known),
-        .controller = KDM_STR("realtime"),
-        .name = KDM_STR("subscribe"),
-        .index = index,
-        .collection = collection,
-        .arena = kdm_tx_arena(tx),
-    };
-
-    return user == NULL || user->rights == NULL || kdm_rights_allow(user->rights, &question);
+    return kdm_security_may(tx, KDM_STR("realtime"), KDM_STR("subscribe"),
+                            kdm_val_str(kdm_tx_arena(tx), index),
+                            kdm_val_str(kdm_tx_arena(tx), collection));
 }
 
 /* The collections of one index that may be shown; the index itself is not, when there are none. */
