@@ -97,7 +97,8 @@ struct watched {
     struct kdm_str name;
     struct kdm_view *views;
     uint64_t place; /* all changes up to it have been told */
-    bool paused;
+    bool crowded;   /* the node's own writes wait */
+    bool paused;    /* the feed */
     size_t queued_bytes;
     size_t searching; /* on workers */
 };

@@ -157,7 +157,7 @@ bool kdm_projector_crowded(const struct kdm_projector *projector, struct kdm_str
     const struct watched *watched = kdm_watched_find(projector, index);
 
     return watched != NULL && watched->views != NULL
-           && (watched->paused
+           && (watched->crowded || watched->paused
                || kdm_feed_behind(projector->store, index) > KDM_PROJECTOR_BEHIND_BYTES);
 }
 

@@ -11,8 +11,9 @@
  *
  * Threads. The loop owns views and searches; it takes no lock and never waits. One thread, the
  * indexer, changes projections; a few workers search them. They are handed letters (mailbox.h) and
- * send letters back. What the loop has copied for the indexer is bounded: beyond it the feed of
- * that index is not read and writes to the index made on this node wait (kdm_projector_crowded).
+ * send letters back. What the loop has copied for the indexer is bounded: when an index has much on
+ * its way, writes to it made on this node wait (kdm_projector_crowded); when it has too much, as
+ * other nodes write too, its feed is not read.
  *
  * All calls: loop thread only.
  */
@@ -42,6 +43,11 @@ void kdm_projector_warm_up(struct kdm_projector *projector);
  */
 
 struct kdm_find;
+struct kdm_found;
+
+/* The text of a page: `count` hits, behind which `left` follow. Pure; called on a worker. */
+typedef struct kdm_str kdm_found_page_fn(struct kdm_arena *arena, const struct kdm_found *found,
+                                         const struct kdm_hit *hits, size_t count, size_t left);
 
 struct kdm_find_request {
     struct kdm_collection *const *collections; /* each once */
@@ -49,14 +55,15 @@ struct kdm_find_request {
     struct kdm_str body; /* JSON: of a search; with `bare` the query alone. none: everything */
     bool bare;
     enum kdm_search_lang lang;
-    struct kdm_str filter; /* JSON, a clause of Elasticsearch's DSL that must hold too; none */
-    int64_t from, size;    /* of the request's arguments; -1: not given */
-    int64_t now_ms;        /* what "now" means in dates */
-    bool aggregates;       /* aggregations are answered; else they are refused */
-    bool all;              /* every hit, in order; their page is the first `size` of them */
-    bool sources;          /* of the hits of the page */
-    bool all_sources;      /* with `all`: all of them are the page; 413 beyond 64 MiB */
-    int64_t deadline_ms;   /* monotonic */
+    struct kdm_str filter;    /* JSON, a clause of Elasticsearch's DSL that must hold too; none */
+    int64_t from, size;       /* of the request's arguments; -1: not given */
+    int64_t now_ms;           /* what "now" means in dates */
+    bool aggregates;          /* aggregations are answered; else they are refused */
+    bool all;                 /* every hit, in order; their page is the first `size` of them */
+    kdm_found_page_fn *pages; /* with `all`: what is behind the page, as texts; NULL: not wanted */
+    bool sources;             /* of the hits of the page */
+    bool all_sources;         /* with `all`: all of them are the page; 413 beyond 64 MiB */
+    int64_t deadline_ms;      /* monotonic */
 };
 
 /* One of the collections that were searched. */
@@ -72,6 +79,8 @@ struct kdm_found {
     struct kdm_hit *hits; /* in order; owner: the struct kdm_found_part */
     size_t hit_count;     /* with `all` every one, else the page */
     size_t page_count;    /* so many of them are the page, and have a source when it was wanted */
+    const struct kdm_str *pages; /* of the hits behind the page, each of its size */
+    size_t pages_count;
     uint64_t total;
     struct kdm_str aggregations; /* JSON, or none */
 };

@@ -9,8 +9,11 @@
 #include "projector/internal.h"
 #include <stdlib.h>
 
-#define ROOM_OF_INDEX (4u << 20)  /* bytes on their way, when its feed is paused */
-#define ROOM_OF_ALL   (32u << 20) /* likewise, of all indexes together */
+/* Bytes on their way to the indexer. Long before a feed is paused the node's own writes wait, so
+ * that what the feed holds is not cut off behind the back of the one that reads it. */
+#define CROWDED_INDEX (4u << 20)
+#define ROOM_OF_INDEX (32u << 20)
+#define ROOM_OF_ALL   (64u << 20)
 #define BATCH_BYTES   (64u << 10)
 
 /* --- indexes -------------------------------------------------------------------------------------
@@ -33,6 +36,12 @@ static struct watched *watched_of(struct kdm_projector *projector, struct kdm_in
     watched->name = index->name; /* the store's entries never go */
     kdm_table_put(projector->watched, index->name, watched);
     return watched;
+}
+
+static void tell_room(struct kdm_projector *projector)
+{
+    if (projector->on_room != NULL)
+        projector->on_room(projector->room_ctx);
 }
 
 static void pause_feed(struct watched *watched)
@@ -66,8 +75,8 @@ static void resume_feeds(struct kdm_projector *projector)
         kdm_feed_resume(projector->store, watched->name);
         any = true;
     }
-    if (any && projector->on_room != NULL)
-        projector->on_room(projector->room_ctx);
+    if (any)
+        tell_room(projector);
 }
 
 void kdm_watched_load(struct watched *watched, size_t more)
@@ -76,6 +85,7 @@ void kdm_watched_load(struct watched *watched, size_t more)
 
     watched->queued_bytes += more;
     projector->queued_bytes += more;
+    watched->crowded |= watched->queued_bytes > CROWDED_INDEX;
     if (!watched->paused
         && (watched->queued_bytes > ROOM_OF_INDEX || projector->queued_bytes > ROOM_OF_ALL))
         pause_feed(watched);
@@ -85,6 +95,10 @@ void kdm_watched_unload(struct watched *watched, size_t less)
 {
     watched->queued_bytes -= less;
     watched->projector->queued_bytes -= less;
+    if (watched->crowded && watched->queued_bytes <= CROWDED_INDEX / 2) {
+        watched->crowded = false;
+        tell_room(watched->projector);
+    }
     if (watched->projector->paused > 0)
         resume_feeds(watched->projector);
 }

@@ -239,9 +239,32 @@ static bool run_search(struct kdm_find *find)
     return true;
 }
 
+/* The pages behind the first. There may be a hundred thousand: this is not for the loop. */
+static void make_pages(struct kdm_find *find)
+{
+    struct kdm_found *found = &find->try.result.found;
+    size_t size = found->page_count, rest = found->hit_count - size, at = size;
+    struct kdm_str *pages;
+
+    if (find->request.pages == NULL || size == 0)
+        return;
+    pages = kdm_arena_alloc(&find->arena, (rest / size + 1) * sizeof(*pages));
+    for (size_t count; rest > 0; at += count) {
+        count = rest < size ? rest : size;
+        rest -= count;
+        pages[found->pages_count++] =
+            find->request.pages(&find->arena, found, found->hits + at, count, rest);
+    }
+    found->pages = pages;
+}
+
 static void search(struct kdm_find *find)
 {
-    find->try.result.outcome = run_search(find) ? KDM_FIND_FOUND : KDM_FIND_FAILED;
+    bool found = run_search(find);
+
+    if (found)
+        make_pages(find);
+    find->try.result.outcome = found ? KDM_FIND_FOUND : KDM_FIND_FAILED;
 }
 
 /* --- threads -------------------------------------------------------------------------------------

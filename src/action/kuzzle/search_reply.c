@@ -9,6 +9,7 @@ enum kdm_outcome kdm_search_reply(struct kdm_tx *tx, struct kdm_find_request *re
     struct kdm_buf buf;
 
     request->all = scroll_ms > 0;
+    request->pages = scroll_ms > 0 ? kdm_scroll_page_text : NULL;
     request->aggregates = true;
     if (!kdm_tx_find(tx, KDM_STR("search"), false, request, &found))
         return KDM_WAIT;

@@ -65,9 +65,8 @@ static struct kdm_str make_head(struct kdm_arena *arena, const struct kdm_found 
     return kdm_buf_str(&buf);
 }
 
-/* `left`: behind this page. */
-static struct kdm_str make_page(struct kdm_arena *arena, const struct kdm_found *found,
-                                const struct kdm_hit *hits, size_t count, size_t left)
+struct kdm_str kdm_scroll_page_text(struct kdm_arena *arena, const struct kdm_found *found,
+                                    const struct kdm_hit *hits, size_t count, size_t left)
 {
     bool scored = found->parts[0].search->by_score;
     struct kdm_buf buf;
@@ -120,21 +119,11 @@ static struct kdm_scroll *freeze(struct kdm_tx *tx, struct kdm_str key,
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_scroll *scroll = kdm_arena_zalloc(arena, sizeof(*scroll));
-    size_t size = (size_t)found->parts[0].search->size;
-    size_t rest = found->hit_count - found->page_count;
-    struct kdm_str *pages = kdm_arena_alloc(arena, (rest / size + 1) * sizeof(*pages));
-    const struct kdm_hit *hits = found->hits + found->page_count;
 
-    while (rest > 0) {
-        size_t count = rest < size ? rest : size;
-
-        rest -= count;
-        pages[scroll->page_count++] = make_page(arena, found, hits, count, rest);
-        hits += count;
-    }
     scroll->key = key;
     scroll->head = make_head(arena, found, body);
-    scroll->pages = pages;
+    scroll->pages = found->pages;
+    scroll->page_count = found->pages_count;
     return scroll;
 }
 
@@ -202,8 +191,8 @@ static bool open_targets(struct turn *turn)
     bool complete = true;
     struct kdm_val_iter it;
 
-    turn->parts = kdm_arena_zalloc(kdm_tx_arena(turn->tx),
-                                   kdm_val_count(targets) * sizeof(*turn->parts) + 1);
+    turn->parts =
+        kdm_arena_zalloc(kdm_tx_arena(turn->tx), kdm_val_count(targets) * sizeof(*turn->parts) + 1);
     for (kdm_elements(&it, targets); kdm_element_next(&it, &target);)
         complete = open_target(turn, target, &turn->parts[turn->part_count++]) && complete;
     return complete;

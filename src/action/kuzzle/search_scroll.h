@@ -14,8 +14,12 @@
 bool kdm_scroll_duration(struct kdm_tx *tx, const struct kdm_args *args, int64_t absent_ms,
                          int64_t *ret_ms);
 
-/* Opens a cursor over the hits behind the page (all were asked for). `scope` tells whose cursors they are:
- * those of one action are unknown to another. `body` is the search's. false: wait, or failed. */
+/* What is kept of a page: for kdm_find_request.pages of a search whose hits are to be scrolled. */
+kdm_found_page_fn kdm_scroll_page_text;
+
+/* Opens a cursor over the hits behind the page (all were asked for, and their pages). `scope` tells
+ * whose cursors they are: those of one action are unknown to another. `body` is the search's.
+ * false: wait, or failed. */
 bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_found *found,
                      struct kdm_val body, int64_t ttl_ms, struct kdm_str *ret_id);
 

@@ -352,22 +352,22 @@ START_TEST(changes_that_outrun_the_indexer_wait_in_redis)
     ck_assert_uint_eq(total("{}"), 0);
     gate = &kdm_watched_find(projector, KDM_STR("tenant"))->views->edition->projection->gate;
     kdm_gate_read(gate); /* a search that does not let go */
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 100; i++) {
         write_many(collection, 400 * i, pad);
         turn_for(&loop, 2);
         kdm_projector_counts(projector, &counts);
         most = counts.queued_bytes > most ? counts.queued_bytes : most;
     }
     ck_assert(kdm_projector_crowded(projector, KDM_STR("tenant")));
-    ck_assert_uint_gt(most, 4u << 20);
-    ck_assert_uint_lt(most, 6u << 20); /* of the 17 MB that were written */
+    ck_assert_uint_gt(most, 32u << 20);
+    ck_assert_uint_lt(most, 36u << 20); /* of the 43 MB that were written */
     ck_assert_int_gt(counts.lag_ms, 0);
     kdm_gate_end_read(gate);
-    ck_assert_uint_eq(total(TERM("many")), 16000);
+    ck_assert_uint_eq(total(TERM("many")), 40000);
     turn_for(&loop, 20);
     kdm_projector_counts(projector, &counts);
     ck_assert_uint_eq(counts.queued_bytes, 0);
-    ck_assert_uint_eq(counts.documents, 16000);
+    ck_assert_uint_eq(counts.documents, 40000);
     ck_assert(!kdm_projector_crowded(projector, KDM_STR("tenant")));
     kdm_collection_unref(collection);
 }
