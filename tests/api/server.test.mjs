@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
-import { connectAsker, rejects } from './lib/ask.mjs';
+import { connectAsker } from './lib/ask.mjs';
 import { request } from './lib/http.mjs';
 import { until } from './lib/process.mjs';
 import { startRedis } from './lib/redis.mjs';
@@ -186,9 +186,6 @@ describe('server and auth', () => {
         await asker.fails(auth('checkToken', { body: { token: 3 } }), 400, 'api.assert.invalid_type');
         await asker.fails(auth('getCurrentUser', { jwt: 'kauth-a.b.c' }), 401, 'security.token.invalid');
       });
-
-      test('what is not built yet says so', () =>
-        rejects(kuzzle.query({ controller: 'admin', action: 'dump' }), 501, 'api.process.not_implemented'));
     });
   }
 
