@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-/* --- one room ----------------------------------------------------------------------------------
- */
+/* --- one room -------------------------------------------------------------------------------- */
 
 struct counting {
     kdm_hub_counted_fn *fn;
@@ -28,8 +27,7 @@ void kdm_hub_count(struct kdm_hub *hub, struct kdm_str room, int64_t deadline_ms
     kdm_presence_find(hub->presence, room, deadline_ms, on_found, counting);
 }
 
-/* --- all rooms -----------------------------------------------------------------------------------
- */
+/* --- all rooms ------------------------------------------------------------------------------- */
 
 struct listing {
     struct kdm_arena arena;

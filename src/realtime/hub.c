@@ -8,8 +8,7 @@
 
 #define SCRATCH_CHUNK 65536
 
-/* --- what the feed tells ------------------------------------------------------------------------
- */
+/* --- what the feed tells --------------------------------------------------------------------- */
 
 static void on_gap(void *ctx, struct kdm_str index)
 {

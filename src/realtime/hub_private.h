@@ -86,6 +86,7 @@ struct kdm_target {
     struct kdm_hub *hub;
     struct kdm_str index, collection; /* slices of `key` */
     struct kdm_str key;               /* "index\0collection" */
+    struct kdm_buf head;              /* "status":200,"index":..,"collection":..,"node":.. */
     size_t rooms;
 };
 
@@ -168,9 +169,10 @@ void kdm_deliver_to(struct kdm_subscription *subscription, const struct kdm_feed
 
 /* --- notify.c: each writes a whole notification up to and with `"room":"` */
 
-void kdm_notify_document(struct kdm_hub *hub, const struct kdm_feed_change *change, bool in);
-void kdm_notify_message(struct kdm_hub *hub, const struct kdm_feed_change *change);
-void kdm_notify_user(struct kdm_hub *hub, const struct kdm_feed_change *change,
+void kdm_notify_document(const struct kdm_target *target, const struct kdm_feed_change *change,
+                         bool in);
+void kdm_notify_message(const struct kdm_target *target, const struct kdm_feed_change *change);
+void kdm_notify_user(const struct kdm_target *target, const struct kdm_feed_change *change,
                      struct kdm_val event);
 
 /* --- replay.c */

@@ -42,20 +42,19 @@ static void put_text(struct kdm_buf *buf, struct kdm_str name, struct kdm_str te
     kdm_json_put_str(buf, text);
 }
 
-/* What every notification has. */
-static struct kdm_buf *begin(struct kdm_hub *hub, const struct kdm_feed_change *change,
-                             struct kdm_str type, const struct author *author)
+/* What every notification has. `type` with its name, as JSON. */
+static struct kdm_buf *begin(const struct kdm_target *target, struct kdm_str type,
+                             const struct author *author)
 {
-    struct kdm_buf *buf = &hub->text;
+    struct kdm_buf *buf = &target->hub->text;
 
     buf->len = 0;
-    kdm_buf_lit(buf, "{\"status\":200");
-    put_text(buf, KDM_STR("type"), type);
-    put_text(buf, KDM_STR("index"), change->index);
-    put_text(buf, KDM_STR("collection"), change->collection);
-    put(buf, KDM_STR("protocol"), author->protocol);
-    put(buf, KDM_STR("timestamp"), author->timestamp);
-    put_text(buf, KDM_STR("node"), hub->options.node);
+    kdm_buf_put(buf, kdm_buf_str(&target->head));
+    kdm_buf_put(buf, type);
+    kdm_buf_lit(buf, ",\"protocol\":");
+    kdm_buf_put(buf, author->protocol);
+    kdm_buf_lit(buf, ",\"timestamp\":");
+    kdm_buf_put(buf, author->timestamp);
     return buf;
 }
 
@@ -63,10 +62,12 @@ static void put_change_id(struct kdm_buf *buf, const struct kdm_feed_change *cha
 {
     char space[KDM_CHANGE_ID_MAX];
 
-    put_text(buf, KDM_STR("changeId"),
-             kdm_change_id_write(space, &(struct kdm_feed_place){ .sequence = change->sequence,
-                                                                  .part = change->number + 1,
-                                                                  .digest = change->digest }));
+    kdm_buf_lit(buf, ",\"changeId\":\"");
+    kdm_buf_put(buf,
+                kdm_change_id_write(space, &(struct kdm_feed_place){ .sequence = change->sequence,
+                                                                     .part = change->number + 1,
+                                                                     .digest = change->digest }));
+    kdm_buf_char(buf, '"');
 }
 
 static void end(struct kdm_buf *buf)
@@ -171,10 +172,11 @@ static void put_result(struct kdm_hub *hub, struct kdm_buf *buf,
     kdm_buf_char(buf, '}');
 }
 
-void kdm_notify_document(struct kdm_hub *hub, const struct kdm_feed_change *change, bool in)
+void kdm_notify_document(const struct kdm_target *target, const struct kdm_feed_change *change,
+                         bool in)
 {
-    struct author author = author_of(hub, change);
-    struct kdm_buf *buf = begin(hub, change, KDM_STR("document"), &author);
+    struct author author = author_of(target->hub, change);
+    struct kdm_buf *buf = begin(target, KDM_STR(",\"type\":\"document\""), &author);
 
     put(buf, KDM_STR("controller"), controller_of(&author));
     put(buf, KDM_STR("action"), action_name(change->what));
@@ -184,16 +186,16 @@ void kdm_notify_document(struct kdm_hub *hub, const struct kdm_feed_change *chan
     put(buf, KDM_STR("requestId"), author.request_id);
     put(buf, KDM_STR("volatile"), author.volatile_data);
     put_change_id(buf, change);
-    put_result(hub, buf, change, &author);
+    put_result(target->hub, buf, change, &author);
     end(buf);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */
 
-void kdm_notify_message(struct kdm_hub *hub, const struct kdm_feed_change *change)
+void kdm_notify_message(const struct kdm_target *target, const struct kdm_feed_change *change)
 {
-    struct author author = author_of(hub, change);
-    struct kdm_buf *buf = begin(hub, change, KDM_STR("document"), &author);
+    struct author author = author_of(target->hub, change);
+    struct kdm_buf *buf = begin(target, KDM_STR(",\"type\":\"document\""), &author);
 
     put(buf, KDM_STR("controller"), author.controller);
     kdm_buf_lit(buf, ",\"action\":\"publish\",\"event\":\"publish\",\"scope\":\"in\"");
@@ -210,11 +212,11 @@ void kdm_notify_message(struct kdm_hub *hub, const struct kdm_feed_change *chang
 
 /* --- users ----------------------------------------------------------------------------------- */
 
-void kdm_notify_user(struct kdm_hub *hub, const struct kdm_feed_change *change,
+void kdm_notify_user(const struct kdm_target *target, const struct kdm_feed_change *change,
                      struct kdm_val event)
 {
-    struct author author = author_of(hub, change);
-    struct kdm_buf *buf = begin(hub, change, KDM_STR("user"), &author);
+    struct author author = author_of(target->hub, change);
+    struct kdm_buf *buf = begin(target, KDM_STR(",\"type\":\"user\""), &author);
 
     put(buf, KDM_STR("controller"), KDM_STR("\"realtime\""));
     put(buf, KDM_STR("action"), author.action);

@@ -17,8 +17,7 @@ static struct kdm_str word(struct kdm_str *rest)
     return found;
 }
 
-/* --- one room ------------------------------------------------------------------------------------
- */
+/* --- one room -------------------------------------------------------------------------------- */
 
 struct finding {
     struct kdm_presence_ask ask;

@@ -37,6 +37,20 @@ struct kdm_target *kdm_hub_target(struct kdm_hub *hub, struct kdm_str index,
     return kdm_str_none(key) ? NULL : kdm_table_get(hub->targets, key);
 }
 
+/* What all notifications of the collection begin with. */
+static void write_head(struct kdm_target *target)
+{
+    struct kdm_buf *head = &target->head;
+
+    kdm_buf_init(head, NULL, 128);
+    kdm_buf_lit(head, "{\"status\":200,\"index\":");
+    kdm_json_put_str(head, target->index);
+    kdm_buf_lit(head, ",\"collection\":");
+    kdm_json_put_str(head, target->collection);
+    kdm_buf_lit(head, ",\"node\":");
+    kdm_json_put_str(head, target->hub->options.node);
+}
+
 static struct kdm_target *need_target(struct kdm_hub *hub, struct kdm_str index,
                                       struct kdm_str collection)
 {
@@ -53,6 +67,7 @@ static struct kdm_target *need_target(struct kdm_hub *hub, struct kdm_str index,
         target->key = (struct kdm_str){ .ptr = copy, .len = key.len };
         target->index = (struct kdm_str){ .ptr = copy, .len = index.len };
         target->collection = kdm_str_from(target->key, index.len + 1);
+        write_head(target);
         kdm_table_put(hub->targets, key, target);
         kdm_feed_follow(hub->options.store, target->index);
     }
@@ -68,6 +83,7 @@ static void drop_target(struct kdm_target *target)
         return;
     kdm_feed_unfollow(hub->options.store, target->index);
     kdm_table_remove(hub->targets, target->key);
+    kdm_buf_fini(&target->head);
     free((char *)target->key.ptr);
     free(target);
 }
@@ -114,8 +130,7 @@ static void close_room(struct kdm_room *room)
     free(room);
 }
 
-/* --- channels ----------------------------------------------------------------------------------
- */
+/* --- channels -------------------------------------------------------------------------------- */
 
 static struct kdm_channel *find_channel(const struct kdm_room *room, enum kdm_interest scope,
                                         enum kdm_interest users)
@@ -202,8 +217,7 @@ void kdm_subscription_live(struct kdm_subscription *subscription, uint64_t after
     subscription->channel->places[subscription->place_in_channel].after = after;
 }
 
-/* --- memberships ---------------------------------------------------------------------------------
- */
+/* --- memberships ----------------------------------------------------------------------------- */
 
 struct membership_key {
     const struct kdm_member *member;

@@ -176,8 +176,7 @@ enum kdm_outcome kdm_realtime_join(struct kdm_tx *tx, const struct kdm_args *arg
     return join(tx, &ask);
 }
 
-/* --- unsubscribing ------------------------------------------------------------------------------
- */
+/* --- unsubscribing --------------------------------------------------------------------------- */
 
 static void leave(struct kdm_tx_wait *wait, void *ctx)
 {

@@ -42,8 +42,7 @@ enum kdm_outcome kdm_realtime_count(struct kdm_tx *tx, const struct kdm_args *ar
     return kdm_tx_reply(tx, answer);
 }
 
-/* --- list ---------------------------------------------------------------------------------------
- */
+/* --- list ------------------------------------------------------------------------------------ */
 
 static void put_member(struct kdm_buf *buf, struct kdm_str name)
 {
