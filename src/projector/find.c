@@ -20,7 +20,7 @@
 struct view_ask {
     struct kdm_view *view;
     struct kdm_find_part *parts;
-    struct view_ask *next; /* that can still be joined */
+    struct view_ask *next, **link; /* of those that can still be joined; link NULL: it can't */
 };
 
 static void free_find(struct kdm_find *find);
@@ -76,11 +76,24 @@ static void take_answer(struct kdm_view *view, struct kdm_find_part *part, enum 
         wait_at(view, part, values[2]);
 }
 
+/* It leaves now, or has ended: nobody joins it any more. */
+static void close_ask(struct view_ask *ask)
+{
+    if (ask->link == NULL)
+        return;
+    *ask->link = ask->next;
+    if (ask->next != NULL)
+        ask->next->link = ask->link;
+    ask->link = NULL;
+    ask->view->ask = NULL;
+}
+
 static void on_state(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
 {
     struct view_ask *ask = ctx;
     struct kdm_view *view = ask->view;
 
+    close_ask(ask);
     if (err == KDM_OK && count < 3)
         err = KDM_ERR_CORE_FATAL_UNEXPECTED_ERROR;
     for (struct kdm_find_part *part = ask->parts, *next; part != NULL; part = next) {
@@ -99,6 +112,9 @@ static struct view_ask *open_ask(struct kdm_view *view, int64_t deadline_ms)
 
     ask->view = view;
     ask->next = projector->asks;
+    ask->link = &projector->asks;
+    if (ask->next != NULL)
+        ask->next->link = &ask->next;
     projector->asks = ask;
     view->ask = ask;
     view->answers++;
@@ -108,12 +124,11 @@ static struct view_ask *open_ask(struct kdm_view *view, int64_t deadline_ms)
 
 void kdm_find_end_turn(struct kdm_projector *projector)
 {
-    for (struct view_ask *ask = projector->asks; ask != NULL; ask = ask->next)
-        ask->view->ask = NULL;
-    projector->asks = NULL;
+    while (projector->asks != NULL)
+        close_ask(projector->asks);
 }
 
-static void ask(struct kdm_find *find)
+static void ask_where(struct kdm_find *find)
 {
     find->waits++; /* not done before all have been asked */
     for (size_t i = 0; i < find->part_count; i++) {
@@ -133,42 +148,67 @@ static void ask(struct kdm_find *find)
 /* --- a worker ------------------------------------------------------------------------------------
  */
 
-/* One is left for other indexes, unless there are no other searches. */
-static bool may_search(const struct kdm_projector *projector, const struct kdm_find *find)
+static void get_in_line(struct watched *watched)
 {
-    return find->watched->searching < kdm_workers_count(projector->workers) - 1;
+    struct kdm_projector *projector = watched->projector;
+
+    if (watched->in_line || watched->queued == NULL)
+        return;
+    watched->in_line = true;
+    watched->next_in_line = NULL;
+    *projector->line_end = watched;
+    projector->line_end = &watched->next_in_line;
 }
 
+/* One worker is left for other indexes. */
+static bool search_next(struct watched *watched)
+{
+    struct kdm_projector *projector = watched->projector;
+    unsigned workers = kdm_workers_count(projector->workers);
+    struct kdm_find *find = watched->queued;
+
+    if (find == NULL || projector->searching == workers || watched->searching == workers - 1)
+        return false;
+    watched->queued = find->next_waiting;
+    if (watched->queued == NULL)
+        watched->queued_end = &watched->queued;
+    projector->searching++;
+    watched->searching++;
+    kdm_workers_send(projector->workers, find);
+    return true;
+}
+
+/* Indexes take turns, each search by search, until there is no worker or nobody who may have one.
+ */
 static void dispatch(struct kdm_projector *projector)
 {
-    struct kdm_find **link = &projector->queued, *find;
-    unsigned workers = kdm_workers_count(projector->workers);
+    bool any = true;
 
-    while ((find = *link) != NULL && projector->searching < workers) {
-        if (!may_search(projector, find)) {
-            link = &find->next_waiting;
-            continue;
+    while (any) {
+        struct watched *watched = projector->line, *next;
+
+        any = false;
+        projector->line = NULL;
+        projector->line_end = &projector->line;
+        for (; watched != NULL; watched = next) {
+            next = watched->next_in_line;
+            watched->in_line = false;
+            any |= search_next(watched);
+            get_in_line(watched);
         }
-        *link = find->next_waiting;
-        projector->searching++;
-        find->watched->searching++;
-        kdm_workers_send(projector->workers, find);
     }
-    if (projector->queued == NULL)
-        projector->queued_end = &projector->queued;
-    else if (*link == NULL)
-        projector->queued_end = link;
 }
 
 static void enqueue(struct kdm_find *find)
 {
-    struct kdm_projector *projector = find->projector;
+    struct watched *watched = find->watched;
 
     find->away = true;
     find->next_waiting = NULL;
-    *projector->queued_end = find;
-    projector->queued_end = &find->next_waiting;
-    dispatch(projector);
+    *watched->queued_end = find;
+    watched->queued_end = &find->next_waiting;
+    get_in_line(watched);
+    dispatch(find->projector);
 }
 
 /* --- ending --------------------------------------------------------------------------------------
@@ -247,7 +287,7 @@ static void begin(struct kdm_find *find)
     find->tries++;
     find->try = (struct find_try){ 0 };
     kdm_arena_reset(&find->arena);
-    ask(find);
+    ask_where(find);
 }
 
 void kdm_find_fetched(struct kdm_find *find)
@@ -420,15 +460,14 @@ static void free_find(struct kdm_find *find)
 /* Out of the queue of those that wait for a worker, when it is still there. */
 static void unqueue(struct kdm_find *find)
 {
-    struct kdm_projector *projector = find->projector;
+    struct watched *watched = find->watched;
 
-    for (struct kdm_find **link = &projector->queued; *link != NULL;
-         link = &(*link)->next_waiting) {
+    for (struct kdm_find **link = &watched->queued; *link != NULL; link = &(*link)->next_waiting) {
         if (*link != find)
             continue;
         *link = find->next_waiting;
         if (*link == NULL)
-            projector->queued_end = link;
+            watched->queued_end = link;
         find->away = false;
         return;
     }

@@ -100,7 +100,10 @@ struct watched {
     bool crowded;   /* the node's own writes wait */
     bool paused;    /* the feed */
     size_t queued_bytes;
-    size_t searching; /* on workers */
+    struct kdm_find *queued, **queued_end; /* for a worker */
+    size_t searching;                      /* on workers */
+    struct watched *next_in_line;
+    bool in_line; /* of those with something queued */
 };
 
 enum view_state {
@@ -323,10 +326,10 @@ struct kdm_projector {
     uv_timer_t timer;
     int open_handles;
     bool stopped;
-    struct kdm_find *finds;                /* all */
-    struct kdm_find *queued, **queued_end; /* for a worker */
-    struct kdm_find *ended, **ended_end;   /* to be told */
-    struct view_ask *asks;                 /* that have not left yet */
+    struct kdm_find *finds;              /* all */
+    struct kdm_find *ended, **ended_end; /* to be told */
+    struct watched *line, **line_end;    /* indexes whose searches wait for a worker */
+    struct view_ask *asks;               /* that have not left yet */
     struct fetch *fetches;
     struct kdm_find *spare;
     size_t find_count, spare_count, searching;

@@ -91,7 +91,7 @@ struct kdm_projector *kdm_projector_create(uv_loop_t *loop, struct kdm_store *st
 
     projector->loop = loop;
     projector->store = store;
-    projector->queued_end = &projector->queued;
+    projector->line_end = &projector->line;
     projector->ended_end = &projector->ended;
     projector->ready = true;
     kdm_random_fill(kdm_store_random(store), &projector->seed, sizeof(projector->seed));
