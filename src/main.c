@@ -398,18 +398,20 @@ static void settle(struct server *server)
 /* A client may have left while his password was being hashed: some milliseconds more. */
 static void await_workers(struct server *server)
 {
-    struct kdm_tx_counts counts = { .working = server->engine != NULL };
+    struct kdm_tx_counts counts;
 
-    for (int turn = 0; turn < 200 && counts.working > 0; turn++) {
+    for (int turn = 0; turn < 200 && server->engine != NULL; turn++) {
         kdm_tx_counts(server->engine, &counts);
-        if (counts.working > 0)
-            usleep(2000);
+        if (counts.working == 0)
+            return;
+        usleep(2000);
         uv_run(&server->loop, UV_RUN_NOWAIT);
     }
 }
 
 static void take_apart(struct server *server)
 {
+    uv_timer_stop(&server->watch); /* it looks at what is taken apart here */
     if (server->plugins != NULL)
         kdm_native_stop(server->plugins);
     kdm_actions_stop(server->starting);
