@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define ASK_MS     5000 /* of Redis; when it does not answer it is asked again */
-#define MOST_PAGES 4    /* on their way to the indexer */
+#define MOST_PAGES 8    /* on their way to the indexer */
 #define TELL_MS    2000
 #define LONG_MS    1000
 #define LARGE      100000 /* documents; the end of such a build is told too */

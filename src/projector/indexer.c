@@ -8,15 +8,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SLICE_US      1000
 #define SLICE_RECORDS 16     /* between two looks at the clock */
 #define HELD_PAUSE_NS 100000 /* when all that has work is being searched */
-#define NICE          5
-#define MEASURE_MS    60000 /* adding up what a projection occupies takes a while */
+#define MEASURE_MS    60000  /* adding up what a projection occupies takes a while */
 
 struct kdm_indexer {
     struct kdm_projector *projector;
@@ -271,17 +268,11 @@ static void rest(struct kdm_indexer *indexer)
     (void)sem_timedwait(&indexer->work, &until);
 }
 
-void kdm_give_way(void)
-{
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-}
-
 static void *run(void *arg)
 {
     struct kdm_indexer *indexer = arg;
 
     pthread_setname_np(pthread_self(), "kdm-indexer");
-    kdm_give_way();
     while (!atomic_load_explicit(&indexer->stopping, memory_order_relaxed)) {
         sort_in(indexer);
         if (indexer->active == NULL)

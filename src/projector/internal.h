@@ -195,10 +195,6 @@ void kdm_warm_up_stop(struct kdm_projector *projector);
 /* --- the indexer ---------------------------------------------------------------------------------
  */
 
-/* Of the calling thread: what computes for long is not to delay the loop, or Redis, where there are
- * more threads than cores. */
-void kdm_give_way(void);
-
 struct kdm_indexer *kdm_indexer_create(struct kdm_projector *projector);
 void kdm_indexer_stop(struct kdm_indexer *indexer);
 void kdm_indexer_destroy(struct kdm_indexer *indexer);

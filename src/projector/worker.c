@@ -8,11 +8,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define FEWEST 3 /* one that computes, one that waits for texts, one for the others */
 #define MOST   16
+#define NICE   5 /* what computes for long is not to delay the loop, or Redis, on few cores */
 
 struct kdm_workers {
     struct kdm_projector *projector;
@@ -290,7 +292,7 @@ static void *run(void *arg)
     struct kdm_find *find;
 
     pthread_setname_np(pthread_self(), "kdm-search");
-    kdm_give_way();
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     for (;;) {
         wait_for(&workers->work);
         if (atomic_load_explicit(&workers->stopping, memory_order_relaxed))
