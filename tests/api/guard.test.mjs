@@ -132,6 +132,33 @@ for (const strict of [false, true]) {
   });
 }
 
+describe('tokens signed with a secret of one\'s own', () => {
+  before(async () => { redis = await startRedis([]); });
+  after(() => redis.stop());
+
+  const signing = (secret, algorithm = 'HS512') => ({ redis: redis.url, args: ['--limits.loginsPerSecond', '1000'],
+    config: { security: { authToken: { secret, algorithm, expiresIn: '30m', maxTTL: '1h' } } } });
+
+  test('are good where it is the same, and nowhere else', async () => {
+    const servers = await Promise.all([signing('one'), signing('one'), signing('another'), signing('one', 'HS256')].map(startServer));
+    const clients = await Promise.all(servers.map((server) => connectRaw(server)));
+    await clients[0].result({ controller: 'security', action: 'createFirstAdmin', _id: 'root', reset: true,
+      body: { content: {}, credentials: { local: { username: 'root', password } } } });
+    const { jwt: token, ttl } = await clients[0].result(auth('login', { strategy: 'local', body: { username: 'root', password } }));
+    assert.equal(ttl, 1800000);
+    assert.deepEqual(JSON.parse(Buffer.from(token.slice('kauth-'.length).split('.')[0], 'base64url')), { alg: 'HS512', typ: 'JWT' });
+    const statuses = await Promise.all(clients.map(async (client) => (await client.ask({ ...now, jwt: token })).status));
+    assert.deepEqual(statuses, [200, 200, 401, 401]);
+    for (const expiresIn of ['2h', -1])
+      assert.equal((await clients[0].failure(auth('login', { strategy: 'local', expiresIn, body: { username: 'root', password } }))).id,
+        'security.token.ttl_exceeded');
+    const { result } = await clients[0].ask({ controller: 'server', action: 'getConfig', jwt: token });
+    assert.ok(!JSON.stringify(result).includes('"one"'));
+    for (const client of clients) await client.close();
+    for (const server of servers) await server.stop();
+  });
+});
+
 describe('a start', () => {
   before(async () => { redis = await startRedis([]); });
   after(() => redis.stop());

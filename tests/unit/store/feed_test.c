@@ -402,6 +402,36 @@ START_TEST(a_lost_ring_costs_a_second_at_most)
 }
 END_TEST
 
+/* How long ago all that was committed had been told. */
+static int64_t silence(void)
+{
+    return kdm_clock_monotonic_ms() - *kdm_feed_heard_until(follower.store, KDM_STR("tenant"));
+}
+
+START_TEST(a_follower_knows_until_when_it_has_heard_everything)
+{
+    struct kdm_collection *c = have_collection(&writer, "tenant", "assets");
+
+    follow("tenant");
+    for (int i = 0; i < 30; i++) {
+        write_doc(c, "a", "{}");
+        turn_for(&loop, 100);
+        ck_assert_int_lt(silence(), 1300);
+    }
+    tell(redis.socket, "ACL SETUSER default -publish"); /* a bell that does not ring is no silence */
+    write_doc(c, "a", "{}");
+    turn_for(&loop, 2500);
+    ck_assert_int_lt(silence(), 1300);
+    proxy.control->closed = 1;
+    turn_for(&loop, 2500);
+    ck_assert_int_gt(silence(), 2000);
+    proxy.control->closed = 0;
+    turn_for(&loop, 3000);
+    ck_assert_int_lt(silence(), 1300);
+    kdm_collection_unref(c);
+}
+END_TEST
+
 START_TEST(what_was_cut_off_while_away_is_told_as_a_gap)
 {
     struct kdm_collection *c = have_collection(&writer, "tenant", "assets");
@@ -715,6 +745,7 @@ int main(void)
     tcase_add_test(tcase, messages_need_no_index);
     tcase_add_test(tcase, a_redis_that_was_restarted_and_lost_nothing_is_no_gap);
     tcase_add_test(tcase, a_lost_ring_costs_a_second_at_most);
+    tcase_add_test(tcase, a_follower_knows_until_when_it_has_heard_everything);
     tcase_add_test(tcase, what_was_cut_off_while_away_is_told_as_a_gap);
     tcase_add_test(tcase, who_could_not_take_a_position_at_once_is_told_of_a_gap);
     tcase_add_test(tcase, a_catalogue_change_elsewhere_is_forgotten_here);
