@@ -104,7 +104,6 @@ void kdm_request_weigh(struct kdm_request *request)
 static void end(struct kdm_request *request)
 {
     struct kdm_api *api = request->api;
-
     const struct kdm_guard *guard = api->options.guard;
 
     if (request->event_run != NULL)

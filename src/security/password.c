@@ -2,7 +2,7 @@
 #include "security/password.h"
 #include <sodium.h>
 
-/* As OWASP advises for argon2id: 19 MiB, two passes. Some 20 ms of one core. */
+/* As OWASP advises for argon2id: 19 MiB, two passes. Some 10 ms of one core. */
 #define PASSES 2
 #define MEMORY (19456u * 1024u)
 
