@@ -45,6 +45,15 @@ static struct kdm_view *end_ask(struct build_ask *ask)
     return NULL;
 }
 
+/* Only views that are being read need a look now and then. */
+static void set_scan(struct kdm_view *view, enum scan_state scan)
+{
+    struct kdm_projector *projector = view->watched->projector;
+
+    projector->scanning += (scan != SCAN_NONE) - (view->scan != SCAN_NONE);
+    view->scan = scan;
+}
+
 /* --- scanning ------------------------------------------------------------------------------------
  */
 
@@ -58,7 +67,7 @@ static void conclude(struct kdm_view *view)
         kdm_build_scan(view);
         return;
     }
-    view->scan = SCAN_NONE;
+    set_scan(view, SCAN_NONE);
     kdm_view_flush(view, false);
     kdm_view_send(view, kdm_batch_create(view->edition, BATCH_FILLED));
 }
@@ -88,7 +97,7 @@ static void on_page(void *ctx, enum kdm_err err, uint64_t next_cursor, const str
     view->pages++;
     kdm_view_send(view, batch);
     if (next_cursor == 0)
-        view->scan = SCAN_READ;
+        set_scan(view, SCAN_READ);
     conclude(view);
     kdm_build_go_on(view);
 }
@@ -106,7 +115,7 @@ void kdm_build_scan(struct kdm_view *view)
 {
     view->cursor = 0;
     view->documents = 0;
-    view->scan = SCAN_READING;
+    set_scan(view, SCAN_READING);
     view->epoch = kdm_store_epoch(view->watched->projector->store);
     view->fill_again = false;
     view->began_ms = view->told_ms = kdm_clock_monotonic_ms();
@@ -158,7 +167,7 @@ void kdm_build_start(struct kdm_view *view)
 
     view->build++;
     view->asked = view->fill_again = false;
-    view->scan = SCAN_NONE;
+    set_scan(view, SCAN_NONE);
     view->pages = view->remaps = 0;
     view->state = VIEW_UNPLACED;
     if (!kdm_feed_place(view->watched->projector->store, view->watched->name, &place))
@@ -229,6 +238,12 @@ void kdm_build_applied(struct kdm_view *view, const struct batch *batch)
     default:
         break;
     }
+}
+
+void kdm_build_stop(struct kdm_view *view)
+{
+    view->build++;
+    set_scan(view, SCAN_NONE);
 }
 
 /* --- now and then --------------------------------------------------------------------------------

@@ -183,6 +183,8 @@ void kdm_build_go_on(struct kdm_view *view);
 /* The collection's mapping has grown. */
 void kdm_build_remap(struct kdm_view *view, struct kdm_collection *collection);
 void kdm_build_applied(struct kdm_view *view, const struct batch *batch);
+/* It is wanted no more. */
+void kdm_build_stop(struct kdm_view *view);
 /* Tells progress; asks again what Redis did not answer. */
 void kdm_build_tick(struct kdm_view *view, int64_t now_ms);
 /* Does it take so long that it is worth telling? */
@@ -309,7 +311,8 @@ struct kdm_projector {
     struct kdm_hash_seed seed;
     struct kdm_table *watched; /* index name -> struct watched */
     size_t views, building, paused;
-    bool ready; /* no build takes long, as of the last tick */
+    size_t scanning; /* views whose scan is under way */
+    bool ready;      /* no build takes long, as of the last tick */
     kdm_projector_room_fn *on_room;
     void *room_ctx;
     size_t queued_bytes; /* on their way to the indexer */

@@ -46,21 +46,28 @@ static void on_turn(uv_prepare_t *turn)
     kdm_find_end_turn(turn->data);
 }
 
-static void on_tick(uv_timer_t *timer)
+static void tick_views(struct kdm_projector *projector, int64_t now_ms)
 {
-    struct kdm_projector *projector = timer->data;
-    int64_t now_ms = kdm_clock_monotonic_ms();
     struct kdm_str name;
     void *value;
 
-    kdm_find_sweep(projector, now_ms);
-    projector->ready = true;
     for (size_t cursor = 0; kdm_table_next(projector->watched, &cursor, &name, &value);)
         for (struct kdm_view *view = ((struct watched *)value)->views; view != NULL;
              view = view->next) {
             kdm_build_tick(view, now_ms);
             projector->ready &= !kdm_build_is_long(view, now_ms);
         }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct kdm_projector *projector = timer->data;
+    int64_t now_ms = kdm_clock_monotonic_ms();
+
+    kdm_find_sweep(projector, now_ms);
+    projector->ready = true;
+    if (projector->building + projector->scanning > 0)
+        tick_views(projector, now_ms);
     kdm_warm_up_go_on(projector);
 }
 

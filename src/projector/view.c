@@ -196,7 +196,7 @@ void kdm_view_drop(struct kdm_view *view)
     if (view->dropped)
         return;
     view->dropped = true;
-    view->build++;
+    kdm_build_stop(view);
     *view->link = view->next;
     if (view->next != NULL)
         view->next->link = view->link;
