@@ -1,5 +1,6 @@
 /* model.c - see model.h: reading. The checks are in model_check.c. */
 #include "security/model.h"
+#include "projector/projector.h"
 #include "security/internal.h"
 
 struct kdm_security *kdm_security_of(struct kdm_tx *tx)
@@ -125,86 +126,73 @@ bool kdm_security_is_protected(struct kdm_str id)
            || kdm_str_eq(id, KDM_STR("anonymous"));
 }
 
-bool kdm_profile_has_role(struct kdm_val source, struct kdm_str role)
+/* {"term":{"<field>":"<id>"}} */
+static struct kdm_str term(struct kdm_arena *arena, const char *field, struct kdm_str id)
 {
-    struct kdm_val_iter it;
-    struct kdm_val policy;
+    struct kdm_buf buf;
 
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("policies")));
-         kdm_element_next(&it, &policy);) {
-        if (kdm_val_str_eq(kdm_val_get(policy, KDM_STR("roleId")), role))
-            return true;
-    }
-    return false;
+    kdm_buf_init(&buf, arena, id.len + 64);
+    kdm_buf_printf(&buf, "{\"term\":{\"%s\":", field);
+    kdm_json_put_str(&buf, id);
+    kdm_buf_lit(&buf, "}}");
+    return kdm_buf_str(&buf);
 }
 
-bool kdm_user_has_profile(struct kdm_val source, struct kdm_str profile)
+/* Documents of a collection that name `id`: at most `most` of them, and how many there are. */
+static bool find(struct kdm_tx *tx, enum kdm_security_collection which, const char *field,
+                 struct kdm_str id, int64_t most, const struct kdm_found **ret_found)
 {
-    struct kdm_val_iter it;
-    struct kdm_val named;
-
-    for (kdm_elements(&it, kdm_val_get(source, KDM_STR("profileIds")));
-         kdm_element_next(&it, &named);) {
-        if (kdm_val_str_eq(named, profile))
-            return true;
-    }
-    return false;
-}
-
-/* What a scan looks for; in the arena. */
-struct wanted {
-    bool (*has)(struct kdm_val source, struct kdm_str id);
-    struct kdm_str *ids;
-    size_t count;
-};
-
-static bool has_any(void *ctx, struct kdm_str id, struct kdm_val source)
-{
-    const struct wanted *wanted = ctx;
-
-    (void)id;
-    for (size_t i = 0; i < wanted->count; i++) {
-        if (wanted->has(source, wanted->ids[i]))
-            return true;
-    }
-    return false;
-}
-
-/* Documents of a collection that have any of `ids`. */
-static bool scan(struct kdm_tx *tx, enum kdm_security_collection which, const struct kdm_str *ids,
-                 size_t count, bool (*has)(struct kdm_val source, struct kdm_str id),
-                 struct kdm_doc_list *ret_docs)
-{
-    struct wanted *wanted = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*wanted));
+    struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_collection *collection;
+    struct kdm_find_request request = { .collections = &collection,
+                                        .count = 1,
+                                        .body = term(arena, field, id),
+                                        .bare = true,
+                                        .from = 0,
+                                        .size = most };
 
-    *wanted = (struct wanted){ .has = has, .count = count };
-    wanted->ids = kdm_arena_alloc(kdm_tx_arena(tx), count * sizeof(*ids) + 1);
-    for (size_t i = 0; i < count; i++)
-        wanted->ids[i] = kdm_arena_copy(kdm_tx_arena(tx), ids[i]);
     return kdm_security_collection(tx, which, &collection)
-           && kdm_tx_scan(tx, KDM_STR("in use"), collection, true, has_any, wanted, ret_docs);
+           && kdm_tx_find(tx, kdm_arena_printf(arena, "%s " KDM_FMT, field, KDM_ARG(id)), true,
+                          &request, ret_found);
 }
 
-bool kdm_role_users(struct kdm_tx *tx, const struct kdm_str *roles, size_t count,
-                    struct kdm_doc_list *ret_profiles)
+bool kdm_role_in_use(struct kdm_tx *tx, struct kdm_str role, bool *ret_used)
 {
-    return scan(tx, KDM_SECURITY_PROFILES, roles, count, kdm_profile_has_role, ret_profiles);
+    const struct kdm_found *found;
+
+    if (!find(tx, KDM_SECURITY_PROFILES, "policies.roleId", role, 0, &found))
+        return false;
+    *ret_used = found->total > 0;
+    return true;
 }
 
-bool kdm_profile_users(struct kdm_tx *tx, const struct kdm_str *profiles, size_t count,
-                       struct kdm_doc_list *ret_users)
+bool kdm_profile_in_use(struct kdm_tx *tx, struct kdm_str profile, bool *ret_used)
 {
-    return scan(tx, KDM_SECURITY_USERS, profiles, count, kdm_user_has_profile, ret_users);
+    const struct kdm_found *found;
+
+    if (!find(tx, KDM_SECURITY_USERS, "profileIds", profile, 0, &found))
+        return false;
+    *ret_used = found->total > 0;
+    return true;
+}
+
+bool kdm_profile_users(struct kdm_tx *tx, struct kdm_str profile, size_t most,
+                       struct kdm_str_list *ret_ids, bool *ret_all)
+{
+    const struct kdm_found *found;
+
+    if (!find(tx, KDM_SECURITY_USERS, "profileIds", profile, (int64_t)most, &found))
+        return false;
+    ret_ids->count = found->page_count;
+    ret_ids->items =
+        kdm_arena_alloc(kdm_tx_arena(tx), found->page_count * sizeof(struct kdm_str) + 1);
+    for (size_t i = 0; i < found->page_count; i++)
+        ret_ids->items[i] = found->hits[i].id;
+    *ret_all = found->total == found->page_count;
+    return true;
 }
 
 bool kdm_security_admin_exists(struct kdm_tx *tx, bool *ret_exists)
 {
-    const struct kdm_str admin = KDM_STR("admin");
-    struct kdm_doc_list admins;
-
-    if (!kdm_profile_users(tx, &admin, 1, &admins))
-        return false;
-    *ret_exists = admins.count > 0;
-    return true;
+    return kdm_profile_in_use(tx, KDM_STR("admin"), ret_exists);
 }

@@ -38,16 +38,13 @@ bool kdm_profile_check(struct kdm_tx *tx, struct kdm_str id, struct kdm_val body
 /* admin, default, anonymous: may be changed, never deleted. */
 bool kdm_security_is_protected(struct kdm_str id);
 
-/* Does the profile, the user of this source have it? Pure. */
-bool kdm_profile_has_role(struct kdm_val source, struct kdm_str role);
-bool kdm_user_has_profile(struct kdm_val source, struct kdm_str profile);
-
-/* Who has any of these? One checked scan, however many: what is decided on it holds at commit. Of
- * each kind one a transaction. The lists are of documents. */
-bool kdm_role_users(struct kdm_tx *tx, const struct kdm_str *roles, size_t count,
-                    struct kdm_doc_list *ret_profiles);
-bool kdm_profile_users(struct kdm_tx *tx, const struct kdm_str *profiles, size_t count,
-                       struct kdm_doc_list *ret_users);
+/* Has any profile the role, any user the profile? Checked: what is decided on it holds at commit. A
+ * caller with several asks for all before it waits. */
+bool kdm_role_in_use(struct kdm_tx *tx, struct kdm_str role, bool *ret_used);
+bool kdm_profile_in_use(struct kdm_tx *tx, struct kdm_str profile, bool *ret_used);
+/* The ids of at most `most` users of the profile, and whether these are all; checked. */
+bool kdm_profile_users(struct kdm_tx *tx, struct kdm_str profile, size_t most,
+                       struct kdm_str_list *ret_ids, bool *ret_all);
 
 /* Is there a user with the profile admin? Checked. */
 bool kdm_security_admin_exists(struct kdm_tx *tx, bool *ret_exists);

@@ -1,7 +1,7 @@
 /* security_delete.c - the end of roles, profiles and users.
  * A role is not deleted while a profile has it, a profile not while a user has it. Who has it is a
- * checked scan: a profile that takes the role at the same moment, on whichever node, makes the
- * commit fail, and the scan is made again.
+ * checked search: a profile that takes the role at the same moment, on whichever node, makes the
+ * commit fail, and the search is made again.
  */
 #include "action/kuzzle/security_delete.h"
 #include "action/kuzzle/security.h"
@@ -15,10 +15,7 @@ struct kind {
     enum kdm_security_collection which;
     const char *what;
     enum kdm_err not_found, cannot_delete, in_use;
-    /* All that have any of these, and whether one of them has one. */
-    bool (*users)(struct kdm_tx *tx, const struct kdm_str *ids, size_t count,
-                  struct kdm_doc_list *ret_users);
-    bool (*has)(struct kdm_val source, struct kdm_str id);
+    bool (*is_used)(struct kdm_tx *tx, struct kdm_str id, bool *ret_used);
 };
 
 static const struct kind roles = {
@@ -27,8 +24,7 @@ static const struct kind roles = {
     .not_found = KDM_ERR_SECURITY_ROLE_NOT_FOUND,
     .cannot_delete = KDM_ERR_SECURITY_ROLE_CANNOT_DELETE,
     .in_use = KDM_ERR_SECURITY_ROLE_IN_USE,
-    .users = kdm_role_users,
-    .has = kdm_profile_has_role,
+    .is_used = kdm_role_in_use,
 };
 
 static const struct kind profiles = {
@@ -37,28 +33,24 @@ static const struct kind profiles = {
     .not_found = KDM_ERR_SECURITY_PROFILE_NOT_FOUND,
     .cannot_delete = KDM_ERR_SECURITY_PROFILE_CANNOT_DELETE,
     .in_use = KDM_ERR_SECURITY_PROFILE_IN_USE,
-    .users = kdm_profile_users,
-    .has = kdm_user_has_profile,
+    .is_used = kdm_profile_in_use,
 };
 
-static bool is_used(struct kdm_tx *tx, const struct kind *kind, const struct kdm_doc_list *users,
-                    struct kdm_str id)
+/* *ret_err: why it can't be deleted; KDM_OK: it can. false: wait. */
+static bool judge(struct kdm_tx *tx, const struct kind *kind, struct kdm_str id,
+                  const struct kdm_doc *doc, enum kdm_err *ret_err)
 {
-    for (size_t i = 0; i < users->count; i++)
-        if (kind->has(kdm_doc_source(tx, users->items[i]), id))
-            return true;
-    return false;
-}
+    bool used;
 
-/* Why it can't be deleted; KDM_OK: it can. */
-static enum kdm_err refusal(struct kdm_tx *tx, const struct kind *kind, struct kdm_str id,
-                            const struct kdm_doc *doc, const struct kdm_doc_list *users)
-{
-    if (doc == NULL)
-        return kind->not_found;
-    if (kdm_security_is_protected(id))
-        return kind->cannot_delete;
-    return is_used(tx, kind, users, id) ? kind->in_use : KDM_OK;
+    *ret_err = doc == NULL ? kind->not_found : KDM_OK;
+    if (doc != NULL && kdm_security_is_protected(id))
+        *ret_err = kind->cannot_delete;
+    if (*ret_err != KDM_OK)
+        return true;
+    if (!kind->is_used(tx, id, &used))
+        return false;
+    *ret_err = used ? kind->in_use : KDM_OK;
+    return true;
 }
 
 /* --- one ----------------------------------------------------------------------------------- */
@@ -67,16 +59,13 @@ static enum kdm_outcome delete_one(struct kdm_tx *tx, const struct kdm_args *arg
                                    const struct kind *kind)
 {
     struct kdm_str id = kdm_args_str(args, KDM_ARG__ID);
-    struct kdm_doc_list users = { .count = 0 };
     struct kdm_collection *collection;
     struct kdm_doc *doc;
     enum kdm_err err;
 
     if (!kdm_security_collection(tx, kind->which, &collection)
-        || !kdm_tx_claim(tx, collection, id, &doc)
-        || (doc != NULL && !kind->users(tx, &id, 1, &users)))
+        || !kdm_tx_claim(tx, collection, id, &doc) || !judge(tx, kind, id, doc, &err))
         return KDM_WAIT;
-    err = refusal(tx, kind, id, doc, &users);
     if (err != KDM_OK)
         return kdm_tx_fail(tx, err, &id, kdm_err_row(err)->placeholders);
     kdm_tx_delete(tx, collection, id, doc, KDM_WRITE_SILENT);
@@ -203,34 +192,33 @@ static bool want_all(struct kdm_tx *tx, const struct kdm_str_list *ids,
     return true;
 }
 
-/* Those that may go go in one commit. */
+/* Those that may go go in one commit. All are asked for before the first is waited for. */
 static enum kdm_outcome delete_many(struct kdm_tx *tx, const struct kdm_args *args,
                                     const struct kind *kind)
 {
     const struct kdm_str_list ids = kdm_args_strings(args, KDM_ARG_BODY_IDS);
     struct kdm_collection *collection;
-    struct kdm_doc_list users;
     struct sorted sorted;
+    bool complete = true;
     struct kdm_doc *doc;
 
-    if (!kdm_security_collection(tx, kind->which, &collection) || !want_all(tx, &ids, collection)
-        || !kind->users(tx, ids.items, ids.count, &users))
+    if (!kdm_security_collection(tx, kind->which, &collection) || !want_all(tx, &ids, collection))
         return KDM_WAIT;
     sorted_init(&sorted, args->arena);
     for (size_t i = 0; i < ids.count; i++) {
         enum kdm_err err;
 
-        if (!kdm_tx_read(tx, collection, ids.items[i], &doc))
-            return KDM_WAIT;
-        err = refusal(tx, kind, ids.items[i], doc, &users);
-        if (err == KDM_OK) {
+        if (!kdm_tx_read(tx, collection, ids.items[i], &doc)
+            || !judge(tx, kind, ids.items[i], doc, &err)) {
+            complete = false;
+        } else if (err == KDM_OK) {
             kdm_tx_delete(tx, collection, ids.items[i], doc, KDM_WRITE_SILENT);
             add_deleted(&sorted, ids.items[i]);
         } else {
             add_refused(tx, &sorted, ids.items[i], err);
         }
     }
-    return kdm_tx_commit(tx) ? reply_sorted(tx, kind->what, &sorted) : KDM_WAIT;
+    return complete && kdm_tx_commit(tx) ? reply_sorted(tx, kind->what, &sorted) : KDM_WAIT;
 }
 
 enum kdm_outcome kdm_security_m_delete_roles(struct kdm_tx *tx, const struct kdm_args *args)

@@ -6,6 +6,7 @@
 /* What one commit takes, well below its limits. */
 #define MOST_USERS 400
 #define MOST_BYTES (KDM_COMMIT_MAX_BYTES / 2)
+#define INFO_MAX   1024 /* what a new _kuzzle_info may add */
 
 struct kdm_str kdm_security_user_without(struct kdm_arena *arena, struct kdm_val source,
                                          struct kdm_str profile)
@@ -30,23 +31,41 @@ struct kdm_str kdm_security_user_without(struct kdm_arena *arena, struct kdm_val
     return kdm_json_set(arena, source, KDM_STR("profileIds"), kdm_buf_str(&buf));
 }
 
-/* Stages as many as one commit takes; true: these were all. */
-static bool stage_users(struct kdm_tx *tx, struct kdm_collection *users, struct kdm_str profile,
-                        const struct kdm_doc_list *found)
+static void stage_user(struct kdm_tx *tx, struct kdm_collection *users, struct kdm_doc *user,
+                       struct kdm_str profile)
 {
+    struct kdm_val source = kdm_doc_source(tx, user);
+    struct kdm_str text = kdm_security_user_without(kdm_tx_arena(tx), source, profile);
+
+    text = kdm_tx_with_info(tx, kdm_json_parse(kdm_tx_arena(tx), text),
+                            kdm_tx_info_updated(tx, source));
+    kdm_tx_write(tx, users, user, text, KDM_CHANGE_UPDATE, KDM_STR_NONE, KDM_WRITE_SILENT);
+}
+
+/* Takes the profile from as many users as one commit takes; *ret_all: these were all. */
+static bool stage_users(struct kdm_tx *tx, struct kdm_str profile, bool *ret_all)
+{
+    struct kdm_collection *users;
+    struct kdm_str_list ids;
+    struct kdm_doc *user;
     size_t bytes = 0;
 
-    for (size_t i = 0; i < found->count; i++) {
-        struct kdm_val source = kdm_doc_source(tx, found->items[i]);
-        struct kdm_str text = kdm_security_user_without(kdm_tx_arena(tx), source, profile);
-
-        bytes += text.len;
-        if (i == MOST_USERS || (i > 0 && bytes > MOST_BYTES))
+    if (!kdm_security_collection(tx, KDM_SECURITY_USERS, &users)
+        || !kdm_profile_users(tx, profile, MOST_USERS, &ids, ret_all))
+        return false;
+    for (size_t i = 0; i < ids.count; i++)
+        kdm_tx_want(tx, users, ids.items[i]);
+    for (size_t i = 0; i < ids.count; i++) {
+        if (!kdm_tx_read(tx, users, ids.items[i], &user))
             return false;
-        text = kdm_tx_with_info(tx, kdm_json_parse(kdm_tx_arena(tx), text),
-                                kdm_tx_info_updated(tx, source));
-        kdm_tx_write(tx, users, found->items[i], text, KDM_CHANGE_UPDATE, KDM_STR_NONE,
-                     KDM_WRITE_SILENT);
+        if (user == NULL)
+            continue; /* gone since: the commit will fail by the search */
+        bytes += user->text.len + INFO_MAX;
+        if (i > 0 && bytes > MOST_BYTES) {
+            *ret_all = false;
+            break;
+        }
+        stage_user(tx, users, user, profile);
     }
     return true;
 }
@@ -57,21 +76,20 @@ static bool stage_users(struct kdm_tx *tx, struct kdm_collection *users, struct 
 static enum kdm_outcome run_chunk(struct kdm_tx *tx, struct kdm_val args, struct kdm_val state)
 {
     struct kdm_str profile = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(args, KDM_STR("profile")));
-    struct kdm_collection *profiles, *users;
-    struct kdm_doc_list found;
+    struct kdm_collection *profiles;
     struct kdm_doc *doc;
+    bool all;
 
     (void)state;
     if (!kdm_security_collection(tx, KDM_SECURITY_PROFILES, &profiles)
-        || !kdm_security_collection(tx, KDM_SECURITY_USERS, &users)
-        || !kdm_tx_read(tx, profiles, profile, &doc) || !kdm_profile_users(tx, &profile, 1, &found))
+        || !kdm_tx_read(tx, profiles, profile, &doc) || !stage_users(tx, profile, &all))
         return KDM_WAIT;
-    if (stage_users(tx, users, profile, &found)) {
+    if (!all) {
+        kdm_tx_job_state(tx, KDM_STR("{}"));
+    } else {
         if (doc != NULL)
             kdm_tx_delete(tx, profiles, profile, doc, KDM_WRITE_SILENT);
         kdm_tx_job_finish(tx);
-    } else {
-        kdm_tx_job_state(tx, KDM_STR("{}"));
     }
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
@@ -116,17 +134,16 @@ static bool is_deletable(struct kdm_tx *tx, struct kdm_str profile, const struct
 
 bool kdm_security_take_profile_away(struct kdm_tx *tx, struct kdm_str profile)
 {
-    struct kdm_collection *profiles, *users;
-    struct kdm_doc_list found;
-    struct kdm_str job;
+    struct kdm_collection *profiles;
     struct kdm_doc *doc;
+    struct kdm_str job;
+    bool all;
 
     if (!kdm_security_collection(tx, KDM_SECURITY_PROFILES, &profiles)
         || !kdm_tx_claim(tx, profiles, profile, &doc) || !is_deletable(tx, profile, doc)
-        || !kdm_security_collection(tx, KDM_SECURITY_USERS, &users)
-        || !kdm_profile_users(tx, &profile, 1, &found))
+        || !stage_users(tx, profile, &all))
         return false;
-    if (stage_users(tx, users, profile, &found)) {
+    if (all) {
         kdm_tx_delete(tx, profiles, profile, doc, KDM_WRITE_SILENT);
         return kdm_tx_commit(tx);
     }

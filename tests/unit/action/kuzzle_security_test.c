@@ -47,19 +47,6 @@ START_TEST(who_has_no_profile_left_is_as_anonymous)
 }
 END_TEST
 
-START_TEST(what_has_which_is_seen_through_escapes)
-{
-    struct kdm_val profile =
-        parse("{\"policies\":[{\"roleId\":\"x\"},{},7,{\"roleId\":\"\\u0061dmin\"}]}");
-
-    ck_assert(kdm_profile_has_role(profile, KDM_STR("admin")));
-    ck_assert(!kdm_profile_has_role(profile, KDM_STR("adm")));
-    ck_assert(!kdm_profile_has_role(parse("{}"), KDM_STR("x")));
-    ck_assert(kdm_user_has_profile(parse("{\"profileIds\":[1,\"p\\u0000\"]}"), KDM_STR("p\0")));
-    ck_assert(!kdm_user_has_profile(parse("{\"profileIds\":\"p\"}"), KDM_STR("p")));
-}
-END_TEST
-
 START_TEST(what_the_server_says_of_a_document_is_not_taken_from_a_client)
 {
     struct kdm_val body = parse(
@@ -84,7 +71,6 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_profile_is_taken_away_wherever_it_stands_and_the_rest_stays);
     tcase_add_test(tcase, who_has_no_profile_left_is_as_anonymous);
-    tcase_add_test(tcase, what_has_which_is_seen_through_escapes);
     tcase_add_test(tcase, what_the_server_says_of_a_document_is_not_taken_from_a_client);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);
