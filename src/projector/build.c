@@ -166,7 +166,7 @@ void kdm_build_start(struct kdm_view *view)
     struct kdm_feed_place place;
 
     view->build++;
-    view->asked = view->fill_again = false;
+    view->asked = view->fill_again = view->unfilled = false;
     set_scan(view, SCAN_NONE);
     view->pages = view->remaps = 0;
     view->state = VIEW_UNPLACED;
@@ -190,6 +190,7 @@ void kdm_build_remap(struct kdm_view *view, struct kdm_collection *collection)
     view->collection = collection;
     batch->mapping = kdm_mapping_ref(collection->mapping);
     view->remaps++;
+    view->unfilled = true;
     kdm_view_flush(view, false);
     kdm_view_send(view, batch);
 }
@@ -202,6 +203,10 @@ static void remapped(struct kdm_view *view, bool filling)
         kdm_build_scan(view);
     else if (filling)
         view->fill_again = true;
+    if (!filling && view->remaps == 0 && view->scan == SCAN_NONE) {
+        view->unfilled = false;
+        kdm_view_wake(view);
+    }
     conclude(view);
 }
 
@@ -219,6 +224,7 @@ static void finish(struct kdm_view *view)
     if (view->state != VIEW_READY)
         view->watched->projector->building--;
     view->state = VIEW_READY;
+    view->unfilled = view->remaps > 0 || view->scan != SCAN_NONE;
     kdm_view_wake(view);
 }
 

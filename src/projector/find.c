@@ -54,7 +54,7 @@ static void wait_at(struct kdm_view *view, struct kdm_find_part *part, struct kd
     part->found->counter = kdm_arena_copy(&part->find->arena, counter);
     if (part->found->collection->mapping_version > view->collection->mapping_version)
         kdm_build_remap(view, part->found->collection);
-    if (!kdm_view_reached(view, part->sequence)) {
+    if (!kdm_view_reached(view, part)) {
         kdm_view_wait(view, part);
         return;
     }
@@ -426,6 +426,19 @@ static void give_find(struct kdm_projector *projector, struct kdm_find *find)
     free(find);
 }
 
+static bool mentions(struct kdm_str body, const char *name)
+{
+    return body.len > 0 && memmem(body.ptr, body.len, name, strlen(name)) != NULL;
+}
+
+/* Whoever only might need not be told from whoever does: it waits while new fields are filled. */
+static bool reads_columns(const struct kdm_find_request *request)
+{
+    return !request->bare
+           && (mentions(request->body, "\"sort\"") || mentions(request->body, "\"agg")
+               || mentions(request->body, "\"collapse\""));
+}
+
 struct kdm_find *kdm_find_start(struct kdm_projector *projector,
                                 const struct kdm_find_request *request, kdm_find_fn *fn, void *ctx)
 {
@@ -435,6 +448,7 @@ struct kdm_find *kdm_find_start(struct kdm_projector *projector,
     find->fn = fn;
     find->ctx = ctx;
     copy_request(find, request);
+    find->by_columns = reads_columns(request);
     find->next = projector->finds;
     find->link = &projector->finds;
     if (find->next != NULL)

@@ -136,6 +136,7 @@ struct kdm_view {
     bool asked;             /* for the state, or a page */
     uint64_t epoch;         /* of the store, when the scan began: cursors are of one Redis */
     bool fill_again;        /* fields came that what was read before does not fill */
+    bool unfilled;          /* fields may be there that not all documents are in */
     uint64_t documents;     /* read by this scan */
     int64_t began_ms, told_ms;
     struct kdm_find_part *waiting, **waiting_end;
@@ -150,8 +151,9 @@ struct kdm_view *kdm_view_of(struct kdm_projector *projector, struct kdm_collect
 void kdm_view_drop(struct kdm_view *view);
 /* Frees what was dropped, once no answer is on its way. */
 void kdm_view_reap(struct kdm_view *view);
-/* Are all changes up to this sequence in the projection? */
-bool kdm_view_reached(const struct kdm_view *view, uint64_t sequence);
+/* Are all changes up to its sequence in the projection, and for one that reads columns all
+ * documents in them? (A query looks at the documents themselves where a column is not whole.) */
+bool kdm_view_reached(const struct kdm_view *view, const struct kdm_find_part *part);
 /* Takes a part in until its sequence is reached; see that it will be. */
 void kdm_view_wait(struct kdm_view *view, struct kdm_find_part *part);
 void kdm_view_leave(struct kdm_find_part *part);
@@ -249,6 +251,7 @@ struct kdm_find {
     bool telling;   /* ..right now.. */
     bool told;      /* ..and done */
     unsigned tries;
+    bool by_columns; /* orders or counts by fields */
     struct find_try try;
     atomic_bool cancelled;
 };

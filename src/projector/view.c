@@ -235,10 +235,13 @@ static void begin_anew(struct kdm_view *view)
 /* --- waiting -------------------------------------------------------------------------------------
  */
 
-bool kdm_view_reached(const struct kdm_view *view, uint64_t sequence)
+bool kdm_view_reached(const struct kdm_view *view, const struct kdm_find_part *part)
 {
     const struct kdm_edition *edition = view->edition;
+    uint64_t sequence = part->sequence;
 
+    if (view->unfilled && part->find->by_columns)
+        return false;
     return view->state == VIEW_READY && view->watched->place >= sequence
            && kdm_feed_certain(view->watched->projector->store, view->watched->name)
            && view->open == NULL
@@ -276,7 +279,7 @@ void kdm_view_wake(struct kdm_view *view)
     view->waiting_end = &view->waiting;
     for (; part != NULL; part = next) {
         next = part->next;
-        if (!kdm_view_reached(view, part->sequence)) {
+        if (!kdm_view_reached(view, part)) {
             kdm_view_wait(view, part);
             continue;
         }

@@ -142,6 +142,21 @@ describe('one node', () => {
   });
   after(() => server.stop());
 
+  test('new fields of a mapping order and count at once', async () => {
+    for (let round = 0; round < 10; round++) {
+      const fresh = new Index(client, `ordered-${round}`);
+      await fresh.make('c');
+      for (let i = 0; i < 20; i++) await fresh.result('document', 'create', { collection: 'c', body: { k: 'x', late: i } });
+      assert.equal(await fresh.total('c', { term: { k: 'x' } }), 20); // it is projected
+      await fresh.result('collection', 'update', { collection: 'c', body: { mappings: { properties: { late: { type: 'integer' } } } } });
+      await fresh.result('document', 'create', { collection: 'c', body: { k: 'x', late: 99 } });
+      const { hits, aggregations } = await fresh.search('c', { term: { k: 'x' } },
+        { sort: [{ late: 'desc' }], size: 3, aggs: { sum: { sum: { field: 'late' } } } });
+      assert.deepEqual(hits.map(({ _source }) => _source.late), [99, 19, 18]);
+      assert.equal(aggregations.sum.value, 99 + 190);
+    }
+  });
+
   test('aggregations are of all that match, hits behind the post filter', async () => {
     const { hits, total, aggregations } = await index.search('things', { range: { n: { lt: 700 } } }, {
       size: 3, sort: [{ n: 'desc' }], post_filter: { term: { k: 'k6' } },
