@@ -136,6 +136,29 @@ describe('the access matrix', () => {
     assert.deepEqual(wrong(asked), []);
   });
 
+  test('has no way to what the server keeps for itself, not even for the administrator', async () => {
+    const own = { index: '%kuzzle', engineId: '%kuzzle', _id: 'admin', jwt: tokens.admin };
+    const bodies = [
+      {}, { query: {} }, { ids: ['admin'] }, { changes: { profileIds: [] }, query: {}, default: {} }, { indexes: ['%kuzzle'] },
+      { documents: [{ _id: 'admin', body: { profileIds: [] }, changes: {} }] }, { fields: ['profileIds'] }, { profileIds: [] },
+      { bulkData: [{ delete: { _id: 'admin' } }] }, { '%kuzzle': { users: { properties: {} } } }, { '%kuzzle': { users: [{ delete: { _id: 'admin' } }] } },
+      { roomId: 'x' }, { group: 'commons' },
+    ];
+    // The controllers of users and of the server as a whole are meant to reach them.
+    const others = actions.filter(({ controller, action }) => !['auth', 'security', 'ms', 'memoryStorage', 'debug'].includes(controller)
+      && !(controller === 'admin' && !/^load(Mappings|Fixtures)$/.test(action)) && !/password$/.test(controller) && action !== 'openapi');
+    assert.ok(others.length > 150, String(others.length));
+    for (const { controller, action } of others) {
+      const asked = ['users', 'local-users', 'config'].flatMap((collection) => bodies.map((body) => ({ ...own, controller, action, collection, body })));
+      asked.push({ ...own, index: undefined, controller, action, targets: [{ index: '%kuzzle', collections: ['users', 'config'] }], body: {} });
+      for (const { result, error } of await Promise.all(asked.map((each) => admin.ask(each))))
+        assert.doesNotMatch(JSON.stringify([result, error]), /argon2|"secret|"profileIds":\["admin"\]/, `${controller}:${action}`);
+    }
+    const still = await admin.result({ controller: 'security', action: 'getUser', _id: 'admin', jwt: tokens.admin });
+    assert.deepEqual(still._source.profileIds, ['admin']);
+    await admin.result({ controller: 'auth', action: 'login', strategy: 'local', body: { username: 'admin', password } });
+  });
+
   test('lets the administrator see what is there', async () => {
     // What only reads: nothing of it may be refused for lack of rights.
     // openapi is sent without an envelope.

@@ -577,8 +577,25 @@ describe('cookies', () => {
     assert.equal(checked.body.result.kuid, 'admin');
     const both = await request(first, '/_me', { headers: { cookie, authorization: `Bearer ${adminToken}` } });
     assert.equal(both.body.error.id, 'security.token.verification_error');
+    const client = await connectRaw(second, { headers: { cookie } }); // a socket has the cookie of its upgrade
+    assert.equal((await client.result(auth('getCurrentUser')))._id, 'admin');
+    assert.equal((await client.result(auth('checkToken', { cookieAuth: true }))).kuid, 'admin');
+    assert.equal((await client.failure(auth('getCurrentUser', { jwt: adminToken }))).id, 'security.token.verification_error');
     const out = await post('/_logout?cookieAuth', { headers: { cookie } });
     assert.match(out.headers.get('set-cookie'), /^authToken=null; Path=\/; HttpOnly; SameSite=Strict$/);
     assert.equal((await request(first, '/_me', { headers: { cookie } })).status, 401);
+    await sleep(100);
+    assert.equal((await client.failure(auth('getCurrentUser'))).id, 'security.token.invalid');
+    assert.equal((await client.result(auth('checkToken', { cookieAuth: true }))).valid, false);
+    await client.close();
+  });
+
+  test('may be turned off', async () => {
+    const server = await startServer({ redis: redis.url, args: ['--http.cookieAuthentication', 'false'] });
+    const login = await request(server, '/_login/local?cookieAuth', { method: 'POST', body: { username: 'admin', password } });
+    assert.deepEqual([login.status, login.body.error.id], [500, 'security.cookie.unsupported']);
+    const me = await request(server, '/_me', { headers: { cookie: `authToken=${adminToken}` } });
+    assert.equal(me.body.result._id, '-1');
+    await server.stop();
   });
 });
