@@ -192,6 +192,22 @@ static void end_job(struct kdm_commit *commit)
     kdm_commit_job(commit, KDM_STR("%kdm"), KDM_STR("old"), KDM_STR("{"), KDM_STR(""));
 }
 
+static void say_something(struct kdm_commit *commit)
+{
+    kdm_commit_message(commit, KDM_MESSAGE_PUBLISHED, KDM_STR("one"), KDM_STR("assets"), KDM_STR(""), KDM_STR("{}"));
+}
+
+static void say_something_nowhere(struct kdm_commit *commit)
+{
+    kdm_commit_message(commit, KDM_MESSAGE_JOINS, KDM_STR("nowhere"), KDM_STR("c"), KDM_STR("room"), KDM_STR("{}"));
+}
+
+static void say_something_and_make_index(struct kdm_commit *commit)
+{
+    kdm_commit_message(commit, KDM_MESSAGE_PUBLISHED, KDM_STR("three"), KDM_STR("c"), KDM_STR(""), KDM_STR("{}"));
+    make_index(commit);
+}
+
 static const struct {
     const char *name;
     void (*fill)(struct kdm_commit *commit);
@@ -214,6 +230,9 @@ static const struct {
     { "drop index and write", drop_index_and_write },
     { "store job", store_job },
     { "end job", end_job },
+    { "message", say_something },
+    { "message in no index", say_something_nowhere },
+    { "message and make index", say_something_and_make_index },
 };
 #define KINDS ((int)(sizeof(kinds) / sizeof(kinds[0])))
 
@@ -257,7 +276,7 @@ static void teardown(void)
     server_close(&redis);
 }
 
-static const char *const names[] = { "one", "two", "three", "%kdm" };
+static const char *const names[] = { "one", "two", "three", "%kdm", "nowhere" };
 #define NAMES ((int)(sizeof(names) / sizeof(names[0])))
 
 static long long sequence_of(const char *name)
@@ -344,7 +363,7 @@ static const struct {
 } commands[] = { { "hmget", true },   { "hget", false },   { "hexists", false }, { "hgetall", false },
                  { "exists", false }, { "xinfo", false },  { "hset", true },     { "xadd", true },
                  { "hdel", false },   { "unlink", false }, { "pexpire", false }, { "persist", false },
-                 { "evalsha", true } };
+                 { "pttl", false },   { "evalsha", true } };
 
 START_TEST(a_forbidden_command_leaves_nothing_half_done)
 {
