@@ -63,10 +63,10 @@ static void put_change_id(struct kdm_buf *buf, const struct kdm_feed_change *cha
     char space[KDM_CHANGE_ID_MAX];
 
     kdm_buf_lit(buf, ",\"changeId\":\"");
-    kdm_buf_put(buf,
-                kdm_change_id_write(space, &(struct kdm_feed_place){ .sequence = change->sequence,
-                                                                     .part = change->number + 1,
-                                                                     .digest = change->digest }));
+    kdm_buf_put(buf, kdm_change_id_write(space, &(struct kdm_feed_place){
+                                                    .sequence = change->sequence,
+                                                    .part = change->last ? 0 : change->number + 1,
+                                                    .digest = change->digest }));
     kdm_buf_char(buf, '"');
 }
 

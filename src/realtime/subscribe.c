@@ -24,6 +24,7 @@ struct kdm_joining {
     bool joined;    /* the member is in the room, and `channel` set */
     bool entered;   /* it was not before */
     bool gap;
+    bool now;                    /* `since` is `place` */
     bool placed;                 /* `place` is known */
     struct kdm_feed_place place; /* of the feed, when the member was in the room at the latest */
     struct kdm_feed_place since;
@@ -108,14 +109,16 @@ static void fail(struct kdm_joining *joining, enum kdm_err err)
 static void succeed(struct kdm_joining *joining, struct kdm_subscription *subscription)
 {
     char space[KDM_CHANGE_ID_MAX], channel[KDM_CHANNEL_MAX];
-    bool has_since = !kdm_str_none(joining->ask.since);
+    bool has_since = !kdm_str_none(joining->ask.since), replays = has_since && !joining->gap;
     struct kdm_subscribed subscribed = { .since = has_since, .gap = joining->gap };
 
     memcpy(channel, joining->channel, joining->channel_len);
-    subscription->since = has_since && !joining->gap ? joining->since : joining->place;
     subscribed.channel = (struct kdm_str){ .ptr = channel, .len = joining->channel_len };
     subscribed.room = (struct kdm_str){ .ptr = channel, .len = KDM_ROOM_ID_LEN };
-    subscribed.change_id = kdm_change_id_write(space, &subscription->since);
+    subscribed.change_id = kdm_change_id_write(space, replays ? &joining->since : &joining->place);
+    subscription->since = replays ? joining->since : joining->place;
+    if (!replays || joining->now)
+        subscription->since.digest = 0; /* it is where this node stands */
     answer(joining, &subscribed);
 }
 
@@ -166,11 +169,21 @@ static void on_told(void *ctx, enum kdm_err err)
     settle(ctx, err);
 }
 
+/* Nothing was committed since: then the feed, which is cut off by age, need not hold it. */
+static bool is_now(const struct kdm_joining *joining)
+{
+    const struct kdm_feed_place *since = &joining->since, *now = &joining->place;
+
+    return joining->placed && since->sequence == now->sequence && since->part == 0
+           && (since->digest == now->digest || since->digest == 0 || now->digest == 0);
+}
+
 static void on_checked(void *ctx, const struct kdm_feed_page *page)
 {
     struct kdm_joining *joining = ctx;
 
-    joining->gap = page->gap;
+    joining->now = is_now(joining);
+    joining->gap = page->gap && !joining->now;
     settle(joining, page->err);
 }
 

@@ -19,6 +19,7 @@ struct kdm_feed_change {
     struct kdm_str id;                /* none: the collection itself */
     uint64_t sequence;
     uint32_t number; /* its place among the changes of this entry, from 0 */
+    bool last;       /* the entry has no more */
     uint32_t digest; /* of the entry: see struct kdm_feed_place */
     char what; /* enum kdm_change of a document; enum kdm_message: nothing is stored; 'i','I' index
                   made, deleted; 'k','C','T' collection's mapping, deletion, truncation */
@@ -62,7 +63,7 @@ const int64_t *kdm_feed_heard_until(struct kdm_store *store, struct kdm_str inde
 struct kdm_feed_place {
     uint64_t sequence; /* of the last entry before it; 0: the beginning */
     uint32_t part;     /* 0: all of that entry lies before the place; else only so many of its changes */
-    uint32_t digest;   /* that entry's, 0: not known */
+    uint32_t digest;   /* that entry's, 0: not known, or known to be right */
 };
 
 /* Up to where everything was told. false: the index is not followed, or its place was not learned

@@ -99,31 +99,40 @@ static void read_document(const struct kdm_feed_entry *entry, size_t f, struct k
     change->previous = field_or_none(entry, f + 3);
 }
 
+/* The change whose fields begin at `f`; returns where the next one's do, or 0: it is none. */
+static size_t read_change(const struct kdm_feed_entry *entry, size_t f,
+                          struct kdm_feed_change *change)
+{
+    struct kdm_str head = field(entry, f);
+
+    if (f + 1 >= entry->fields->elements || head.len == 0)
+        return 0;
+    change->what = head.ptr[0];
+    if (kdm_feed_of_document(change->what)) {
+        read_document(entry, f, head, change);
+        return f + 4;
+    }
+    word(&head);
+    change->collection = change->what == 'i' || change->what == 'I' ? KDM_STR_NONE : head;
+    return f + 2;
+}
+
 void kdm_feed_entry_tell(const struct kdm_feed_entry *entry, kdm_feed_change_fn *fn, void *ctx)
 {
-    struct kdm_feed_change change;
-    uint32_t number = 0;
+    const struct kdm_feed_change base = { .index = entry->index,
+                                          .sequence = entry->sequence,
+                                          .digest = kdm_feed_entry_digest(entry),
+                                          .envelope = field(entry, 1) };
+    struct kdm_feed_change change = base, next = base;
+    size_t f = read_change(entry, 2, &change);
 
-    for (size_t f = 2; f + 1 < entry->fields->elements;) {
-        struct kdm_str head = field(entry, f);
-
-        if (head.len == 0)
-            return;
-        change = (struct kdm_feed_change){ .index = entry->index,
-                                           .sequence = entry->sequence,
-                                           .number = number++,
-                                           .digest = kdm_feed_entry_digest(entry),
-                                           .what = head.ptr[0],
-                                           .envelope = field(entry, 1) };
-        if (kdm_feed_of_document(change.what)) {
-            read_document(entry, f, head, &change);
-            f += 4;
-        } else {
-            word(&head);
-            change.collection = change.what == 'i' || change.what == 'I' ? KDM_STR_NONE : head;
-            f += 2;
-        }
+    while (f > 0) {
+        next = base;
+        next.number = change.number + 1;
+        f = read_change(entry, f, &next);
+        change.last = f == 0;
         fn(ctx, &change);
+        change = next;
     }
 }
 

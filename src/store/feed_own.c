@@ -97,25 +97,50 @@ static bool has_text(const struct kdm_feed_change *change)
     return kdm_feed_of_document(change->what) && !kdm_str_none(change->text);
 }
 
+/* Walks over what a section says. */
+struct walk {
+    const struct section *section;
+    size_t at; /* of its operations */
+    const struct kdm_str *previous;
+    struct items items;
+};
+
+/* The next operation that says something, into a change that has all they have in common. */
+static bool next_change(struct walk *walk, struct kdm_feed_change *change)
+{
+    const struct arg_list *ops = &walk->section->ops;
+
+    while (walk->at < ops->count) {
+        const struct kdm_str *op = &ops->items[walk->at];
+
+        walk->at += kdm_commit_op_size(*op);
+        if (read_op(op, &walk->previous, &walk->items, change))
+            return true;
+    }
+    return false;
+}
+
 static void tell_section(struct kdm_followed *followed, const struct kdm_commit *commit,
                          const struct section *section, uint64_t sequence, struct items items)
 {
-    const struct kdm_str *previous = section->previous.items;
-    struct kdm_feed_change change;
-    uint32_t number = 0, digest = kdm_feed_digest(commit->envelope, KDM_STR(""));
+    struct walk walk = { .section = section, .previous = section->previous.items, .items = items };
+    struct kdm_feed_change base = { .index = followed->index->name,
+                                    .sequence = sequence,
+                                    .envelope = commit->envelope };
+    struct kdm_feed_change change = base, next;
+    bool more = next_change(&walk, &change);
 
-    followed->place = (struct kdm_feed_place){ .sequence = sequence, .digest = digest };
-    for (size_t at = 0; at < section->ops.count; at += kdm_commit_op_size(section->ops.items[at])) {
-        change = (struct kdm_feed_change){ .index = followed->index->name,
-                                           .sequence = sequence,
-                                           .number = number,
-                                           .envelope = commit->envelope };
-        if (!read_op(&section->ops.items[at], &previous, &items, &change))
-            continue;
-        if (number++ == 0 && has_text(&change))
-            followed->place.digest = digest = kdm_feed_digest(commit->envelope, change.text);
-        change.digest = digest;
+    base.digest =
+        kdm_feed_digest(commit->envelope, more && has_text(&change) ? change.text : KDM_STR(""));
+    change.digest = base.digest;
+    followed->place = (struct kdm_feed_place){ .sequence = sequence, .digest = base.digest };
+    while (more) {
+        next = base;
+        next.number = change.number + 1;
+        more = next_change(&walk, &next);
+        change.last = !more;
         kdm_follower_tell(followed->follower, &change);
+        change = next;
     }
     kdm_followed_told(followed);
 }
@@ -136,8 +161,9 @@ void kdm_followed_commit(const struct kdm_commit *commit, const struct section *
 
     if (followed == NULL || !writes(section))
         return;
-    if (followed->positioned && !followed->doubt && followed->pauses == 0 && !section->previous_missing
-        && !commit->told.numbers && followed->place.sequence + 1 == sequence)
+    if (followed->positioned && !followed->doubt && followed->pauses == 0
+        && !section->previous_missing && !commit->told.numbers
+        && followed->place.sequence + 1 == sequence)
         tell_section(followed, commit, section, sequence,
                      (struct items){ .items = items, .count = item_count });
     else

@@ -22,17 +22,24 @@ static void finish(struct feed_read *read, const struct kdm_feed_page *page)
     done(ctx, page);
 }
 
+/* Nothing was ever committed, as far as is known here. An empty feed alone does not say so: it may
+ * have been cut off. */
+static bool is_new(const struct kdm_index *index)
+{
+    return index->followed == NULL || index->followed->place.sequence == 0;
+}
+
 /* The page begins with the entry before the place, so that it can be known again. At the beginning
- * there is none. */
+ * of the feed there is none. */
 static bool begins_at(const struct feed_read *read, const redisReply *entries)
 {
     struct kdm_feed_entry first;
 
     if (entries->elements == 0)
-        return read->place.sequence == 0;
+        return read->place.sequence == 0 && is_new(read->index);
     first = kdm_feed_entry(read->index->name, entries, 0);
-    if (read->place.sequence == 0)
-        return first.sequence == 1;
+    if (read->place.digest == 0 && first.sequence == read->place.sequence + 1)
+        return true; /* the entry before the place may be cut off: nothing could be compared */
     return first.sequence == read->place.sequence
            && (read->place.digest == 0 || kdm_feed_entry_digest(&first) == read->place.digest);
 }

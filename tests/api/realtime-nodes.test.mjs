@@ -244,6 +244,40 @@ describe('Redis goes away', () => {
   });
 });
 
+test('an index that was quiet for so long that its feed is empty is no gap, and a write at that moment is told', async () => {
+  const redis = await startRedis();
+  const server = await startServer({ redis: redis.url });
+  const writer = await connectRaw(server);
+  await prepare(writer);
+  const first = await subscribe(server, index, collection);
+  await doc(writer, 'create', { _id: '1', body: {} });
+  const { changeId } = await first.client.next();
+  const emptied = () => askRedis(redis.socket, `EVAL "for _, k in ipairs(redis.call('KEYS', 'kdm:*:f')) do redis.call('XTRIM', k, 'MAXLEN', '0') end" 0`);
+  await emptied();
+  for (const since of [changeId, undefined]) {
+    const again = await subscribe(server, index, collection, {}, { since });
+    assert.equal(again.gap, since === undefined ? undefined : false);
+    await again.client.close();
+  }
+  // Subscribing and writing at once, many times: each subscriber is told of all that is committed after its answer.
+  for (let i = 0; i < 30; i += 1) {
+    await emptied();
+    const [{ client }] = await Promise.all([
+      subscribe(server, index, collection, {}, i % 2 === 0 ? { since: changeId } : {}),
+      doc(writer, 'create', { _id: `at-once-${i}`, body: {} }),
+    ]);
+    await doc(writer, 'create', { _id: `after-${i}`, body: {} });
+    let told;
+    do told = (await client.next()).result._id; while (told !== `after-${i}`);
+    await client.close();
+  }
+  assert.doesNotMatch(server.log, /cut off under a client/);
+  await first.client.close();
+  await writer.close();
+  await server.stop();
+  await redis.stop();
+});
+
 describe('the SDK', () => {
   test('every option, and what the SDK itself does with them', async () => {
     const server = await startServer();

@@ -57,7 +57,7 @@ describe('notifications of documents', () => {
     });
     const notification = await client.next();
     const { changeId, ...rest } = notification;
-    assert.match(changeId, /^\d+\.1\.[0-9a-f]{8}$/);
+    assert.match(changeId, /^\d+\.0\.[0-9a-f]{8}$/);
     assert.deepEqual(rest, {
       type: 'document', status: 200, action: 'create', event: 'write', scope: 'in', controller: 'document', index,
       collection, protocol: 'websocket', timestamp: 1234567890123, volatile, requestId: created.requestId,

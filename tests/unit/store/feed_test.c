@@ -19,6 +19,7 @@ static struct {
         bool notify;
         int64_t version;
         uint32_t number, digest;
+        bool last;
     } changes[HEARD_MAX];
     int count, gaps;
     int changes_after_gap;
@@ -37,6 +38,7 @@ static void on_change(void *ctx, const struct kdm_feed_change *change)
     heard.changes[at].version = change->version;
     heard.changes[at].number = change->number;
     heard.changes[at].digest = change->digest;
+    heard.changes[at].last = change->last;
 #define KEEP(member) \
     snprintf(heard.changes[at].member, sizeof(heard.changes[at].member), KDM_FMT, KDM_ARG(change->member))
     KEEP(index);
@@ -270,6 +272,8 @@ START_TEST(what_this_node_commits_is_told_at_once_and_as_the_feed_tells_it)
     ck_assert_str_eq(heard.changes[3].id, "an id");
     ck_assert_str_eq(heard.changes[3].text, "{\"said\":1}");
     ck_assert_uint_eq(heard.changes[3].number, 3);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(heard.changes[i].last, i == 4);
     kdm_collection_unref(mine);
     kdm_collection_unref(c);
 }
