@@ -1,5 +1,6 @@
 /* mindsphere.c - see mindsphere.h. */
 #include "dialect/mindsphere.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "doors.gen.h"
 #include <openssl/crypto.h>
@@ -293,6 +294,29 @@ bool kdm_ms_enter(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str
         return true;
     kdm_ms_refuse(tx, args, &errors);
     return false;
+}
+
+bool kdm_ms_is_hex_id(struct kdm_str id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if ((id.ptr[i] < '0' || id.ptr[i] > '9') && (id.ptr[i] < 'a' || id.ptr[i] > 'f'))
+            return false;
+    }
+    return id.len == KDM_MS_ID_LEN;
+}
+
+struct kdm_str kdm_ms_hex_id(struct kdm_arena *arena, struct kdm_str of)
+{
+    static const struct kdm_hash_seed seeds[2] = { { 0x61737065637420a1, 0x6964206f66206d73 },
+                                                   { 0x74797065206b646d, 0x7365636f6e642061 } };
+
+    return kdm_arena_printf(arena, "%016llx%016llx", (unsigned long long)kdm_hash(&seeds[0], of),
+                            (unsigned long long)kdm_hash(&seeds[1], of));
+}
+
+struct kdm_str kdm_ms_new_id(struct kdm_tx *tx, struct kdm_str name)
+{
+    return kdm_ms_hex_id(kdm_tx_arena(tx), kdm_tx_id(tx, name));
 }
 
 bool kdm_ms_may_lock(struct kdm_tx *tx, const struct kdm_args *args, int64_t etag, bool creates)

@@ -1,14 +1,17 @@
 /* mindsphere.h - MindSphere (Insights Hub) asset management v3 (reference dialects.md 4).
- *   mindsphere.c           configuration, who asks, failures
- *   mindsphere_locking.c   If-Match and If-None-Match (pure)
- *   mindsphere_variable.c  variables read and told (pure)
- *   mindsphere_type.c      bodies of asset types read (pure)
- *   mindsphere_world.c     all types that a tenant sees, out of the models (pure but for the
- * reading) mindsphere_resource.c  asset and aspect types told (pure) mindsphere_list.c      filter,
- * sort and pages (pure) mindsphere_types.c     operations on asset types mindsphere_aspects.c
- * operations on aspect types mindsphere_files.c     files An asset type is an asset model of the
- * core, an aspect type a measure model; what the core has no place for stands in the model's member
- * dialect.mindsphere, the "block". Loop thread only.
+ *   mindsphere.c             configuration, who asks, failures
+ *   mindsphere_locking.c     If-Match and If-None-Match (pure)
+ *   mindsphere_variable.c    variables read and told (pure)
+ *   mindsphere_type.c        bodies of asset types read (pure)
+ *   mindsphere_world.c       all types that a tenant sees, out of the models
+ *   mindsphere_resource.c    asset and aspect types told (pure)
+ *   mindsphere_list.c        filter, sort and pages (pure)
+ *   mindsphere_types.c       operations on asset types
+ *   mindsphere_aspects.c     operations on aspect types
+ *   mindsphere_files.c       files
+ *   mindsphere_asset.h       assets, which are instances of the types
+ * An asset type is an asset model of the core, an aspect type a measure model; what the core has no
+ * place for stands in the model's member dialect.mindsphere, the "block". Loop thread only.
  */
 #ifndef KDM_DIALECT_MINDSPHERE_H
 #define KDM_DIALECT_MINDSPHERE_H
@@ -78,6 +81,13 @@ struct kdm_ms_caller {
 bool kdm_ms_enter(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str id,
                   struct kdm_ms_caller *ret_caller);
 
+/* Ids of aspects, assets and files: 32 hexadecimal digits. A new one is the same in every replay
+ * for the same name; hex_id is a fixed one for a text. */
+#define KDM_MS_ID_LEN 32
+bool kdm_ms_is_hex_id(struct kdm_str id);
+struct kdm_str kdm_ms_hex_id(struct kdm_arena *arena, struct kdm_str of);
+struct kdm_str kdm_ms_new_id(struct kdm_tx *tx, struct kdm_str name);
+
 /* "mdsp" of "mdsp.X"; none when the id is not one of a type. */
 struct kdm_str kdm_ms_prefix(struct kdm_str id);
 
@@ -113,11 +123,16 @@ void kdm_ms_put_variable(struct kdm_buf *buf, struct kdm_val variable, enum kdm_
                          struct kdm_str origin);
 /* What a default stands for in an asset, as JSON text; none: there is none. */
 struct kdm_str kdm_ms_default(struct kdm_arena *arena, struct kdm_val variable);
+/* A value given for a stored variable (a text, or a number or boolean) as the core has it, JSON
+ * text; none: it is no value of its type. And back: a JSON string. */
+struct kdm_str kdm_ms_value(struct kdm_arena *arena, struct kdm_val variable, struct kdm_val given);
+void kdm_ms_put_value(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val value);
 /* {"<name>":{"type":..},..} and {"<name>":<default>,..} of stored variables, as members with
  * commas. */
 void kdm_ms_put_mappings(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables);
 void kdm_ms_put_defaults(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables);
 bool kdm_ms_is_name(struct kdm_str name); /* and not a reserved one */
+size_t kdm_ms_characters(struct kdm_str text);
 bool kdm_ms_is_reserved(struct kdm_str name);
 
 /* --- the world ---------------------------------------------------------------------------------
@@ -171,6 +186,12 @@ struct kdm_str kdm_ms_name_taken(const struct kdm_ms_world *world, struct kdm_st
 struct kdm_str kdm_ms_model_name(const struct kdm_ms_world *world, enum kdm_dm_kind kind,
                                  struct kdm_str id);
 
+/* The name of the model that assets of a type have; those of the core's types are made when they
+ * are first wanted. And back; NULL: the model is of another door. */
+struct kdm_str kdm_ms_asset_model(struct kdm_arena *arena, const struct kdm_ms_type *type);
+const struct kdm_ms_type *kdm_ms_type_of_model(const struct kdm_ms_world *world,
+                                               struct kdm_str model);
+
 /* --- asset types --------------------------------------------------------------------------------
  */
 
@@ -194,6 +215,19 @@ void kdm_ms_put_type(const struct kdm_ms_world *world, const struct kdm_ms_calle
                      const struct kdm_ms_type *type, bool exploded, struct kdm_buf *buf);
 void kdm_ms_put_aspect_type(const struct kdm_ms_caller *caller, const struct kdm_ms_type *type,
                             struct kdm_buf *buf);
+
+/* The file assignments of a chain of types, root to leaf, as the last one tells them:
+ * ,"fileAssignments":[..] */
+void kdm_ms_put_files(const struct kdm_ms_world *world, const struct kdm_ms_caller *caller,
+                      const struct kdm_ms_chain *chain, struct kdm_buf *buf);
+/* Members of a resource: a text, none is null; a member of `block` or `absent`; "name":{"href":..}
+ */
+void kdm_ms_put_text(struct kdm_buf *buf, const char *name, struct kdm_str text);
+void kdm_ms_put_member(struct kdm_buf *buf, struct kdm_val block, const char *name,
+                       const char *absent);
+void kdm_ms_put_link(struct kdm_buf *buf, const char *name, struct kdm_str target);
+struct kdm_str kdm_ms_href(struct kdm_arena *arena, const struct kdm_ms_caller *caller,
+                           const char *kind, struct kdm_str id);
 
 /* Has the tenant a file of this id? false: wait. */
 bool kdm_ms_has_file(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str id, bool *ret_has);

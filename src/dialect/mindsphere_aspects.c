@@ -57,15 +57,6 @@ static bool find_to_write(struct kdm_tx *tx, const struct kdm_args *args, bool c
 
 /* --- bodies ----------------------------------------------------------------------------------- */
 
-static size_t characters(struct kdm_str text)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    return count;
-}
-
 /* A text that never changes once it is stored. */
 static void put_fixed(struct kdm_ms_errors *errors, const struct target *target,
                       struct kdm_val body, const char *name, struct kdm_buf *buf)
@@ -79,7 +70,7 @@ static void put_fixed(struct kdm_ms_errors *errors, const struct target *target,
     else if (category && !kdm_str_eq(text, KDM_STR("static"))
              && !kdm_str_eq(text, KDM_STR("dynamic")))
         kdm_ms_error(errors, KDM_MS_INVALID_BODY, "category: static or dynamic is expected");
-    else if (kdm_str_none(text) || text.len == 0 || characters(text) > NAME_LONGEST)
+    else if (kdm_str_none(text) || text.len == 0 || kdm_ms_characters(text) > NAME_LONGEST)
         kdm_ms_error(errors, KDM_MS_INVALID_BODY, "%s: a text of 1 to 128 characters is expected",
                      name);
     else if (target->type != NULL
@@ -94,7 +85,7 @@ static void put_description(struct kdm_ms_errors *errors, struct kdm_val body, s
     struct kdm_val val = kdm_val_get(body, KDM_STR("description"));
     struct kdm_str text = kdm_val_str(errors->arena, val);
 
-    if (!kdm_val_null(val) && (kdm_str_none(text) || characters(text) > DESCRIPTION_LONGEST))
+    if (!kdm_val_null(val) && (kdm_str_none(text) || kdm_ms_characters(text) > DESCRIPTION_LONGEST))
         kdm_ms_error(errors, KDM_MS_INVALID_BODY,
                      "description: a text of at most 2048 characters is expected");
     kdm_json_put_name(buf, KDM_STR("description"));

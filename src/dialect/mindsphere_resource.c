@@ -3,7 +3,7 @@
  */
 #include "dialect/mindsphere.h"
 
-static void put_text(struct kdm_buf *buf, const char *name, struct kdm_str text)
+void kdm_ms_put_text(struct kdm_buf *buf, const char *name, struct kdm_str text)
 {
     kdm_json_put_name(buf, kdm_str_of(name));
     if (kdm_str_none(text))
@@ -12,7 +12,7 @@ static void put_text(struct kdm_buf *buf, const char *name, struct kdm_str text)
         kdm_json_put_str(buf, text);
 }
 
-static void put_member(struct kdm_buf *buf, struct kdm_val block, const char *name,
+void kdm_ms_put_member(struct kdm_buf *buf, struct kdm_val block, const char *name,
                        const char *absent)
 {
     struct kdm_val val = kdm_val_get(block, kdm_str_of(name));
@@ -27,15 +27,14 @@ static void put_comma(struct kdm_buf *buf)
         kdm_buf_char(buf, ',');
 }
 
-static struct kdm_str href(struct kdm_arena *arena, const struct kdm_ms_caller *caller,
+struct kdm_str kdm_ms_href(struct kdm_arena *arena, const struct kdm_ms_caller *caller,
                            const char *kind, struct kdm_str id)
 {
     return kdm_arena_printf(arena, KDM_FMT "/%s/" KDM_FMT, KDM_ARG(caller->base), kind,
                             KDM_ARG(id));
 }
 
-/* "name":{"href":..} */
-static void put_link(struct kdm_buf *buf, const char *name, struct kdm_str target)
+void kdm_ms_put_link(struct kdm_buf *buf, const char *name, struct kdm_str target)
 {
     kdm_json_put_name(buf, kdm_str_of(name));
     kdm_buf_lit(buf, "{\"href\":");
@@ -69,13 +68,13 @@ void kdm_ms_put_aspect_type(const struct kdm_ms_caller *caller, const struct kdm
 
     kdm_arena_init(&scratch, 512);
     kdm_buf_char(buf, '{');
-    put_text(buf, "id", type->id);
-    put_text(buf, "tenantId", type->tenant);
-    put_member(buf, type->block, "etag", "0");
-    put_member(buf, type->block, "name", "null");
-    put_member(buf, type->block, "category", "\"static\"");
+    kdm_ms_put_text(buf, "id", type->id);
+    kdm_ms_put_text(buf, "tenantId", type->tenant);
+    kdm_ms_put_member(buf, type->block, "etag", "0");
+    kdm_ms_put_member(buf, type->block, "name", "null");
+    kdm_ms_put_member(buf, type->block, "category", "\"static\"");
     kdm_buf_lit(buf, ",\"scope\":\"private\"");
-    put_member(buf, type->block, "description", "null");
+    kdm_ms_put_member(buf, type->block, "description", "null");
     kdm_buf_lit(buf, ",\"variables\":[");
     for (kdm_elements(&it, kdm_val_get(type->block, KDM_STR("variables")));
          kdm_element_next(&it, &variable);) {
@@ -87,7 +86,7 @@ void kdm_ms_put_aspect_type(const struct kdm_ms_caller *caller, const struct kdm
     kdm_buf_char(buf, ']');
     put_sharing(buf, type, caller);
     kdm_buf_lit(buf, ",\"_links\":{");
-    put_link(buf, "self", href(&scratch, caller, "aspecttypes", type->id));
+    kdm_ms_put_link(buf, "self", kdm_ms_href(&scratch, caller, "aspecttypes", type->id));
     kdm_buf_lit(buf, "}}");
     kdm_arena_fini(&scratch);
 }
@@ -109,7 +108,8 @@ static struct kdm_str origin_of(const struct teller *teller, size_t at)
 {
     if (at + 1 == teller->chain.count)
         return KDM_STR_NONE;
-    return href(teller->world->arena, teller->caller, "assettypes", teller->chain.items[at]->id);
+    return kdm_ms_href(teller->world->arena, teller->caller, "assettypes",
+                       teller->chain.items[at]->id);
 }
 
 static void put_variables(const struct teller *teller)
@@ -135,7 +135,7 @@ static void put_origin(const struct teller *teller, size_t at)
     if (kdm_str_none(origin))
         return;
     kdm_buf_lit(teller->buf, ",\"_links\":{");
-    put_link(teller->buf, "origin", origin);
+    kdm_ms_put_link(teller->buf, "origin", origin);
     kdm_buf_char(teller->buf, '}');
 }
 
@@ -147,8 +147,8 @@ static void put_aspect(const struct teller *teller, struct kdm_val aspect, size_
 
     put_comma(teller->buf);
     kdm_buf_char(teller->buf, '{');
-    put_member(teller->buf, aspect, "name", "null");
-    put_member(teller->buf, aspect, "aspectId", "null");
+    kdm_ms_put_member(teller->buf, aspect, "name", "null");
+    kdm_ms_put_member(teller->buf, aspect, "aspectId", "null");
     kdm_json_put_name(teller->buf, KDM_STR("aspectType"));
     if (type == NULL)
         kdm_buf_lit(teller->buf, "null");
@@ -192,17 +192,19 @@ static void put_file(const struct teller *teller, struct kdm_val file, size_t at
 {
     struct kdm_arena *arena = teller->world->arena;
     struct kdm_str id = kdm_val_str(arena, kdm_val_get(file, KDM_STR("fileId")));
-    struct kdm_str origin = origin_of(teller, at), self = href(arena, teller->caller, "files", id);
+    struct kdm_str origin = origin_of(teller, at),
+                   self = kdm_ms_href(arena, teller->caller, "files", id);
 
     put_comma(teller->buf);
     kdm_buf_char(teller->buf, '{');
-    put_member(teller->buf, file, "key", "null");
-    put_member(teller->buf, file, "fileId", "null");
+    kdm_ms_put_member(teller->buf, file, "key", "null");
+    kdm_ms_put_member(teller->buf, file, "fileId", "null");
     kdm_buf_lit(teller->buf, ",\"_links\":{");
-    put_link(teller->buf, "download", kdm_arena_printf(arena, KDM_FMT "/file", KDM_ARG(self)));
-    put_link(teller->buf, "metadata", self);
+    kdm_ms_put_link(teller->buf, "download",
+                    kdm_arena_printf(arena, KDM_FMT "/file", KDM_ARG(self)));
+    kdm_ms_put_link(teller->buf, "metadata", self);
     if (!kdm_str_none(origin))
-        put_link(teller->buf, "origin", origin);
+        kdm_ms_put_link(teller->buf, "origin", origin);
     kdm_buf_lit(teller->buf, "}}");
 }
 
@@ -222,14 +224,24 @@ static void put_files(const struct teller *teller)
     kdm_buf_char(teller->buf, ']');
 }
 
+void kdm_ms_put_files(const struct kdm_ms_world *world, const struct kdm_ms_caller *caller,
+                      const struct kdm_ms_chain *chain, struct kdm_buf *buf)
+{
+    const struct teller teller = { .world = world, .caller = caller, .chain = *chain, .buf = buf };
+
+    put_files(&teller);
+}
+
 static void put_links(const struct teller *teller, const struct kdm_ms_type *type)
 {
     struct kdm_arena *arena = teller->world->arena;
 
     kdm_buf_lit(teller->buf, ",\"_links\":{");
-    put_link(teller->buf, "self", href(arena, teller->caller, "assettypes", type->id));
+    kdm_ms_put_link(teller->buf, "self",
+                    kdm_ms_href(arena, teller->caller, "assettypes", type->id));
     if (!kdm_str_none(type->parent))
-        put_link(teller->buf, "parent", href(arena, teller->caller, "assettypes", type->parent));
+        kdm_ms_put_link(teller->buf, "parent",
+                        kdm_ms_href(arena, teller->caller, "assettypes", type->parent));
     kdm_buf_char(teller->buf, '}');
 }
 
@@ -241,15 +253,15 @@ void kdm_ms_put_type(const struct kdm_ms_world *world, const struct kdm_ms_calle
     kdm_ms_chain(world, type, &teller.chain);
     teller.first = exploded ? 0 : teller.chain.count - 1;
     kdm_buf_char(buf, '{');
-    put_member(buf, type->block, "name", "null");
-    put_text(buf, "parentTypeId", type->parent);
-    put_member(buf, type->block, "description", "null");
-    put_member(buf, type->block, "instantiable", "true");
+    kdm_ms_put_member(buf, type->block, "name", "null");
+    kdm_ms_put_text(buf, "parentTypeId", type->parent);
+    kdm_ms_put_member(buf, type->block, "description", "null");
+    kdm_ms_put_member(buf, type->block, "instantiable", "true");
     kdm_buf_put(buf, type->model == NULL ? KDM_STR(",\"scope\":\"public\"")
                                          : KDM_STR(",\"scope\":\"private\""));
-    put_text(buf, "id", type->id);
-    put_text(buf, "tenantId", type->tenant);
-    put_member(buf, type->block, "etag", "0");
+    kdm_ms_put_text(buf, "id", type->id);
+    kdm_ms_put_text(buf, "tenantId", type->tenant);
+    kdm_ms_put_member(buf, type->block, "etag", "0");
     put_aspects(&teller);
     put_variables(&teller);
     put_files(&teller);

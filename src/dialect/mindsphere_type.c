@@ -2,7 +2,6 @@
  * becomes the block that is stored, or errors that name each thing that is wrong. Pure but for new
  * ids.
  */
-#include "base/hash.h"
 #include "dialect/mindsphere.h"
 
 #define NAME_LONGEST        128
@@ -35,15 +34,6 @@ static struct kdm_val stored(const struct reader *reader, const char *name)
     return reader->type == NULL ? KDM_VAL_NONE : kdm_val_get(reader->type->block, kdm_str_of(name));
 }
 
-static size_t characters(struct kdm_str text)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    return count;
-}
-
 /* --- single members ----------------------------------------------------------------------------
  */
 
@@ -54,7 +44,7 @@ static void put_name(struct reader *reader)
 
     if (kdm_val_null(name))
         kdm_ms_error(reader->errors, KDM_MS_MISSING_BODY, "name: it is needed");
-    else if (kdm_str_none(text) || text.len == 0 || characters(text) > NAME_LONGEST)
+    else if (kdm_str_none(text) || text.len == 0 || kdm_ms_characters(text) > NAME_LONGEST)
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                      "name: a text of 1 to 128 characters is expected");
     kdm_json_put_name(reader->buf, KDM_STR("name"));
@@ -66,7 +56,7 @@ static void put_description(struct reader *reader)
     struct kdm_val val = member(reader, "description");
     struct kdm_str text = kdm_val_str(arena_of(reader), val);
 
-    if (!kdm_val_null(val) && (kdm_str_none(text) || characters(text) > DESCRIPTION_LONGEST))
+    if (!kdm_val_null(val) && (kdm_str_none(text) || kdm_ms_characters(text) > DESCRIPTION_LONGEST))
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                      "description: a text of at most 2048 characters is expected");
     kdm_json_put_name(reader->buf, KDM_STR("description"));
@@ -131,19 +121,6 @@ static void read_parent(struct reader *reader)
 /* --- aspects -----------------------------------------------------------------------------------
  */
 
-/* 32 hexadecimal digits, the same in every replay. */
-static struct kdm_str new_aspect_id(const struct reader *reader, size_t number)
-{
-    static const struct kdm_hash_seed seeds[2] = { { 0x61737065637420a1, 0x6964206f66206d73 },
-                                                   { 0x74797065206b646d, 0x7365636f6e642061 } };
-    struct kdm_str id =
-        kdm_tx_id(reader->tx, kdm_arena_printf(arena_of(reader), "mindsphere aspect %zu", number));
-
-    return kdm_arena_printf(arena_of(reader), "%016llx%016llx",
-                            (unsigned long long)kdm_hash(&seeds[0], id),
-                            (unsigned long long)kdm_hash(&seeds[1], id));
-}
-
 static struct kdm_val find_aspect(const struct reader *reader, const char *by, struct kdm_str value)
 {
     struct kdm_val_iter it;
@@ -177,7 +154,8 @@ static struct kdm_str aspect_id_of(const struct reader *reader, struct kdm_val g
         old = find_aspect(reader, "name", name);
         return kdm_val_str_eq(kdm_val_get(old, KDM_STR("aspectTypeId")), type)
                    ? kdm_val_str(arena_of(reader), kdm_val_get(old, KDM_STR("aspectId")))
-                   : new_aspect_id(reader, number);
+                   : kdm_ms_new_id(reader->tx, kdm_arena_printf(arena_of(reader),
+                                                                "mindsphere aspect %zu", number));
     }
     old = kdm_str_none(id) ? KDM_VAL_NONE : find_aspect(reader, "aspectId", id);
     if (kdm_val_none(old))

@@ -99,7 +99,7 @@ static struct kdm_val scanned(struct kdm_arena *arena, struct kdm_str text)
     return kdm_json_scan(arena, text, doc, NULL) ? kdm_json_root(doc) : KDM_VAL_NONE;
 }
 
-static size_t characters(struct kdm_str text)
+size_t kdm_ms_characters(struct kdm_str text)
 {
     size_t count = 0;
 
@@ -119,12 +119,18 @@ static bool fits(struct kdm_arena *arena, struct kdm_str type, struct kdm_str te
     if (kdm_str_eq(type, KDM_STR("TIMESTAMP")))
         return is_timestamp(text);
     if (kdm_str_eq(type, KDM_STR("STRING")) || kdm_str_eq(type, KDM_STR("BIG_STRING")))
-        return characters(text) <= (size_t)length;
+        return kdm_ms_characters(text) <= (size_t)length;
     val = scanned(arena, text);
     if (kdm_str_eq(type, KDM_STR("DOUBLE")))
         return kdm_val_double(val, &number);
     return kdm_val_int64(val, &whole)
            && (!kdm_str_eq(type, KDM_STR("INT")) || (whole >= INT32_MIN && whole <= INT32_MAX));
+}
+
+static bool is_text_type(struct kdm_str type)
+{
+    return kdm_str_eq(type, KDM_STR("STRING")) || kdm_str_eq(type, KDM_STR("BIG_STRING"))
+           || kdm_str_eq(type, KDM_STR("TIMESTAMP"));
 }
 
 struct kdm_str kdm_ms_default(struct kdm_arena *arena, struct kdm_val variable)
@@ -134,10 +140,40 @@ struct kdm_str kdm_ms_default(struct kdm_arena *arena, struct kdm_val variable)
 
     if (kdm_val_type(val) != KDM_JSON_STRING)
         return KDM_STR_NONE;
-    if (kdm_str_eq(type, KDM_STR("STRING")) || kdm_str_eq(type, KDM_STR("BIG_STRING"))
-        || kdm_str_eq(type, KDM_STR("TIMESTAMP")))
-        return kdm_val_text(val);
-    return kdm_val_str(arena, val);
+    return is_text_type(type) ? kdm_val_text(val) : kdm_val_str(arena, val);
+}
+
+/* A scalar as the text that it is on this door; none for others. */
+static struct kdm_str text_of(struct kdm_arena *arena, struct kdm_val val)
+{
+    if (kdm_val_type(val) == KDM_JSON_STRING)
+        return kdm_val_str(arena, val);
+    return kdm_val_null(val) || kdm_val_type(val) > KDM_JSON_STRING ? KDM_STR_NONE
+                                                                    : kdm_val_text(val);
+}
+
+struct kdm_str kdm_ms_value(struct kdm_arena *arena, struct kdm_val variable, struct kdm_val given)
+{
+    struct kdm_str type = kdm_val_str(arena, kdm_val_get(variable, KDM_STR("dataType")));
+    struct kdm_str text = text_of(arena, given);
+    int64_t length = STRING_LONGEST;
+    struct kdm_buf buf;
+
+    kdm_val_int64(kdm_val_get(variable, KDM_STR("length")), &length);
+    if (kdm_str_none(text) || !fits(arena, type, text, length))
+        return KDM_STR_NONE;
+    if (!is_text_type(type))
+        return text;
+    kdm_buf_init(&buf, arena, text.len + 2);
+    kdm_json_put_str(&buf, text);
+    return kdm_buf_str(&buf);
+}
+
+void kdm_ms_put_value(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val value)
+{
+    struct kdm_str text = text_of(arena, value);
+
+    kdm_json_put_str(buf, kdm_str_none(text) ? kdm_val_text(value) : text);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -187,7 +223,7 @@ static void put_unit(const struct reader *reader, struct kdm_buf *buf)
 
     if (!kdm_val_null(unit)
         && (kdm_val_type(unit) != KDM_JSON_STRING
-            || characters(kdm_val_str(arena, unit)) > UNIT_LONGEST))
+            || kdm_ms_characters(kdm_val_str(arena, unit)) > UNIT_LONGEST))
         refuse(reader, "unit", "a text of at most 32 characters is expected");
     kdm_buf_lit(buf, ",\"unit\":");
     kdm_buf_put(buf, kdm_val_null(unit) ? KDM_STR("null") : kdm_val_text(unit));
@@ -245,9 +281,7 @@ static void put_default(const struct reader *reader, int64_t length, struct kdm_
         kdm_buf_lit(buf, "null");
         return;
     }
-    text = kdm_val_type(given) == KDM_JSON_STRING  ? kdm_val_str(arena, given)
-           : kdm_val_type(given) < KDM_JSON_STRING ? kdm_val_text(given)
-                                                   : KDM_STR_NONE;
+    text = text_of(arena, given);
     if (reader->place == KDM_MS_DYNAMIC_VARIABLE)
         refuse(reader, "defaultValue", "only static variables have one");
     else if (kdm_str_none(text) || !fits(arena, reader->type, text, length))

@@ -40,8 +40,9 @@ static void add_type(struct kdm_arena *arena, struct kdm_ms_types *types, struct
         .model = model,
     };
     kdm_val_int64(kdm_val_get(block, KDM_STR("etag")), &type->etag);
-    /* A client may write any document there. */
-    if (!kdm_str_none(type->id) && !kdm_str_none(type->tenant))
+    /* A client may write any document there, but none takes the place of a type of the core. */
+    if (!kdm_str_none(type->id) && !kdm_str_none(type->tenant)
+        && (model == NULL || !kdm_str_eq(type->tenant, KDM_STR("core"))))
         types->count++;
 }
 
@@ -232,4 +233,24 @@ struct kdm_str kdm_ms_model_name(const struct kdm_ms_world *world, enum kdm_dm_k
     return kdm_dm_model_find(&world->models, kind, name) == NULL
                ? name
                : with_hash(world->arena, name, id);
+}
+
+struct kdm_str kdm_ms_asset_model(struct kdm_arena *arena, const struct kdm_ms_type *type)
+{
+    struct kdm_str name;
+
+    if (type->model != NULL)
+        return type->model->name;
+    name = kdm_val_str(arena, kdm_val_get(type->block, KDM_STR("name")));
+    return kdm_arena_printf(arena, "Core" KDM_FMT, KDM_ARG(name));
+}
+
+const struct kdm_ms_type *kdm_ms_type_of_model(const struct kdm_ms_world *world,
+                                               struct kdm_str model)
+{
+    for (size_t i = 0; i < world->assets.count; i++) {
+        if (kdm_str_eq(kdm_ms_asset_model(world->arena, &world->assets.items[i]), model))
+            return &world->assets.items[i];
+    }
+    return NULL;
 }

@@ -105,6 +105,9 @@ struct kdm_dm_edit {
     struct kdm_val metadata; /* null or NONE: not given */
     /* whole: metadata must hold every attribute of the model, and what is not given is cleared */
     struct kdm_dm_identity_edit identity;
+    bool merges;            /* metadata are merged also when the identity is given as a whole */
+    struct kdm_val dialect; /* more members of the asset's `dialect`, taken as they are; null: to be
+                               absent. NONE: those that are there stay */
 };
 enum kdm_dm_edit_part { KDM_DM_EDIT_FITS, KDM_DM_EDIT_METADATA, KDM_DM_EDIT_IDENTITY };
 struct kdm_dm_edited {

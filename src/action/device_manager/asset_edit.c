@@ -11,7 +11,11 @@
  * the mappings of the plugin. */
 static const struct kdm_str dialect_mapping =
     KDM_STR("{\"properties\":{\"dialect\":{\"dynamic\":\"false\",\"properties\":{\"name\":{"
-            "\"properties\":{\"default\":{\"type\":\"keyword\"}}}}}}}");
+            "\"properties\":{\"default\":{\"type\":\"keyword\"}}},"
+            "\"description\":{\"type\":\"keyword\"},\"externalId\":{\"type\":\"keyword\"},"
+            "\"parentId\":{\"type\":\"keyword\"},\"timezone\":{\"type\":\"keyword\"},"
+            "\"twinType\":{\"type\":\"keyword\"},\"fileAssignments\":{\"properties\":{"
+            "\"fileId\":{\"type\":\"keyword\"}}}}}}}");
 
 /* --- what the asset becomes --------------------------------------------------------------------
  */
@@ -26,6 +30,25 @@ static struct kdm_str dialect_of(struct kdm_val source)
     return kdm_val_text(kdm_val_get(source, KDM_STR("dialect")));
 }
 
+/* `dialect` (none: absent) with these members in it, without those that are null; none: empty. */
+static struct kdm_str with_members(struct kdm_arena *arena, struct kdm_str dialect,
+                                   struct kdm_val members)
+{
+    struct kdm_str text = kdm_str_none(dialect) ? KDM_STR("{}") : dialect;
+    struct kdm_val_iter it;
+    struct kdm_val name, value;
+
+    for (kdm_members(&it, members); kdm_member_next(&it, &name, &value);)
+        text = kdm_json_set(arena, kdm_json_parse(arena, text), kdm_val_str(arena, name),
+                            kdm_val_null(value) ? KDM_STR_NONE : kdm_json_canonical(arena, value));
+    return kdm_str_eq(text, KDM_STR("{}")) ? KDM_STR_NONE : text;
+}
+
+static bool replaces_metadata(const struct kdm_dm_edit *edit)
+{
+    return edit->identity.whole && !edit->merges;
+}
+
 /* false: refused. */
 static bool verify(struct kdm_tx *tx, const struct kdm_dm_model *model, struct kdm_val old,
                    const struct kdm_dm_edit *edit, struct becoming *ret_becoming,
@@ -36,18 +59,20 @@ static bool verify(struct kdm_tx *tx, const struct kdm_dm_model *model, struct k
     struct kdm_dm_mismatch mismatch;
 
     ret_becoming->metadata = KDM_STR_NONE;
-    if (kdm_val_null(metadata) && edit->identity.whole)
+    if (kdm_val_null(metadata) && replaces_metadata(edit))
         metadata = kdm_json_parse(arena, KDM_STR("{}"));
     if (!kdm_val_null(metadata)
-        && !kdm_dm_attributes_check(arena, model, metadata, edit->identity.whole,
+        && !kdm_dm_attributes_check(arena, model, metadata, replaces_metadata(edit),
                                     &ret_becoming->metadata, &mismatch)) {
         *ret_edited =
             (struct kdm_dm_edited){ .refused = KDM_DM_EDIT_METADATA, .mismatch = mismatch };
         return false;
     }
     if (kdm_dm_identity_apply(arena, kdm_val_get(old, KDM_STR("dialect")), &edit->identity,
-                              &ret_becoming->dialect, &mismatch))
+                              &ret_becoming->dialect, &mismatch)) {
+        ret_becoming->dialect = with_members(arena, ret_becoming->dialect, edit->dialect);
         return true;
+    }
     *ret_edited = (struct kdm_dm_edited){ .refused = KDM_DM_EDIT_IDENTITY, .mismatch = mismatch };
     return false;
 }
@@ -68,15 +93,22 @@ static struct kdm_str merged(struct kdm_arena *arena, struct kdm_val old,
     return kdm_json_set(arena, kdm_json_parse(arena, text), KDM_STR("dialect"), becoming->dialect);
 }
 
+/* An older mapping knows of `dialect` no more than the name. */
+static bool knows_dialect(const struct kdm_mapping *mapping)
+{
+    const struct kdm_field *dialect =
+        kdm_field_child(kdm_mapping_root(mapping), KDM_STR("dialect"));
+
+    return dialect != NULL && kdm_field_child(dialect, KDM_STR("parentId")) != NULL;
+}
+
 /* May it be stored? The mapping may have to learn of `dialect` first. */
 static bool check_stored(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_val source,
                          struct kdm_str *ret_additions, struct kdm_failure *ret_failure)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_mapping *mapping = kdm_mapping_ref(home->assets->mapping);
-    bool has_dialect = !kdm_str_none(dialect_of(source));
-    bool learns =
-        has_dialect && kdm_field_child(kdm_mapping_root(mapping), KDM_STR("dialect")) == NULL;
+    bool learns = !kdm_str_none(dialect_of(source)) && !knows_dialect(mapping);
     bool fits = !learns || kdm_source_grow_mapping(arena, &mapping, dialect_mapping, ret_failure);
 
     fits =
@@ -183,7 +215,7 @@ static bool decide(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm
         return false;
     take_metadata(arena, changes, &becoming);
     decision->change =
-        make_change(tx, home, asset, &becoming, edit->identity.whole, changes, &failure);
+        make_change(tx, home, asset, &becoming, replaces_metadata(edit), changes, &failure);
     if (decision->change == NULL) {
         decision->edited.refused = KDM_DM_EDIT_METADATA;
         decision->edited.mismatch =

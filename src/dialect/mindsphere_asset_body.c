@@ -1,0 +1,436 @@
+/* mindsphere_asset_body.c - bodies of assets: what is sent becomes an edit of the core's asset, or
+ * errors that name each thing that is wrong. Pure functions.
+ */
+#include "dialect/mindsphere_asset.h"
+
+#define NAME_LONGEST        128
+#define DESCRIPTION_LONGEST 1024 /* the core's */
+#define EXTERNAL_ID_LONGEST 255
+#define LOCATION_LONGEST    255
+#define KEY_LONGEST         64
+
+struct reader {
+    struct kdm_ms_errors *errors;
+    const struct kdm_ms_asset_read *read;
+    struct kdm_ms_chain chain;
+    struct kdm_val body;
+    struct kdm_val old; /* the asset's `dialect`, or NONE */
+};
+
+static struct kdm_arena *arena_of(const struct reader *reader)
+{
+    return reader->errors->arena;
+}
+
+static struct kdm_val member(const struct reader *reader, const char *name)
+{
+    return kdm_val_get(reader->body, kdm_str_of(name));
+}
+
+/* --- single members ----------------------------------------------------------------------------
+ */
+
+/* A text or null, checked; none when absent or wrong. */
+static struct kdm_str read_text(const struct reader *reader, const char *name, size_t most)
+{
+    struct kdm_val val = member(reader, name);
+    struct kdm_str text = kdm_val_str(arena_of(reader), val);
+
+    if (kdm_val_null(val) || (!kdm_str_none(text) && kdm_ms_characters(text) <= most))
+        return text;
+    kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                 "%s: a text of at most %zu characters is expected", name, most);
+    return KDM_STR_NONE;
+}
+
+/* Its translations, which this door does not know, stay. */
+static struct kdm_val read_name(const struct reader *reader)
+{
+    struct kdm_val locales = kdm_val_path(reader->old, KDM_STR("name.locales"));
+    struct kdm_str name = read_text(reader, "name", NAME_LONGEST);
+    struct kdm_buf buf;
+
+    if (kdm_val_null(member(reader, "name")))
+        kdm_ms_error(reader->errors, KDM_MS_MISSING_BODY, "name: it is needed");
+    else if (name.len == 0)
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                     "name: a text of 1 to 128 characters is expected");
+    kdm_buf_init(&buf, arena_of(reader), name.len + 64);
+    kdm_buf_lit(&buf, "{\"default\":");
+    kdm_json_put_str(&buf, kdm_str_none(name) ? KDM_STR("") : name);
+    kdm_buf_lit(&buf, ",\"locales\":");
+    kdm_buf_put(&buf, kdm_val_null(locales) ? KDM_STR("{}") : kdm_val_text(locales));
+    kdm_buf_char(&buf, '}');
+    return kdm_json_parse(arena_of(reader), kdm_buf_str(&buf));
+}
+
+/* Type and parent are fixed once the asset is there: the same may be given again. */
+static void check_fixed(const struct reader *reader, const char *name, struct kdm_str is)
+{
+    struct kdm_val given = member(reader, name);
+
+    if (reader->read->asset != NULL && !kdm_val_null(given) && !kdm_val_str_eq(given, is))
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "%s: it can not be changed", name);
+}
+
+/* --- location ----------------------------------------------------------------------------------
+ */
+
+static void put_location_number(const struct reader *reader, struct kdm_val location,
+                                const char *name, double most, struct kdm_buf *buf)
+{
+    struct kdm_val val = kdm_val_get(location, kdm_str_of(name));
+    double number;
+
+    if (kdm_val_null(val))
+        return;
+    if (!kdm_val_double(val, &number) || number < -most || number > most) {
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                     "location.%s: a number from -%.0f to %.0f is expected", name, most, most);
+        return;
+    }
+    kdm_json_put_name(buf, kdm_str_of(name));
+    kdm_buf_put(buf, kdm_val_text(val));
+}
+
+static void put_location(const struct reader *reader, struct kdm_buf *buf)
+{
+    static const char *const texts[] = { "country", "region", "locality", "streetAddress",
+                                         "postalCode" };
+    struct kdm_val location = member(reader, "location");
+
+    kdm_json_put_name(buf, KDM_STR("location"));
+    if (kdm_val_type(location) != KDM_JSON_OBJECT) {
+        if (!kdm_val_null(location))
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "location: an object is expected");
+        kdm_buf_lit(buf, "null");
+        return;
+    }
+    kdm_buf_char(buf, '{');
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct kdm_val val = kdm_val_get(location, kdm_str_of(texts[i]));
+        struct kdm_str text = kdm_val_str(arena_of(reader), val);
+
+        if (kdm_val_null(val))
+            continue;
+        if (kdm_str_none(text) || kdm_ms_characters(text) > LOCATION_LONGEST)
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                         "location.%s: a text of at most 255 characters is expected", texts[i]);
+        kdm_json_put_name(buf, kdm_str_of(texts[i]));
+        kdm_buf_put(buf, kdm_val_text(val));
+    }
+    put_location_number(reader, location, "longitude", 180, buf);
+    put_location_number(reader, location, "latitude", 90, buf);
+    kdm_buf_char(buf, '}');
+}
+
+/* --- file assignments --------------------------------------------------------------------------
+ */
+
+static bool is_key(struct kdm_str key)
+{
+    for (size_t i = 0; i < key.len; i++) {
+        char c = key.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'
+              || c == '.' || c == '-'))
+            return false;
+    }
+    return key.len >= 1 && key.len <= KEY_LONGEST;
+}
+
+/* One that stands before it in the body has the same key. */
+static bool is_repeated(struct kdm_val list, struct kdm_arena *arena, struct kdm_str key, size_t at)
+{
+    struct kdm_val_iter it;
+    struct kdm_val other;
+    size_t i = 0;
+
+    for (kdm_elements(&it, list); i < at && kdm_element_next(&it, &other); i++) {
+        if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(other, KDM_STR("key"))), key))
+            return true;
+    }
+    return false;
+}
+
+static void put_file(const struct reader *reader, struct kdm_val list, struct kdm_val given,
+                     size_t at, struct kdm_buf *buf)
+{
+    struct kdm_str key = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("key")));
+    struct kdm_str file = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("fileId")));
+
+    if (!kdm_val_none(kdm_val_path(given, KDM_STR("_links.origin"))))
+        return; /* an inherited one that is sent back */
+    if (kdm_str_none(key) || !is_key(key))
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                     "fileAssignments[%zu].key: 1 to 64 letters, digits, _, . and - are expected",
+                     at);
+    else if (is_repeated(list, arena_of(reader), key, at))
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                     "fileAssignments[%zu].key: it stands twice", at);
+    else if (kdm_str_none(file) || !kdm_ms_is_hex_id(file))
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                     "fileAssignments[%zu].fileId: there is no file " KDM_FMT, at,
+                     KDM_ARG(kdm_str_none(file) ? KDM_STR("") : file));
+    else
+        kdm_buf_printf(buf, "%s{\"key\":\"" KDM_FMT "\",\"fileId\":\"" KDM_FMT "\"}",
+                       buf->ptr[buf->len - 1] == '[' ? "" : ",", KDM_ARG(key), KDM_ARG(file));
+}
+
+static void put_files(const struct reader *reader, struct kdm_buf *buf)
+{
+    struct kdm_val list = member(reader, "fileAssignments"), given;
+    struct kdm_val_iter it;
+    size_t at = 0;
+
+    if (!kdm_val_null(list) && kdm_val_type(list) != KDM_JSON_ARRAY)
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "fileAssignments: an array is expected");
+    kdm_json_put_name(buf, KDM_STR("fileAssignments"));
+    kdm_buf_char(buf, '[');
+    for (kdm_elements(&it, list); kdm_element_next(&it, &given);)
+        put_file(reader, list, given, at++, buf);
+    kdm_buf_char(buf, ']');
+}
+
+/* --- variables ---------------------------------------------------------------------------------
+ */
+
+static struct kdm_val find_named(struct kdm_arena *arena, struct kdm_val list, struct kdm_str name,
+                                 size_t *ret_count)
+{
+    struct kdm_val_iter it;
+    struct kdm_val entry, found = KDM_VAL_NONE;
+
+    *ret_count = 0;
+    for (kdm_elements(&it, list); kdm_element_next(&it, &entry);) {
+        if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(entry, KDM_STR("name"))), name)) {
+            found = entry;
+            ++*ret_count;
+        }
+    }
+    return found;
+}
+
+/* The value that the body has for a variable, as the core has it: null when it is not given. */
+static struct kdm_str value_of(const struct reader *reader, struct kdm_val given,
+                               struct kdm_val variable, struct kdm_str name, const char *where)
+{
+    size_t count;
+    struct kdm_val entry = find_named(arena_of(reader), given, name, &count);
+    struct kdm_val val = kdm_val_get(entry, KDM_STR("value"));
+    struct kdm_str text;
+
+    if (count > 1)
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "%s." KDM_FMT ": it stands twice", where,
+                     KDM_ARG(name));
+    if (kdm_val_null(val))
+        return KDM_STR("null");
+    text = kdm_ms_value(arena_of(reader), variable, val);
+    if (kdm_str_none(text))
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                     "%s." KDM_FMT ".value: a value of the dataType is expected", where,
+                     KDM_ARG(name));
+    return kdm_str_none(text) ? KDM_STR("null") : text;
+}
+
+/* Every variable of the list with its value, as members. */
+static void put_values(const struct reader *reader, struct kdm_val variables, struct kdm_val given,
+                       const char *where, struct kdm_buf *buf)
+{
+    struct kdm_val_iter it;
+    struct kdm_val variable;
+
+    for (kdm_elements(&it, variables); kdm_element_next(&it, &variable);) {
+        struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(variable, KDM_STR("name")));
+
+        kdm_json_put_name(buf, name);
+        kdm_buf_put(buf, value_of(reader, given, variable, name, where));
+    }
+}
+
+/* Is there such an entry in the lists `member` of the types of the chain? NONE: no. */
+static struct kdm_val find_in_chain(const struct reader *reader, struct kdm_str member_name,
+                                    struct kdm_str name)
+{
+    size_t count;
+
+    for (size_t i = 0; i < reader->chain.count; i++) {
+        const struct kdm_ms_type *type = reader->chain.items[i];
+        struct kdm_val found =
+            find_named(arena_of(reader), kdm_val_get(type->block, member_name), name, &count);
+
+        if (type->model != NULL && count > 0)
+            return found;
+    }
+    return KDM_VAL_NONE;
+}
+
+static void check_names(const struct reader *reader, const char *list_name)
+{
+    struct kdm_val list = member(reader, list_name), entry;
+    struct kdm_val_iter it;
+    size_t at = 0;
+
+    if (!kdm_val_null(list) && kdm_val_type(list) != KDM_JSON_ARRAY)
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "%s: an array is expected", list_name);
+    for (kdm_elements(&it, list); kdm_element_next(&it, &entry); at++) {
+        struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name")));
+
+        if (kdm_str_none(name) || kdm_val_none(find_in_chain(reader, kdm_str_of(list_name), name)))
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                         "%s[%zu].name: the type has no such one", list_name, at);
+    }
+}
+
+/* --- aspects -----------------------------------------------------------------------------------
+ */
+
+static void check_aspect_names(const struct reader *reader, struct kdm_val given,
+                               struct kdm_val variables, struct kdm_str aspect)
+{
+    struct kdm_val_iter it;
+    struct kdm_val entry;
+    size_t count;
+
+    for (kdm_elements(&it, given); kdm_element_next(&it, &entry);) {
+        struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name")));
+
+        if (kdm_str_none(name)
+            || kdm_val_none(find_named(arena_of(reader), variables, name, &count)))
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                         "aspects." KDM_FMT ": it has no variable " KDM_FMT, KDM_ARG(aspect),
+                         KDM_ARG(kdm_str_none(name) ? KDM_STR("") : name));
+    }
+}
+
+/* Values of static aspects are metadata; those of dynamic ones are measures, which come by other
+ * ways than this door. */
+static void put_aspect(const struct reader *reader, struct kdm_val aspect, struct kdm_buf *buf)
+{
+    struct kdm_arena *arena = arena_of(reader);
+    struct kdm_str name = kdm_val_str(arena, kdm_val_get(aspect, KDM_STR("name")));
+    const struct kdm_ms_type *type =
+        kdm_ms_find(&reader->read->world->aspects,
+                    kdm_val_str(arena, kdm_val_get(aspect, KDM_STR("aspectTypeId"))));
+    size_t count;
+    struct kdm_val entry = find_named(arena, member(reader, "aspects"), name, &count), variables,
+                   given = kdm_val_get(entry, KDM_STR("variables"));
+
+    if (count > 1)
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "aspects." KDM_FMT ": it stands twice",
+                     KDM_ARG(name));
+    if (type == NULL)
+        return;
+    if (kdm_val_str_eq(kdm_val_get(type->block, KDM_STR("category")), KDM_STR("dynamic"))) {
+        if (kdm_val_count(given) > 0)
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                         "aspects." KDM_FMT ": variables of dynamic aspects have no fixed value",
+                         KDM_ARG(name));
+        return;
+    }
+    variables = kdm_val_get(type->block, KDM_STR("variables"));
+    check_aspect_names(reader, given, variables, name);
+    kdm_json_put_name(buf, name);
+    kdm_buf_char(buf, '{');
+    put_values(reader, variables, given,
+               kdm_arena_printf(arena, "aspects." KDM_FMT, KDM_ARG(name)).ptr, buf);
+    kdm_buf_char(buf, '}');
+}
+
+static struct kdm_val read_metadata(const struct reader *reader)
+{
+    struct kdm_val_iter it;
+    struct kdm_val aspect;
+    struct kdm_buf buf;
+
+    check_names(reader, "variables");
+    check_names(reader, "aspects");
+    kdm_buf_init(&buf, arena_of(reader), 256);
+    kdm_buf_char(&buf, '{');
+    for (size_t i = 0; i < reader->chain.count; i++) {
+        const struct kdm_ms_type *type = reader->chain.items[i];
+
+        if (type->model == NULL)
+            continue; /* what the core's types have are members of every asset */
+        put_values(reader, kdm_val_get(type->block, KDM_STR("variables")),
+                   member(reader, "variables"), "variables", &buf);
+        for (kdm_elements(&it, kdm_val_get(type->block, KDM_STR("aspects")));
+             kdm_element_next(&it, &aspect);)
+            put_aspect(reader, aspect, &buf);
+    }
+    kdm_buf_char(&buf, '}');
+    return kdm_json_parse(arena_of(reader), kdm_buf_str(&buf));
+}
+
+/* --- all of it ---------------------------------------------------------------------------------
+ */
+
+static struct kdm_str twin_of(const struct reader *reader)
+{
+    struct kdm_val given = member(reader, "twinType");
+    struct kdm_str old =
+        kdm_val_str(arena_of(reader), kdm_val_get(reader->old, KDM_STR("twinType")));
+
+    if (kdm_val_str_eq(given, KDM_STR("simulation")))
+        return KDM_STR("simulation");
+    if (!kdm_val_null(given) && !kdm_val_str_eq(given, KDM_STR("performance")))
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                     "twinType: performance or simulation is expected");
+    return kdm_val_null(given) && !kdm_str_none(old) ? old : KDM_STR("performance");
+}
+
+/* The members of `dialect` that are this door's. */
+static struct kdm_val read_dialect(const struct reader *reader)
+{
+    const struct kdm_ms_asset *asset = reader->read->asset;
+    struct kdm_str external = read_text(reader, "externalId", EXTERNAL_ID_LONGEST);
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena_of(reader), 512);
+    kdm_buf_printf(&buf, "{\"etag\":%lld", asset == NULL ? 0LL : (long long)asset->etag + 1);
+    if (asset == NULL)
+        kdm_ms_put_text(&buf, "parentId",
+                        kdm_val_str(arena_of(reader), member(reader, "parentId")));
+    kdm_ms_put_text(&buf, "externalId", external);
+    kdm_ms_put_text(&buf, "twinType", twin_of(reader));
+    put_location(reader, &buf);
+    put_files(reader, &buf);
+    kdm_buf_char(&buf, '}');
+    return kdm_json_parse(arena_of(reader), kdm_buf_str(&buf));
+}
+
+static struct kdm_str parent_of(const struct reader *reader)
+{
+    struct kdm_str parent =
+        kdm_val_str(arena_of(reader), kdm_val_get(reader->old, KDM_STR("parentId")));
+
+    return kdm_str_none(parent) ? kdm_ms_root_id(arena_of(reader), reader->read->caller->tenant)
+                                : parent;
+}
+
+void kdm_ms_read_asset(struct kdm_ms_errors *errors, const struct kdm_ms_asset_read *read,
+                       struct kdm_val body, struct kdm_dm_edit *ret_edit)
+{
+    struct reader reader = { .errors = errors, .read = read, .body = body };
+    struct kdm_val timezone = kdm_val_get(body, KDM_STR("timezone"));
+
+    if (read->asset != NULL)
+        reader.old = kdm_val_get(read->asset->source, KDM_STR("dialect"));
+    kdm_ms_chain(read->world, read->type, &reader.chain);
+    check_fixed(&reader, "typeId", read->type->id);
+    check_fixed(&reader, "parentId", parent_of(&reader));
+    read_text(&reader, "description", DESCRIPTION_LONGEST);
+    *ret_edit = (struct kdm_dm_edit){
+        .metadata = read_metadata(&reader),
+        .merges = true,
+        .dialect = read_dialect(&reader),
+        .identity = { .whole = true,
+                      .name = read_name(&reader),
+                      .description = kdm_val_get(body, KDM_STR("description")),
+                      /* Neither is a member of an update of the published client. */
+                      .timezone = kdm_val_null(timezone)
+                                      ? kdm_val_get(reader.old, KDM_STR("timezone"))
+                                      : timezone,
+                      .tags = kdm_val_get(reader.old, KDM_STR("tags")) }
+    };
+}
