@@ -227,8 +227,7 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
                            kdm_json_parse(arena, wish.source), &model))
         return kdm_ms_fail(tx, args, KDM_MS_INTERNAL, "internal error");
     sources = follow(target, &model, &names);
-    if ((target->caller.open
-         && !kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine))
+    if (!kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine)
         || !kdm_dm_put_models(tx, &wish, names, sources.items, sources.count))
         return KDM_WAIT;
     return reply(tx, target, &model, target->type == NULL);

@@ -261,10 +261,8 @@ static bool ensure(struct kdm_tx *tx, struct target *target, const struct kdm_ms
     } else if (!kdm_dm_model(tx, KDM_DM_ASSET, name, KDM_STR_NONE, ret_model)) {
         return false;
     }
-    if (target->caller.open
-        && !kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine))
-        return false;
-    return kdm_dm_home_of(tx, target->caller.tenant, &target->home);
+    return kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine)
+           && kdm_dm_home_of(tx, target->caller.tenant, &target->home);
 }
 
 static enum kdm_outcome create(struct kdm_tx *tx, const struct kdm_args *args,
@@ -275,9 +273,6 @@ static enum kdm_outcome create(struct kdm_tx *tx, const struct kdm_args *args,
     struct kdm_dm_edited edited;
     struct kdm_dm_model model;
 
-    if (target->home.assets == NULL && !target->caller.open)
-        return kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no tenant " KDM_FMT,
-                           KDM_ARG(target->caller.tenant));
     if (!ensure(tx, target, type, &model)
         || !kdm_dm_asset_make(tx, &target->home, &model, reference, edit, &id, &edited))
         return KDM_WAIT;

@@ -265,7 +265,7 @@ static enum kdm_outcome store(struct kdm_tx *tx, const struct kdm_ms_caller *cal
     struct kdm_dm_engine engine;
     struct kdm_val source;
 
-    if ((caller->open && !kdm_dm_ensure_engine(tx, caller->tenant, KDM_DM_COMMONS, &engine))
+    if (!kdm_dm_ensure_engine(tx, caller->tenant, KDM_DM_COMMONS, &engine)
         || !ensure_collection(tx, caller->tenant, &files))
         return KDM_WAIT;
     source = kdm_json_parse(arena, source_of(tx, upload));

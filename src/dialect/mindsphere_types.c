@@ -90,27 +90,6 @@ static void put_renamed_aspects(const struct target *target, struct kdm_val bloc
     }
 }
 
-/* The tenant, which is made when everybody may and it is not there; *ret_group: its group. false:
- * wait, or it failed. */
-static bool ensure_tenant(struct kdm_tx *tx, const struct target *target, struct kdm_str *ret_group)
-{
-    struct kdm_dm_engine engine;
-    bool found;
-
-    *ret_group = KDM_DM_COMMONS;
-    if (target->caller.open) {
-        if (!kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine))
-            return false;
-        *ret_group = engine.group;
-        return true;
-    }
-    if (!kdm_dm_engine_find(tx, target->caller.tenant, &found, &engine))
-        return false;
-    if (found)
-        *ret_group = engine.group;
-    return true;
-}
-
 /* The name of the parent's model; none: a type of the core, which has none. */
 static struct kdm_str parent_model(const struct kdm_ms_world *world, struct kdm_str parent)
 {
@@ -143,14 +122,15 @@ static enum kdm_outcome store(struct kdm_tx *tx, struct target *target,
                               const struct kdm_ms_wish *wish, struct kdm_str renames)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_str name = kdm_ms_model_name(&target->world, KDM_DM_ASSET, target->id), group,
+    struct kdm_str name = kdm_ms_model_name(&target->world, KDM_DM_ASSET, target->id),
                    location = KDM_STR_NONE;
+    struct kdm_dm_engine engine;
     bool created = target->type == NULL;
     struct kdm_dm_model_wish model = { .kind = KDM_DM_ASSET, .name = name };
 
-    if (!ensure_tenant(tx, target, &group))
+    if (!kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine))
         return KDM_WAIT;
-    model.source = kdm_ms_model_source(&target->world, wish->block, name, group);
+    model.source = kdm_ms_model_source(&target->world, wish->block, name, engine.group);
     model.parent = parent_model(&target->world, wish->parent);
     model.renames = kdm_arena_printf(arena, "{" KDM_FMT "}", KDM_ARG(renames));
     if (!kdm_dm_put_model(tx, &model))
