@@ -2,6 +2,7 @@
  * is told. */
 #include "../redis/server.h"
 #include "base/clock.h"
+#include "projector/projector.h"
 #include "security/guard.h"
 #include "security/model.h"
 #include "security/token.h"
@@ -16,6 +17,7 @@ static struct kdm_random random_source;
 static struct kdm_store *store;
 static struct kdm_bus *bus;
 static struct kdm_tx_engine *engine;
+static struct kdm_projector *projector;
 static struct kdm_security *security;
 static struct kdm_context context;
 static struct kdm_arena arena;
@@ -270,6 +272,8 @@ static void start_node(void)
     store = kdm_store_open(&loop, &options, &random_source, &error);
     bus = kdm_bus_create(&seed);
     engine = kdm_tx_engine_create(&loop, store, bus, &context);
+    projector = kdm_projector_create(&loop, store);
+    kdm_tx_search_with(engine, projector);
     security = kdm_security_create(&loop, engine, store, &rules, &error);
     ck_assert_ptr_nonnull(security);
     context.guard = security;
@@ -292,7 +296,9 @@ static void stop_node(void)
     kdm_session_unlink(&peer);
     kdm_security_destroy(security);
     kdm_tx_engine_destroy(engine);
+    kdm_projector_stop(projector);
     kdm_store_close(store);
+    kdm_projector_destroy(projector);
     kdm_bus_destroy(bus);
     for (int i = 0; i < 100 && uv_run(&loop, UV_RUN_NOWAIT) != 0; i++)
         nap(1);
