@@ -1,6 +1,7 @@
 /* token.c - see token.h. */
 #include "security/token.h"
 #include "security/internal.h"
+#include "security/session.h"
 #include "security/verify.h"
 #include "store/names.h"
 
@@ -107,6 +108,24 @@ static bool read_both(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str whi
     bool key_known = kdm_security_key(tx, ret_key);
 
     return read_generation(tx, kuid, which, ret_generation) && key_known;
+}
+
+bool kdm_token_assert_current(struct kdm_tx *tx)
+{
+    const struct kdm_user *user = kdm_tx_origin(tx)->user;
+    const struct kdm_session *session = user == NULL ? NULL : user->session;
+    int64_t generation = 0;
+
+    if (session == NULL)
+        return true;
+    if (!read_generation(tx, session->user->kuid,
+                         session->id.ptr[0] == 'k' ? KDM_STR("apiKeys") : KDM_STR("tokens"),
+                         &generation))
+        return false;
+    if ((uint64_t)generation == session->generation)
+        return true;
+    kdm_tx_fail(tx, KDM_ERR_SECURITY_TOKEN_INVALID, NULL, 0);
+    return false;
 }
 
 /* --- tokens --------------------------------------------------------------------------------- */

@@ -22,6 +22,12 @@ struct kdm_token {
     int64_t generation;  /* layout.h */
 };
 
+/* Is the caller's token of its user's present generation? Asked before he is given another for it,
+ * so that none survives a revocation (a new password, revokeTokens) which this node has not heard
+ * of, or which happens meanwhile: the commit rests on what is read here. Fails with 401
+ * security.token.invalid. */
+bool kdm_token_assert_current(struct kdm_tx *tx);
+
 /* Stages a token of the user. `name` tells apart two of one transaction. */
 bool kdm_token_create(struct kdm_tx *tx, struct kdm_str name, struct kdm_str kuid, int64_t ttl_ms,
                       bool single_use, struct kdm_token *ret_token);

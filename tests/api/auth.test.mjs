@@ -289,7 +289,7 @@ describe('tokens', () => {
     const checked = (await asAdmin(auth('createToken', { singleUse: true }))).token;
     assert.equal((await client.result(auth('checkToken', { body: { token: checked } }))).valid, true);
     assert.equal((await client.result(auth('checkToken', { body: { token: checked } }))).valid, false);
-    for (const expiresIn of [-1, '-1'])
+    for (const expiresIn of [-1, '-1', -1.0000001, '-1ms', '-1.2'])
       assert.equal((await admin.failure(auth('createToken', { jwt: adminToken, expiresIn }))).id, 'security.token.invalid_expiration');
     await client.close();
   });

@@ -64,6 +64,20 @@ describe('a node that hears nothing', () => {
     }
   });
 
+  test('of a new password gives nobody a token for one that ended with the old', async () => {
+    await addUser('changer', { '*': { actions: { '*': true } } });
+    for (const whole of [auth('createToken'), auth('refreshToken'), auth('createApiKey', { body: { description: 'x' } })]) {
+      const token = await login(here, 'changer');
+      const known = await elsewhere.result(auth('getCurrentUser', { jwt: token }));
+      assert.equal(known._id, 'changer');
+      await askRedis(redis.socket, 'CLIENT KILL TYPE pubsub');
+      await security('updateCredentials', { _id: 'changer', strategy: 'local', body: { password } });
+      const { result, error } = await elsewhere.ask({ ...whole, jwt: token });
+      assert.equal(error?.id, 'security.token.invalid', JSON.stringify(result));
+      await sleep(1100);
+    }
+  });
+
   test('from Redis at all believes no token that it knows', async () => {
     await elsewhere.result({ ...now, jwt });
     redis.freeze();

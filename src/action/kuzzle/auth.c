@@ -5,6 +5,7 @@
 #include "security/strategy.h"
 #include "security/token.h"
 #include "security/verify.h"
+#include "store/names.h"
 
 #include <time.h>
 
@@ -108,19 +109,23 @@ enum kdm_outcome kdm_auth_refresh_token(struct kdm_tx *tx, const struct kdm_args
     if (verdict.ttl_ms < 0)
         return kdm_tx_fail(tx, KDM_ERR_SECURITY_TOKEN_REFRESH_FORBIDDEN,
                            KDM_PROPS(KDM_STR("Token with infinite TTL")));
-    if (!take_ttl(tx, args, &ttl_ms) || !kdm_token_refresh(tx, &verdict, ttl_ms, &token)
-        || !kdm_tx_commit(tx))
+    if (!take_ttl(tx, args, &ttl_ms) || !kdm_token_assert_current(tx)
+        || !kdm_token_refresh(tx, &verdict, ttl_ms, &token) || !kdm_tx_commit(tx))
         return KDM_WAIT;
     kdm_security_take_token(tx, verdict.kuid, &token);
     return send_token(tx, verdict.kuid, &token, wants_cookie(tx, args));
 }
 
-static bool is_minus_one(struct kdm_arena *arena, struct kdm_val val)
+/* -1, "-1", and whatever else (-1.0, "-1ms") would make a token that never ends. */
+static bool is_endless(struct kdm_arena *arena, struct kdm_val val)
 {
-    int64_t number;
+    double number;
+    int64_t ms;
 
-    return (kdm_val_int64(val, &number) && number == -1)
-           || kdm_str_eq(kdm_val_str(arena, val), KDM_STR("-1"));
+    if (kdm_val_double(val, &number))
+        return number <= -1;
+    return kdm_val_type(val) == KDM_JSON_STRING && kdm_duration_parse(kdm_val_str(arena, val), &ms)
+           && ms < 0;
 }
 
 enum kdm_outcome kdm_auth_create_token(struct kdm_tx *tx, const struct kdm_args *args)
@@ -130,10 +135,10 @@ enum kdm_outcome kdm_auth_create_token(struct kdm_tx *tx, const struct kdm_args 
     struct kdm_buf buf;
     int64_t ttl_ms;
 
-    if (is_minus_one(kdm_tx_arena(tx), kdm_args_val(args, KDM_ARG_EXPIRES_IN)))
+    if (is_endless(kdm_tx_arena(tx), kdm_args_val(args, KDM_ARG_EXPIRES_IN)))
         return kdm_tx_fail(tx, KDM_ERR_SECURITY_TOKEN_INVALID_EXPIRATION,
                            KDM_PROPS(KDM_STR("expiresIn")));
-    if (!take_ttl(tx, args, &ttl_ms)
+    if (!take_ttl(tx, args, &ttl_ms) || !kdm_token_assert_current(tx)
         || !kdm_token_create(tx, KDM_STR("token"), kdm_auth_caller(tx), ttl_ms, single_use, &token)
         || !kdm_tx_commit(tx))
         return KDM_WAIT;

@@ -207,6 +207,7 @@ enum kdm_outcome kdm_auth_create_api_key(struct kdm_tx *tx, const struct kdm_arg
     struct kdm_str result;
 
     if (!kdm_token_ttl(tx, kdm_args_val(args, KDM_ARG_EXPIRES_IN), -1, max_ttl_ms, &ttl_ms)
+        || !kdm_token_assert_current(tx)
         || !kdm_api_key_create(tx, kdm_auth_caller(tx), kdm_args_str(args, KDM_ARG__ID),
                                kdm_args_str(args, KDM_ARG_BODY_DESCRIPTION), ttl_ms, &result)
         || !kdm_tx_commit(tx))
