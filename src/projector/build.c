@@ -168,7 +168,6 @@ void kdm_build_start(struct kdm_view *view)
     view->build++;
     view->asked = view->fill_again = view->unfilled = false;
     set_scan(view, SCAN_NONE);
-    view->pages = view->remaps = 0;
     view->state = VIEW_UNPLACED;
     if (!kdm_feed_place(view->watched->projector->store, view->watched->name, &place))
         return;
@@ -199,15 +198,16 @@ void kdm_build_remap(struct kdm_view *view, struct kdm_collection *collection)
 static void remapped(struct kdm_view *view, bool filling)
 {
     view->remaps--;
+    if (view->state < VIEW_SCANNING)
+        return; /* the scan is still to come, and fills them */
     if (filling && view->scan == SCAN_NONE)
         kdm_build_scan(view);
     else if (filling)
         view->fill_again = true;
-    if (!filling && view->remaps == 0 && view->scan == SCAN_NONE) {
+    if (!filling && view->remaps == 0 && view->scan == SCAN_NONE)
         view->unfilled = false;
-        kdm_view_wake(view);
-    }
     conclude(view);
+    kdm_view_wake(view);
 }
 
 /* --- what the indexer says -----------------------------------------------------------------------

@@ -436,7 +436,8 @@ static bool reads_columns(const struct kdm_find_request *request)
 {
     return !request->bare
            && (mentions(request->body, "\"sort\"") || mentions(request->body, "\"agg")
-               || mentions(request->body, "\"collapse\""));
+               || mentions(request->body, "\"collapse\"")
+               || mentions(request->body, "\\u")); /* names may be escaped */
 }
 
 struct kdm_find *kdm_find_start(struct kdm_projector *projector,

@@ -11,7 +11,8 @@
 #include <time.h>
 
 #define SLICE_US      1000
-#define SLICE_RECORDS 16     /* between two looks at the clock */
+#define SLICE_RECORDS 16     /* between two looks at the clock, .. */
+#define SLICE_BYTES   16384  /* ..or so many */
 #define HELD_PAUSE_NS 100000 /* when all that has work is being searched */
 #define MEASURE_MS    60000  /* adding up what a projection occupies takes a while */
 
@@ -54,7 +55,7 @@ void kdm_batch_add(struct batch *batch, struct kdm_str id, struct kdm_str text, 
     char *at;
 
     if (batch->len + size > batch->room) {
-        batch->room = batch->len + size + (batch->room < 4096 ? 4096 : batch->room);
+        batch->room += size > batch->room ? size : batch->room; /* many hold but one */
         batch->records = kdm_realloc(batch->records, batch->room);
     }
     at = batch->records + batch->len;
@@ -128,7 +129,10 @@ static int64_t now_us(void)
 static bool apply_some(struct kdm_indexer *indexer, struct batch *batch, int64_t until_us)
 {
     while (batch->done < batch->len) {
-        for (int i = 0; i < SLICE_RECORDS && batch->done < batch->len; i++)
+        size_t end =
+            batch->len - batch->done < SLICE_BYTES ? batch->len : batch->done + SLICE_BYTES;
+
+        for (int i = 0; i < SLICE_RECORDS && batch->done < end; i++)
             apply_record(indexer, batch);
         if (batch->done < batch->len && now_us() >= until_us)
             return false;

@@ -151,8 +151,9 @@ struct kdm_view *kdm_view_of(struct kdm_projector *projector, struct kdm_collect
 void kdm_view_drop(struct kdm_view *view);
 /* Frees what was dropped, once no answer is on its way. */
 void kdm_view_reap(struct kdm_view *view);
-/* Are all changes up to its sequence in the projection, and for one that reads columns all
- * documents in them? (A query looks at the documents themselves where a column is not whole.) */
+/* Are all changes up to its sequence in the projection, which has the columns of the newest
+ * mapping; and for one that reads columns, are all documents in them? (A query looks at the
+ * documents themselves where a column is not whole.) */
 bool kdm_view_reached(const struct kdm_view *view, const struct kdm_find_part *part);
 /* Takes a part in until its sequence is reached; see that it will be. */
 void kdm_view_wait(struct kdm_view *view, struct kdm_find_part *part);

@@ -121,8 +121,9 @@ void kdm_projector_stop(struct kdm_projector *projector)
     }
     kdm_warm_up_stop(projector);
     kdm_fetch_abandon(projector);
+    kdm_indexer_stop(projector->indexer); /* first: no letter of its is read while it runs, for the
+                                             last one would have the edition destroyed under it */
     kdm_workers_stop(projector->workers);
-    kdm_indexer_stop(projector->indexer);
     kdm_projector_read(projector);
     uv_prepare_stop(&projector->turn);
     uv_idle_stop(&projector->teller);

@@ -322,6 +322,35 @@ START_TEST(wrong_requests_fail_with_what_is_wrong)
 }
 END_TEST
 
+/* What is in a column may come from more fields than before: the old column proves nothing. */
+START_TEST(a_new_mapping_is_in_the_projection_before_it_is_searched)
+{
+    struct kdm_collection *collection = define("{\"mappings\":{\"properties\":{"
+                                               "\"k\":{\"type\":\"keyword\"},"
+                                               "\"all\":{\"type\":\"keyword\"}}}}");
+    struct answer answer;
+    struct kdm_gate *gate;
+
+    write_one(collection, "d1", "{\"k\":\"one\"}");
+    learn();
+    ck_assert_uint_eq(total("{\"query\":{\"term\":{\"all\":\"one\"}}}"), 0);
+    kdm_collection_unref(collection);
+    collection = define("{\"mappings\":{\"properties\":{"
+                        "\"k\":{\"type\":\"keyword\",\"copy_to\":\"all\"},"
+                        "\"all\":{\"type\":\"keyword\"}}}}");
+    learn();
+    gate = &kdm_watched_find(projector, KDM_STR("tenant"))->views->edition->projection->gate;
+    kdm_gate_read(gate); /* the indexer can't get at it */
+    begin(&answer, "{\"query\":{\"term\":{\"all\":\"one\"}}}");
+    turn_for(&loop, 50);
+    ck_assert_int_eq(answer.done, 0);
+    kdm_gate_end_read(gate);
+    end(&answer);
+    ck_assert_uint_eq(answer.total, 1);
+    kdm_collection_unref(collection);
+}
+END_TEST
+
 /* --- more changes than can be taken in ----------------------------------------------------------
  */
 
@@ -388,6 +417,7 @@ int main(void)
     tcase_add_test(tests, a_collection_that_is_gone_or_another_one_is_stale);
     tcase_add_test(tests, who_waits_no_longer_is_never_told);
     tcase_add_test(tests, wrong_requests_fail_with_what_is_wrong);
+    tcase_add_test(tests, a_new_mapping_is_in_the_projection_before_it_is_searched);
     tcase_add_test(tests, changes_that_outrun_the_indexer_wait_in_redis);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
