@@ -10,11 +10,24 @@
 
 /* --- what the feed tells --------------------------------------------------------------------- */
 
+static bool has_rooms(const struct kdm_hub *hub, struct kdm_str index)
+{
+    struct kdm_str key;
+    void *value;
+
+    for (size_t cursor = 0; kdm_table_next(hub->targets, &cursor, &key, &value);) {
+        if (kdm_str_eq(((const struct kdm_target *)value)->index, index))
+            return true;
+    }
+    return false;
+}
+
+/* Others follow indexes too. The protocol has no word for it, so only the log has one. */
 static void on_gap(void *ctx, struct kdm_str index)
 {
-    (void)ctx;
-    kdm_log_warn("realtime: changes of " KDM_FMT " were lost before they could be told",
-                 KDM_ARG(index));
+    if (has_rooms(ctx, index))
+        kdm_log_warn("realtime: changes of " KDM_FMT " were lost before they could be told",
+                     KDM_ARG(index));
 }
 
 static void on_followed(void *ctx, struct kdm_str index)
