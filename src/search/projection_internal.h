@@ -132,8 +132,12 @@ struct kdm_term {
     } docs;
 };
 
+#define KDM_ORDER_FIRST 28
+
 struct kdm_order_block {
     uint32_t count, room;
+    uint32_t first_len;          /* of what stands here of the first term's text */
+    char first[KDM_ORDER_FIRST]; /* so that finding a block need not go and look for its terms */
     uint32_t terms[];
 };
 

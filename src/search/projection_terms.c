@@ -25,6 +25,28 @@ void kdm_terms_fini(struct kdm_terms *terms)
 /* --- order --------------------------------------------------------------------------------------
  */
 
+/* The first term of a block has become another one. */
+static void note_first(const struct kdm_terms *terms, struct kdm_order_block *block)
+{
+    struct kdm_str text = kdm_terms_text(terms, block->terms[0]);
+
+    block->first_len = text.len < KDM_ORDER_FIRST ? (uint32_t)text.len : KDM_ORDER_FIRST;
+    memcpy(block->first, text.ptr, block->first_len);
+}
+
+static int compare_first(const struct kdm_terms *terms, const struct kdm_order_block *block,
+                         struct kdm_str text)
+{
+    size_t shared = block->first_len < text.len ? block->first_len : text.len;
+    int cmp = shared == 0 ? 0 : memcmp(block->first, text.ptr, shared);
+
+    if (cmp != 0)
+        return cmp;
+    if (block->first_len < KDM_ORDER_FIRST) /* it is all there */
+        return (block->first_len > text.len) - (block->first_len < text.len);
+    return kdm_str_cmp(kdm_terms_text(terms, block->terms[0]), text);
+}
+
 /* The last block that begins with a term <= text; the first when none does. */
 static uint32_t find_block(const struct kdm_terms *terms, struct kdm_str text)
 {
@@ -33,7 +55,7 @@ static uint32_t find_block(const struct kdm_terms *terms, struct kdm_str text)
     while (high - low > 1) {
         uint32_t middle = (low + high) / 2;
 
-        if (kdm_str_cmp(kdm_terms_text(terms, terms->blocks[middle]->terms[0]), text) <= 0)
+        if (compare_first(terms, terms->blocks[middle], text) <= 0)
             low = middle;
         else
             high = middle;
@@ -85,6 +107,7 @@ static void split_block(struct kdm_terms *terms, uint32_t number, bool at_end)
 
     right->count = block->count - keep;
     memcpy(right->terms, block->terms + keep, right->count * sizeof(right->terms[0]));
+    note_first(terms, right);
     block->count = keep;
 }
 
@@ -112,6 +135,8 @@ static void order_add(struct kdm_terms *terms, uint32_t term, struct kdm_str tex
             (block->count - at) * sizeof(block->terms[0]));
     block->terms[at] = term;
     block->count++;
+    if (at == 0)
+        note_first(terms, block);
 }
 
 static void order_remove(struct kdm_terms *terms, uint32_t term)
@@ -125,6 +150,8 @@ static void order_remove(struct kdm_terms *terms, uint32_t term)
     block->count--;
     memmove(block->terms + at, block->terms + at + 1,
             (block->count - at) * sizeof(block->terms[0]));
+    if (block->count > 0 && at == 0)
+        note_first(terms, block);
     if (block->count > 0)
         return;
     free(block);
