@@ -58,6 +58,7 @@ bool kdm_actionhub_configure(struct kdm_actionhub *actionhub, struct kdm_dialect
         .prefix = kdm_dialect_prefix(reader, where, config, ""),
         .put_failure = put_failure,
     };
+    ret_door->owns_prefix = ret_door->prefix.len > 0;
     return kdm_dialect_bool(reader, where, config, "enabled", true);
 }
 

@@ -152,6 +152,7 @@ bool kdm_enos_configure(struct kdm_enos *enos, struct kdm_dialect_reader *reader
         .prefix = kdm_dialect_prefix(reader, where, config, ""),
         .put_failure = put_failure,
     };
+    ret_door->owns_prefix = ret_door->prefix.len > 0;
     return kdm_dialect_bool(reader, where, config, "enabled", true);
 }
 

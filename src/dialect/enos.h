@@ -105,6 +105,10 @@ bool kdm_enos_read_edit(struct kdm_tx *tx, const struct kdm_args *args, struct k
 bool kdm_enos_read_mode(struct kdm_tx *tx, const struct kdm_args *args,
                         enum kdm_enos_mode *ret_mode);
 
+/* "/Vehicle/Truck": the models it inherits from, and itself. false: wait. */
+bool kdm_enos_model_path(struct kdm_tx *tx, const struct kdm_dm_model *model,
+                         struct kdm_str *ret_path);
+
 /* StringI18n as the core has it; NONE when it is none (and not null). */
 struct kdm_val kdm_enos_name(struct kdm_arena *arena, struct kdm_val i18n);
 /* The core's name as StringI18n; `absent` is its text when there is none. */

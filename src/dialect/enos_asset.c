@@ -254,7 +254,8 @@ static void put_attributes(struct kdm_buf *buf, struct kdm_arena *arena,
 }
 
 static struct kdm_str describe(struct kdm_arena *arena, struct kdm_str org, struct kdm_doc *asset,
-                               struct kdm_val source, const struct kdm_dm_model *model)
+                               struct kdm_val source, const struct kdm_dm_model *model,
+                               struct kdm_str path)
 {
     struct kdm_val dialect = kdm_val_get(source, KDM_STR("dialect"));
     struct kdm_buf buf;
@@ -272,7 +273,7 @@ static struct kdm_str describe(struct kdm_arena *arena, struct kdm_str org, stru
     put_or(&buf, "timezone", kdm_val_get(dialect, KDM_STR("timezone")), "null");
     put_or(&buf, "modelId", kdm_val_get(source, KDM_STR("model")), "null");
     kdm_buf_lit(&buf, ",\"modelIdPath\":");
-    kdm_json_put_str(&buf, kdm_arena_printf(arena, "/" KDM_FMT, KDM_ARG(model->name)));
+    kdm_json_put_str(&buf, path);
     put_or(&buf, "tags", kdm_val_get(dialect, KDM_STR("tags")), "{}");
     kdm_buf_char(&buf, '}');
     return kdm_buf_str(&buf);
@@ -281,7 +282,7 @@ static struct kdm_str describe(struct kdm_arena *arena, struct kdm_str org, stru
 enum kdm_outcome kdm_enos_get_asset(struct kdm_tx *tx, const struct kdm_args *args)
 {
     static const char *const actions[] = { "get", NULL };
-    struct kdm_str org, id = kdm_enos_query(args, "assetId"), name;
+    struct kdm_str org, id = kdm_enos_query(args, "assetId"), name, path;
     struct kdm_dm_model model;
     struct kdm_dm_home home;
     struct kdm_doc *asset;
@@ -305,6 +306,8 @@ enum kdm_outcome kdm_enos_get_asset(struct kdm_tx *tx, const struct kdm_args *ar
         return KDM_WAIT;
     if (!found)
         model = (struct kdm_dm_model){ .name = name };
+    if (!kdm_enos_model_path(tx, &model, &path))
+        return KDM_WAIT;
     return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE,
-                          describe(args->arena, org, asset, source, &model));
+                          describe(args->arena, org, asset, source, &model, path));
 }

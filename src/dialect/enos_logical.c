@@ -116,15 +116,21 @@ static struct kdm_str id_to_delete(const struct kdm_args *args)
     return kdm_val_str(args->arena, kdm_val_get(kdm_json_root(doc), KDM_STR("assetId")));
 }
 
-static enum kdm_outcome delete (struct kdm_tx *tx, const struct kdm_args *args,
-                                struct kdm_str org) {
-    struct kdm_str id = id_to_delete(args); struct kdm_dm_home home; struct kdm_doc * stored;
+static enum kdm_outcome delete_asset(struct kdm_tx *tx, const struct kdm_args *args,
+                                     struct kdm_str org)
+{
+    struct kdm_str id = id_to_delete(args);
+    struct kdm_dm_home home;
+    struct kdm_doc *stored;
 
-    if (id.len == 0) return kdm_enos_bad(tx, args, "assetId");
-    if (!kdm_enos_find(tx, org, id, true, &home, &stored)) return KDM_WAIT;
-    if (stored == NULL) return kdm_enos_reply(tx, args, KDM_ENOS_NO_LOGICAL_ASSET, KDM_STR_NONE,
-                                              KDM_STR_NONE);
-    if (!kdm_dm_asset_delete(tx, org, &home, stored)) return KDM_WAIT;
+    if (id.len == 0)
+        return kdm_enos_bad(tx, args, "assetId");
+    if (!kdm_enos_find(tx, org, id, true, &home, &stored))
+        return KDM_WAIT;
+    if (stored == NULL)
+        return kdm_enos_reply(tx, args, KDM_ENOS_NO_LOGICAL_ASSET, KDM_STR_NONE, KDM_STR_NONE);
+    if (!kdm_dm_asset_delete(tx, org, &home, stored))
+        return KDM_WAIT;
     return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE, KDM_STR_NONE);
 }
 
@@ -132,7 +138,8 @@ enum kdm_outcome kdm_enos_logical_assets(struct kdm_tx *tx, const struct kdm_arg
 {
     static const char *const actions[] = { "create", "update", "delete", NULL };
     static enum kdm_outcome (*const operations[])(struct kdm_tx *, const struct kdm_args *,
-                                                  struct kdm_str) = { create, update, delete };
+                                                  struct kdm_str) = { create, update,
+                                                                      delete_asset };
     struct kdm_str org;
     size_t action;
 

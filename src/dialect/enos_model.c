@@ -1,5 +1,6 @@
 /* enos_model.c - models told: the attributes that an asset must satisfy (reference dialects.md
  * 3.10). */
+#include "action/device_manager/family.h"
 #include "dialect/enos.h"
 #include "doors.gen.h"
 #include "store/names.h"
@@ -128,8 +129,30 @@ static void put_measurepoints(struct kdm_buf *buf, struct kdm_arena *arena,
     kdm_buf_char(buf, '}');
 }
 
+bool kdm_enos_model_path(struct kdm_tx *tx, const struct kdm_dm_model *model,
+                         struct kdm_str *ret_path)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_dm_models models;
+    struct kdm_str name;
+
+    *ret_path = kdm_arena_printf(arena, "/" KDM_FMT, KDM_ARG(model->name));
+    if (kdm_val_none(model->source) || kdm_str_none(kdm_dm_parent_of(arena, model)))
+        return true;
+    if (!kdm_dm_models(tx, false, &models))
+        return false;
+    for (size_t i = 0; i < KDM_DM_FAMILY_DEPTH && model != NULL; i++) {
+        name = kdm_dm_parent_of(arena, model);
+        model = kdm_str_none(name) ? NULL : kdm_dm_model_find(&models, KDM_DM_ASSET, name);
+        if (model != NULL)
+            *ret_path =
+                kdm_arena_printf(arena, "/" KDM_FMT KDM_FMT, KDM_ARG(name), KDM_ARG(*ret_path));
+    }
+    return true;
+}
+
 static struct kdm_str describe(struct kdm_arena *arena, struct kdm_str org,
-                               const struct kdm_dm_model *model)
+                               const struct kdm_dm_model *model, struct kdm_str path)
 {
     struct kdm_buf buf;
 
@@ -137,7 +160,7 @@ static struct kdm_str describe(struct kdm_arena *arena, struct kdm_str org,
     kdm_buf_lit(&buf, "{\"modelId\":");
     kdm_json_put_str(&buf, model->name);
     kdm_buf_lit(&buf, ",\"modelIdPath\":");
-    kdm_json_put_str(&buf, kdm_arena_printf(arena, "/" KDM_FMT, KDM_ARG(model->name)));
+    kdm_json_put_str(&buf, path);
     kdm_buf_lit(&buf, ",\"orgId\":");
     kdm_json_put_str(&buf, org);
     kdm_buf_lit(&buf, ",\"name\":");
@@ -152,7 +175,7 @@ static struct kdm_str describe(struct kdm_arena *arena, struct kdm_str org,
 enum kdm_outcome kdm_enos_get_model(struct kdm_tx *tx, const struct kdm_args *args)
 {
     static const char *const actions[] = { "get", NULL };
-    struct kdm_str org, name = kdm_enos_query(args, "modelId");
+    struct kdm_str org, name = kdm_enos_query(args, "modelId"), path;
     struct kdm_dm_engine engine;
     struct kdm_dm_model model;
     bool known = false, found = false;
@@ -168,5 +191,8 @@ enum kdm_outcome kdm_enos_get_model(struct kdm_tx *tx, const struct kdm_args *ar
         return KDM_WAIT;
     if (!found)
         return kdm_enos_reply(tx, args, KDM_ENOS_NO_MODEL, KDM_STR("modelId"), KDM_STR_NONE);
-    return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE, describe(args->arena, org, &model));
+    if (!kdm_enos_model_path(tx, &model, &path))
+        return KDM_WAIT;
+    return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE,
+                          describe(args->arena, org, &model, path));
 }

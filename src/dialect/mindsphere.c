@@ -277,9 +277,9 @@ bool kdm_ms_enter(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str
     struct kdm_str prefix = kdm_str_none(id) ? KDM_STR_NONE : kdm_ms_prefix(id);
     struct kdm_ms_errors errors;
 
-    *ret_caller = (struct kdm_ms_caller){ .open = ms->token_count == 0, .base = base_of(args) };
+    *ret_caller = (struct kdm_ms_caller){ .base = base_of(args) };
     ret_caller->tenant = kdm_str_none(prefix) ? ms->default_tenant : prefix;
-    if (!ret_caller->open && !find_tenant(ms, args->call, &ret_caller->tenant)) {
+    if (ms->token_count > 0 && !find_tenant(ms, args->call, &ret_caller->tenant)) {
         kdm_ms_fail(tx, args, KDM_MS_UNAUTHORIZED, "a valid bearer token is needed");
         return false;
     }

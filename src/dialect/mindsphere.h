@@ -72,7 +72,6 @@ enum kdm_outcome kdm_ms_fail(struct kdm_tx *tx, const struct kdm_args *args, enu
 
 struct kdm_ms_caller {
     struct kdm_str tenant; /* by the token; without tokens by the id in the path, or the default */
-    bool open;             /* no tokens are configured */
     bool exploded, include_shared;
     struct kdm_str base; /* "http://host/api/assetmanagement/v3": what hrefs begin with */
 };

@@ -125,6 +125,8 @@ static struct kdm_str read_body(struct kdm_ms_errors *errors, const struct targe
     kdm_buf_put(&buf, kdm_ms_read_variables(
                           errors, kdm_val_get(body, KDM_STR("variables")), old, KDM_VAL_NONE,
                           dynamic ? KDM_MS_DYNAMIC_VARIABLE : KDM_MS_STATIC_VARIABLE, true));
+    if (target->type != NULL)
+        kdm_ms_put_member(&buf, target->type->block, "sharedWith", "[]");
     kdm_buf_char(&buf, '}');
     return kdm_buf_str(&buf);
 }

@@ -1,0 +1,113 @@
+// doors.test.mjs - one asset through several doors: what one changes, all others see.
+
+import assert from 'node:assert/strict';
+import { atEnd, before, describe, test } from './lib/test.mjs';
+import { request } from './lib/http.mjs';
+import { connectSdk } from './lib/sdk.mjs';
+import { startServer } from './lib/server.mjs';
+
+const ms = '/api/assetmanagement/v3';
+let server;
+let kuzzle;
+
+const mind = (method, path, options = {}) => request(server, `${ms}${path}`, { method, ...options });
+const enos = async (path, query, body) => {
+  const reply = await request(server, path, { method: body === undefined ? 'GET' : 'POST', body, query: { orgId: 'mdsp', ...query } });
+  assert.deepEqual([reply.status, reply.body.code], [200, 0], reply.text);
+  return reply.body.data;
+};
+const enosAsset = (assetId) => enos('/asset-service/v2.1/assets', { action: 'get', assetId });
+
+before(async () => {
+  server = await startServer();
+  kuzzle = await connectSdk(server);
+  for (const [id, body] of [
+    ['mdsp.machine', { name: 'Machine', variables: [{ name: 'serial', dataType: 'STRING', length: 20 }, { name: 'power', dataType: 'INT', defaultValue: '10' }] }],
+    ['mdsp.turbine', { name: 'Turbine', parentTypeId: 'mdsp.machine', variables: [{ name: 'height', dataType: 'DOUBLE' }] }],
+  ]) assert.equal((await mind('PUT', `/assettypes/${id}`, { body })).status, 201);
+});
+atEnd(async () => {
+  kuzzle?.disconnect();
+  await server?.stop();
+});
+
+describe('doors', () => {
+  test('a model by MindSphere, an asset by EnOS, an update by Kuzzle that a subscriber hears, read by all', async () => {
+    const id = await enos('/asset-service/v2.1/logical-assets', { action: 'create' }, { assetInstance: {
+      modelId: 'Turbine', name: { defaultValue: 'T one', i18nValue: { en_US: 'Turbine one' } }, timezone: '+08:00', attributes: { serial: 's1', height: 80 }, tags: { year: '2000' } } });
+    const reference = id.slice('Turbine-'.length);
+    const heard = [];
+    await kuzzle.realtime.subscribe('mdsp', 'assets', { equals: { model: 'Turbine' } }, (notification) => heard.push(notification));
+    const before = (await mind('GET', `/assets/${reference}`)).body;
+    assert.deepEqual([before.name, before.typeId, before.timezone, before.variables],
+      ['T one', 'mdsp.turbine', '+08:00', [{ name: 'serial', value: 's1' }, { name: 'power', value: '10' }, { name: 'height', value: '80' }]]);
+
+    await kuzzle.query({ controller: 'device-manager/assets', action: 'update', engineId: 'mdsp', _id: id, body: { metadata: { height: 81.5 } } });
+    const after = (await mind('GET', `/assets/${reference}`)).body;
+    assert.deepEqual(after.variables.at(-1), { name: 'height', value: '81.5' });
+    assert.ok(after.etag > before.etag, 'who read it before Kuzzle changed it is stale');
+    const stale = await mind('PUT', `/assets/${reference}`, { body: { name: 'stale' }, headers: { 'if-match': `${before.etag}` } });
+    assert.equal(stale.status, 412);
+
+    const put = await mind('PATCH', `/assets/${reference}`, { body: { name: 'T uno', variables: [{ name: 'serial', value: 's2' }] }, headers: { 'if-match': `${after.etag}` } });
+    assert.deepEqual([put.status, put.body.etag], [200, after.etag + 1], put.text);
+    const seen = await enosAsset(id);
+    assert.deepEqual([seen.name, seen.tags, seen.attributes, seen.modelIdPath],
+      [{ defaultValue: 'T uno', i18nValue: { en_US: 'Turbine one' } }, { year: '2000' }, { serial: 's2', power: null, height: null }, '/Machine/Turbine']);
+    await enos('/asset-service/v2.1/assets', { action: 'update' }, { asset: { assetId: id, attributes: { power: 12 } } });
+    assert.equal((await mind('GET', `/assets/${reference}`)).body.etag, after.etag + 2);
+    for (let i = 0; i < 100 && heard.length < 3; i++) await new Promise((done) => { setTimeout(done, 20); });
+    assert.deepEqual(heard.map(({ action, result }) => [action, result._id, result._source.metadata.height, result._source.metadata.power]),
+      [['update', id, 81.5, 10], ['update', id, null, null], ['update', id, null, 12]]);
+    const history = await kuzzle.document.search('mdsp', 'assets-history', { query: { term: { id } } });
+    assert.equal(history.total, 4);
+  });
+
+  test('a model that inherits is told by EnOS with its path', async () => {
+    const model = await enos('/model-service/v2.1/thing-models', { action: 'get', modelId: 'Turbine' });
+    assert.deepEqual([model.modelIdPath, Object.keys(model.attributes)], ['/Machine/Turbine', ['serial', 'power', 'height']]);
+  });
+
+  test('an asset by MindSphere is one of EnOS, and ActionHub shares its tenant', async () => {
+    const root = (await mind('GET', '/assets/root')).body;
+    const { assetId } = (await mind('POST', '/assets', { body: { name: 'M', typeId: 'mdsp.turbine', parentId: root.assetId, variables: [{ name: 'power', value: '7' }] } })).body;
+    const seen = await enosAsset(`Turbine-${assetId}`);
+    assert.deepEqual([seen.name.defaultValue, seen.attributes.power], ['M', 7]);
+    assert.equal((await enosAsset(assetId)).assetId, `Turbine-${assetId}`);
+    const posted = await request(server, '/assets', { method: 'POST', headers: { 'program-id': 'mdsp' }, body: { assets: [{ asset_id: 'p1', asset_name: 'Product', labels: ['a'] }] } });
+    assert.equal(posted.status, 200, posted.text);
+    assert.equal((await enosAsset('ActionHubAsset-p1')).attributes.name, 'Product');
+    assert.equal((await mind('GET', '/assets/p1')).status, 404, 'its model is no type of MindSphere');
+    const { result } = await kuzzle.query({ controller: 'device-manager/assets', action: 'search', engineId: 'mdsp', body: {} });
+    assert.ok(result.total >= 3);
+  });
+});
+
+describe('device-manager/models:share', () => {
+  const share = (_id, tenants) => kuzzle.query({ controller: 'device-manager/models', action: 'share', _id, body: { tenants } });
+  const asked = (path, options = {}) => request(server, `${ms}${path}`, options);
+
+  test('lets other tenants see a type, and derive from it, but not change it', async () => {
+    const shown = { includeShared: true };
+    const body = { name: 'Mine', parentTypeId: 'mdsp.machine' };
+    const derive = (query) => asked('/assettypes/other.mine', { method: 'PUT', body, query });
+    assert.equal((await derive(shown)).status, 400);
+    const { result } = await share('model-asset-Machine', ['other']);
+    assert.deepEqual(result._source.dialect.mindsphere.sharedWith, ['other']);
+    assert.equal((await derive({})).status, 400);
+    assert.equal((await derive(shown)).status, 201);
+    assert.deepEqual((await mind('GET', '/assettypes/mdsp.machine')).body.sharing, { modes: ['SHARER'] });
+    assert.equal((await mind('GET', '/assettypes/mdsp.machine')).body.etag, 0);
+    const put = await mind('PUT', '/assettypes/mdsp.machine', { body: { name: 'Machine', variables: (await mind('GET', '/assettypes/mdsp.machine')).body.variables }, headers: { 'if-match': '0' } });
+    assert.deepEqual([put.status, put.body.sharing], [200, { modes: ['SHARER'] }], put.text);
+    await share('model-asset-Machine', []);
+    assert.deepEqual((await mind('GET', '/assettypes/mdsp.machine')).body.sharing, { modes: [] });
+  });
+
+  test('refuses what can not be shared', async () => {
+    await assert.rejects(share('model-asset-Nobody', []), { id: 'services.storage.not_found' });
+    await assert.rejects(share('model-asset-Machine', ['NO INDEX']), { id: 'api.assert.invalid_argument' });
+    await assert.rejects(share('model-asset-Machine', [3]), { id: 'api.assert.invalid_argument' });
+    await assert.rejects(share('model-asset-ActionHubAsset', []), { id: 'api.assert.invalid_argument' });
+  });
+});
