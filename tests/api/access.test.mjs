@@ -63,7 +63,7 @@ let server;
 let admin;
 const tokens = {};
 
-before(async () => {
+async function open() {
   server = await startServer({ args: ['--limits.loginsPerSecond', '1000'] });
   admin = await connectRaw(server);
   const local = (username) => ({ local: { username, password } });
@@ -81,16 +81,19 @@ before(async () => {
     await ask('createUser', { _id: name, body: { content: { profileIds: [name] }, credentials: local(name) } });
     tokens[name] = await login(name);
   }
-});
+}
 
-after(async () => {
+async function close() {
   await admin.close();
   await server.stop();
-});
+}
 
 const wrong = (list) => list.filter(([, expected, got]) => expected !== got).map(([what, expected, got]) => `${what}: ${got}, not ${expected}`);
 
 describe('the access matrix', () => {
+  before(open);
+  after(close);
+
   test('holds every action', () => {
     const declared = files.reduce((sum, { actions: own }) => sum + Object.keys(own).length, 0);
     assert.ok(declared > 350 && actions.length >= declared, `${declared} ${actions.length}`);
