@@ -357,6 +357,18 @@ struct kdm_val kdm_ms_body(struct kdm_ms_errors *errors, const struct kdm_args *
     return KDM_VAL_NONE;
 }
 
+void kdm_ms_entries(struct kdm_val_iter *it, struct kdm_ms_errors *errors, const char *name,
+                    struct kdm_val list, unsigned most)
+{
+    if (!kdm_val_null(list) && kdm_val_type(list) != KDM_JSON_ARRAY)
+        kdm_ms_error(errors, KDM_MS_INVALID_BODY, "%s: an array is expected", name);
+    if (kdm_val_count(list) > most) {
+        kdm_ms_error(errors, KDM_MS_INVALID_BODY, "%s: at most %u are expected", name, most);
+        list = KDM_VAL_NONE;
+    }
+    kdm_elements(it, list);
+}
+
 enum kdm_outcome kdm_ms_reply_versioned(struct kdm_tx *tx, int status, int64_t etag,
                                         struct kdm_str location, struct kdm_str body)
 {

@@ -111,6 +111,8 @@ bool kdm_ms_lists_etag(struct kdm_str header, int64_t etag);
 
 enum kdm_ms_place { KDM_MS_TYPE_VARIABLE, KDM_MS_STATIC_VARIABLE, KDM_MS_DYNAMIC_VARIABLE };
 
+#define KDM_MS_MOST_VARIABLES 1000 /* of one type */
+
 /* Reads a body's `variables` into stored form: JSON text of an array. `old`: as they are stored, or
  * NONE; `inherited`: those above, whose copies with an origin are passed over; growing: variables
  * may not vanish and only their lengths grow. What is wrong becomes errors. */
@@ -147,7 +149,7 @@ struct kdm_ms_type {
 };
 
 struct kdm_ms_types {
-    struct kdm_ms_type *items;
+    struct kdm_ms_type *items; /* by id */
     size_t count;
 };
 
@@ -177,10 +179,15 @@ void kdm_ms_chain(const struct kdm_ms_world *world, const struct kdm_ms_type *ty
 /* Is `type` below `above`? */
 bool kdm_ms_is_below(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
                      struct kdm_str above);
-/* The id of a type other than `self` in whose family `name` is a variable or an aspect: an ancestor
- * of `parent`, or a descendant of `self`. None: the name is free. */
-struct kdm_str kdm_ms_name_taken(const struct kdm_ms_world *world, struct kdm_str parent,
-                                 struct kdm_str self, struct kdm_str name);
+/* A name of a variable or an aspect that `self` is to have, and the type that has it already. */
+struct kdm_ms_name {
+    struct kdm_str name;
+    struct kdm_str taken; /* id of an ancestor of `self` or a descendant; none: the name is free */
+};
+/* Fills in who has the names; they are sorted. `parent` is that of `self`, also when it is not
+ * there yet. */
+void kdm_ms_names_taken(const struct kdm_ms_world *world, struct kdm_str parent,
+                        struct kdm_str self, struct kdm_ms_name *names, size_t count);
 /* The name of the model for an id: stored, or derived and free. */
 struct kdm_str kdm_ms_model_name(const struct kdm_ms_world *world, enum kdm_dm_kind kind,
                                  struct kdm_str id);
@@ -260,6 +267,11 @@ void kdm_ms_put_page(struct kdm_arena *arena, const struct kdm_ms_caller *caller
 
 /* The body as an object; NONE with errors. */
 struct kdm_val kdm_ms_body(struct kdm_ms_errors *errors, const struct kdm_args *args);
+
+/* Walks a list of a body; what is no list, or one of more than `most` entries, is an error, and has
+ * none: what is compared each with each must be few. */
+void kdm_ms_entries(struct kdm_val_iter *it, struct kdm_ms_errors *errors, const char *name,
+                    struct kdm_val list, unsigned most);
 
 /* A reply with the headers of a versioned resource. */
 enum kdm_outcome kdm_ms_reply_versioned(struct kdm_tx *tx, int status, int64_t etag,

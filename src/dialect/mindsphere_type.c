@@ -7,6 +7,7 @@
 #define NAME_LONGEST        128
 #define DESCRIPTION_LONGEST 2048
 #define KEY_LONGEST         64
+#define MOST_ENTRIES        200 /* aspects, and files */
 
 struct reader {
     struct kdm_ms_errors *errors;
@@ -214,11 +215,10 @@ static void put_aspects(struct reader *reader)
     struct kdm_val given;
     size_t number = 0;
 
-    if (!kdm_val_null(list) && kdm_val_type(list) != KDM_JSON_ARRAY)
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "aspects: an array is expected");
     kdm_json_put_name(reader->buf, KDM_STR("aspects"));
     kdm_buf_char(reader->buf, '[');
-    for (kdm_elements(&it, list); kdm_element_next(&it, &given); number++) {
+    for (kdm_ms_entries(&it, reader->errors, "aspects", list, MOST_ENTRIES);
+         kdm_element_next(&it, &given); number++) {
         if (kdm_val_type(given) != KDM_JSON_OBJECT)
             kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "aspects[%zu]: an object is expected",
                          number);
@@ -310,11 +310,10 @@ static void put_files(struct reader *reader)
     struct kdm_val given;
     size_t number = 0;
 
-    if (!kdm_val_null(list) && kdm_val_type(list) != KDM_JSON_ARRAY)
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "fileAssignments: an array is expected");
     kdm_json_put_name(reader->buf, KDM_STR("fileAssignments"));
     kdm_buf_char(reader->buf, '[');
-    for (kdm_elements(&it, list); kdm_element_next(&it, &given); number++) {
+    for (kdm_ms_entries(&it, reader->errors, "fileAssignments", list, MOST_ENTRIES);
+         kdm_element_next(&it, &given); number++) {
         if (!is_inherited(reader, given))
             put_file(reader, given, number);
     }
@@ -344,37 +343,52 @@ static void check_unique(struct reader *reader, struct kdm_val block, const char
     }
 }
 
-/* Names of variables and aspects are one name space, through the whole family. */
-static void check_family(struct reader *reader, struct kdm_val block)
+/* A variable and an aspect may not have one name either. */
+static void check_between(struct reader *reader, struct kdm_val block)
 {
-    static const char *const lists[] = { "variables", "aspects" };
     struct kdm_val_iter it, others;
     struct kdm_val entry, other;
 
-    for (size_t i = 0; i < 2; i++) {
-        for (kdm_elements(&it, kdm_val_get(block, kdm_str_of(lists[i])));
-             kdm_element_next(&it, &entry);) {
-            struct kdm_str name =
-                kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name")));
-            struct kdm_str where =
-                kdm_ms_name_taken(reader->world, reader->parent, reader->id, name);
-
-            if (!kdm_str_none(where))
-                kdm_ms_error(reader->errors, KDM_MS_CONFLICT,
-                             "%s: " KDM_FMT " is there already, in " KDM_FMT, lists[i],
-                             KDM_ARG(name), KDM_ARG(where));
-        }
-    }
-    for (kdm_elements(&it, kdm_val_get(block, KDM_STR("variables")));
+    for (kdm_elements(&it, kdm_val_get(block, KDM_STR("aspects")));
          kdm_element_next(&it, &entry);) {
-        for (kdm_elements(&others, kdm_val_get(block, KDM_STR("aspects")));
-             kdm_element_next(&others, &other);) {
-            if (kdm_val_equal(arena_of(reader), kdm_val_get(entry, KDM_STR("name")),
-                              kdm_val_get(other, KDM_STR("name"))))
+        struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name")));
+
+        kdm_elements(&others, kdm_val_get(block, KDM_STR("variables")));
+        while (kdm_element_next(&others, &other)) {
+            if (kdm_val_str_eq(kdm_val_get(other, KDM_STR("name")), name))
                 kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                              "aspects: a variable has the same name");
         }
     }
+}
+
+/* Names of variables and aspects are one name space, through the whole family. */
+static void check_family(struct reader *reader, struct kdm_val block)
+{
+    static const char *const lists[] = { "variables", "aspects" };
+    struct kdm_ms_name *names;
+    struct kdm_val_iter it;
+    struct kdm_val entry;
+    size_t count = 0;
+
+    names =
+        kdm_arena_alloc(arena_of(reader), (KDM_MS_MOST_VARIABLES + MOST_ENTRIES) * sizeof(*names));
+    for (size_t i = 0; i < 2; i++) {
+        kdm_elements(&it, kdm_val_get(block, kdm_str_of(lists[i])));
+        while (kdm_element_next(&it, &entry))
+            names[count++] = (struct kdm_ms_name){
+                .name = kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name"))),
+                .taken = KDM_STR_NONE,
+            };
+    }
+    kdm_ms_names_taken(reader->world, reader->parent, reader->id, names, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!kdm_str_none(names[i].taken))
+            kdm_ms_error(reader->errors, KDM_MS_CONFLICT,
+                         KDM_FMT " is the name of a variable or aspect already, in " KDM_FMT,
+                         KDM_ARG(names[i].name), KDM_ARG(names[i].taken));
+    }
+    check_between(reader, block);
 }
 
 /* --- all of it ---------------------------------------------------------------------------------

@@ -44,14 +44,13 @@ bool kdm_ms_is_name(struct kdm_str name)
     return name.len >= 1 && name.len <= NAME_LONGEST && !kdm_ms_is_reserved(name);
 }
 
-static struct kdm_val find_variable(struct kdm_arena *arena, struct kdm_val variables,
-                                    struct kdm_str name)
+static struct kdm_val find_variable(struct kdm_val variables, struct kdm_str name)
 {
     struct kdm_val_iter it;
     struct kdm_val variable;
 
     for (kdm_elements(&it, variables); kdm_element_next(&it, &variable);) {
-        if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(variable, KDM_STR("name"))), name))
+        if (kdm_val_str_eq(kdm_val_get(variable, KDM_STR("name")), name))
             return variable;
     }
     return KDM_VAL_NONE;
@@ -319,7 +318,7 @@ static void read_variable(struct reader *reader, struct kdm_buf *buf)
 static bool is_inherited(const struct reader *reader, struct kdm_val inherited)
 {
     return !kdm_val_none(kdm_val_path(reader->given, KDM_STR("_links.origin")))
-           && !kdm_val_none(find_variable(reader->errors->arena, inherited, reader->name));
+           && !kdm_val_none(find_variable(inherited, reader->name));
 }
 
 /* Aspect types only grow. */
@@ -331,7 +330,7 @@ static void check_none_missing(struct kdm_ms_errors *errors, struct kdm_val old,
     for (kdm_elements(&it, old); kdm_element_next(&it, &variable);) {
         struct kdm_str name = kdm_val_str(errors->arena, kdm_val_get(variable, KDM_STR("name")));
 
-        if (kdm_val_none(find_variable(errors->arena, now, name)))
+        if (kdm_val_none(find_variable(now, name)))
             kdm_ms_error(errors, KDM_MS_INVALID_BODY, "variables: " KDM_FMT " can not be removed",
                          KDM_ARG(name));
     }
@@ -347,9 +346,8 @@ struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_va
 
     kdm_buf_init(&buf, errors->arena, kdm_val_text(given).len + 256);
     kdm_buf_char(&buf, '[');
-    if (!kdm_val_null(given) && kdm_val_type(given) != KDM_JSON_ARRAY)
-        kdm_ms_error(errors, KDM_MS_INVALID_BODY, "variables: an array is expected");
-    for (kdm_elements(&it, given); kdm_element_next(&it, &reader.given); reader.number++) {
+    for (kdm_ms_entries(&it, errors, "variables", given, KDM_MS_MOST_VARIABLES);
+         kdm_element_next(&it, &reader.given); reader.number++) {
         if (kdm_val_type(reader.given) != KDM_JSON_OBJECT) {
             kdm_ms_error(errors, KDM_MS_INVALID_BODY, "variables[%zu]: an object is expected",
                          reader.number);
@@ -357,7 +355,7 @@ struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_va
         }
         if (!read_name_and_type(&reader) || is_inherited(&reader, inherited))
             continue;
-        reader.old = find_variable(errors->arena, old, reader.name);
+        reader.old = find_variable(old, reader.name);
         read_variable(&reader, &buf);
     }
     kdm_buf_char(&buf, ']');

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "dialect/mindsphere.h"
 #include <ctype.h>
+#include <stdlib.h>
 
 /* Built in. The children of core.basicdevice inherit two variables. */
 #define CORE(id, parent, name, instantiable, variables)                                            \
@@ -46,6 +47,21 @@ static void add_type(struct kdm_arena *arena, struct kdm_ms_types *types, struct
         types->count++;
 }
 
+/* Of two documents with one id, which only a client can have written, the core's or older one. */
+static int by_id(const void *a, const void *b)
+{
+    const struct kdm_ms_type *x = a, *y = b;
+    int order = kdm_str_cmp(x->id, y->id);
+
+    return order != 0 ? order : (x->model > y->model) - (x->model < y->model);
+}
+
+static void sort(struct kdm_ms_types *types)
+{
+    if (types->count > 1)
+        qsort(types->items, types->count, sizeof(*types->items), by_id);
+}
+
 void kdm_ms_make_world(struct kdm_arena *arena, const struct kdm_dm_models *models,
                        struct kdm_ms_world *ret_world)
 {
@@ -67,6 +83,8 @@ void kdm_ms_make_world(struct kdm_arena *arena, const struct kdm_dm_models *mode
         else if (model->kind == KDM_DM_MEASURE)
             add_type(arena, &ret_world->aspects, block, model);
     }
+    sort(&ret_world->assets);
+    sort(&ret_world->aspects);
 }
 
 bool kdm_ms_read_world(struct kdm_tx *tx, bool checked, struct kdm_ms_world *ret_world)
@@ -83,11 +101,17 @@ bool kdm_ms_read_world(struct kdm_tx *tx, bool checked, struct kdm_ms_world *ret
 
 const struct kdm_ms_type *kdm_ms_find(const struct kdm_ms_types *types, struct kdm_str id)
 {
-    for (size_t i = 0; i < types->count; i++) {
-        if (kdm_str_eq(types->items[i].id, id))
-            return &types->items[i];
+    size_t low = 0, high = types->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (kdm_str_cmp(types->items[middle].id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return NULL;
+    return low < types->count && kdm_str_eq(types->items[low].id, id) ? &types->items[low] : NULL;
 }
 
 static bool is_shared_with(struct kdm_arena *arena, const struct kdm_ms_type *type,
@@ -141,42 +165,60 @@ bool kdm_ms_is_below(const struct kdm_ms_world *world, const struct kdm_ms_type 
     return false;
 }
 
-/* Is it a variable or an aspect of the type itself? */
-static bool has_name(struct kdm_arena *arena, const struct kdm_ms_type *type, struct kdm_str name)
+/* --- names that are taken --------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    return kdm_str_cmp(((const struct kdm_ms_name *)a)->name,
+                       ((const struct kdm_ms_name *)b)->name);
+}
+
+/* Is it an ancestor of `self`, or a descendant? */
+static bool is_relative(const struct kdm_ms_world *world, const struct kdm_ms_chain *ancestors,
+                        struct kdm_str self, const struct kdm_ms_type *type)
+{
+    for (size_t i = 0; i < ancestors->count; i++) {
+        if (ancestors->items[i] == type)
+            return true;
+    }
+    return kdm_ms_is_below(world, type, self);
+}
+
+/* Those of the names that the type itself has and that are free so far. */
+static void take_names(struct kdm_arena *arena, const struct kdm_ms_type *type,
+                       struct kdm_ms_name *names, size_t count)
 {
     static const struct kdm_str lists[] = { KDM_STR("variables"), KDM_STR("aspects") };
     struct kdm_val_iter it;
     struct kdm_val entry;
 
     for (size_t i = 0; i < 2; i++) {
-        for (kdm_elements(&it, kdm_val_get(type->block, lists[i]));
-             kdm_element_next(&it, &entry);) {
-            if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(entry, KDM_STR("name"))), name))
-                return true;
+        kdm_elements(&it, kdm_val_get(type->block, lists[i]));
+        while (kdm_element_next(&it, &entry)) {
+            const struct kdm_ms_name key = { .name = kdm_val_str(
+                                                 arena, kdm_val_get(entry, KDM_STR("name"))) };
+            struct kdm_ms_name *name = bsearch(&key, names, count, sizeof(*names), by_name);
+
+            if (name != NULL && kdm_str_none(name->taken))
+                name->taken = type->id;
         }
     }
-    return false;
 }
 
-struct kdm_str kdm_ms_name_taken(const struct kdm_ms_world *world, struct kdm_str parent,
-                                 struct kdm_str self, struct kdm_str name)
+void kdm_ms_names_taken(const struct kdm_ms_world *world, struct kdm_str parent,
+                        struct kdm_str self, struct kdm_ms_name *names, size_t count)
 {
     const struct kdm_ms_type *above = kdm_ms_find(&world->assets, parent);
-    struct kdm_ms_chain chain = { .count = 0 };
+    struct kdm_ms_chain ancestors = { .count = 0 };
 
     if (above != NULL)
-        kdm_ms_chain(world, above, &chain);
-    for (size_t i = 0; i < chain.count; i++) {
-        if (has_name(world->arena, chain.items[i], name))
-            return chain.items[i]->id;
+        kdm_ms_chain(world, above, &ancestors);
+    if (count > 1)
+        qsort(names, count, sizeof(*names), by_name);
+    for (size_t i = 0; i < world->assets.count && count > 0; i++) {
+        if (is_relative(world, &ancestors, self, &world->assets.items[i]))
+            take_names(world->arena, &world->assets.items[i], names, count);
     }
-    for (size_t i = 0; i < world->assets.count; i++) {
-        const struct kdm_ms_type *type = &world->assets.items[i];
-
-        if (has_name(world->arena, type, name) && kdm_ms_is_below(world, type, self))
-            return type->id;
-    }
-    return KDM_STR_NONE;
 }
 
 /* --- names of models ---------------------------------------------------------------------------

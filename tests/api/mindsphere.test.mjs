@@ -103,6 +103,26 @@ describe('MindSphere: PUT asset type', () => {
     assert.equal((await write([text('a', { length: 9 })])).body.variables[0].length, 9);
   });
 
+  test('long lists are refused before they are compared', async () => {
+    const many = (count, make) => Array.from({ length: count }, (_, i) => make(i));
+    const variables = many(9000, (i) => ({ name: `v${i}`, dataType: 'INT' }));
+    const begin = Date.now();
+    for (const [body, expected] of [
+      [{ variables }, /variables: at most 1000/], [{ aspects: many(9000, (i) => ({ name: `a${i}`, aspectTypeId: 'mdsp.none' })) }, /aspects: at most 200/],
+      [{ fileAssignments: many(9000, (i) => ({ key: `k${i}`, fileId: `f${i}` })) }, /fileAssignments: at most 200/],
+    ]) {
+      const reply = await put('mdsp.many', { name: 'Many', ...body });
+      assert.equal(reply.status, 400, reply.text);
+      assert.match(messages(reply), expected);
+    }
+    const reply = await aspect('mdsp.many', { name: 'Many', category: 'static', variables });
+    assert.deepEqual([reply.status, codes(reply)], [400, ['invalidRequestBodyProperty']]);
+    assert.ok(Date.now() - begin < 5000);
+    const most = { name: 'Most', variables: variables.slice(0, 1000) };
+    assert.equal((await put('mdsp.most', most)).status, 201);
+    assert.equal((await put('mdsp.most', most, { 'if-match': '*' })).status, 200);
+  });
+
   test('lists all that is wrong with a body', async () => {
     const reply = await put('mdsp.bad', { description: 5, instantiable: 'x', scope: 'x', parentTypeId: 'mdsp.nobody', variables: [{}], aspects: [{ name: 'a', aspectTypeId: 'mdsp.none' }], fileAssignments: [{ key: 'a b' }] });
     assert.equal(reply.status, 400);
