@@ -6,6 +6,8 @@
 #define NAME_LONGEST        128
 #define DESCRIPTION_LONGEST 1024 /* the core's */
 #define EXTERNAL_ID_LONGEST 255
+#define MOST_FILES          200
+#define MOST_NAMES          2000 /* variables or aspects of a body */
 #define LOCATION_LONGEST    255
 #define KEY_LONGEST         64
 
@@ -183,11 +185,10 @@ static void put_files(const struct reader *reader, struct kdm_buf *buf)
     struct kdm_val_iter it;
     size_t at = 0;
 
-    if (!kdm_val_null(list) && kdm_val_type(list) != KDM_JSON_ARRAY)
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "fileAssignments: an array is expected");
     kdm_json_put_name(buf, KDM_STR("fileAssignments"));
     kdm_buf_char(buf, '[');
-    for (kdm_elements(&it, list); kdm_element_next(&it, &given);)
+    for (kdm_ms_entries(&it, reader->errors, "fileAssignments", list, MOST_FILES);
+         kdm_element_next(&it, &given);)
         put_file(reader, list, given, at++, buf);
     kdm_buf_char(buf, ']');
 }
@@ -265,21 +266,22 @@ static struct kdm_val find_in_chain(const struct reader *reader, struct kdm_str 
     return KDM_VAL_NONE;
 }
 
-static void check_names(const struct reader *reader, const char *list_name)
+/* false: they are too many to be looked for. */
+static bool check_names(const struct reader *reader, const char *list_name)
 {
     struct kdm_val list = member(reader, list_name), entry;
     struct kdm_val_iter it;
     size_t at = 0;
 
-    if (!kdm_val_null(list) && kdm_val_type(list) != KDM_JSON_ARRAY)
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "%s: an array is expected", list_name);
-    for (kdm_elements(&it, list); kdm_element_next(&it, &entry); at++) {
+    for (kdm_ms_entries(&it, reader->errors, list_name, list, MOST_NAMES);
+         kdm_element_next(&it, &entry); at++) {
         struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name")));
 
         if (kdm_str_none(name) || kdm_val_none(find_in_chain(reader, kdm_str_of(list_name), name)))
             kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                          "%s[%zu].name: the type has no such one", list_name, at);
     }
+    return kdm_val_count(list) <= MOST_NAMES;
 }
 
 /* --- aspects -----------------------------------------------------------------------------------
@@ -343,8 +345,8 @@ static struct kdm_val read_metadata(const struct reader *reader)
     struct kdm_val aspect;
     struct kdm_buf buf;
 
-    check_names(reader, "variables");
-    check_names(reader, "aspects");
+    if (!check_names(reader, "variables") || !check_names(reader, "aspects"))
+        return kdm_json_parse(arena_of(reader), KDM_STR("{}"));
     kdm_buf_init(&buf, arena_of(reader), 256);
     kdm_buf_char(&buf, '{');
     for (size_t i = 0; i < reader->chain.count; i++) {

@@ -106,6 +106,20 @@ describe('MindSphere: files', () => {
 });
 
 describe('MindSphere: assets', () => {
+  test('with lists too long to be compared are refused', async () => {
+    const many = (make) => Array.from({ length: 9000 }, (_, i) => make(i));
+    const begin = Date.now();
+    for (const [body, expected] of [
+      [{ variables: many((i) => ({ name: `v${i}`, value: '1' })) }, /variables: at most 2000/],
+      [{ fileAssignments: many((i) => ({ key: `k${i}`, fileId: '0'.repeat(32) })) }, /fileAssignments: at most 200/],
+    ]) {
+      const reply = await post({ name: 'Many', typeId: 'mdsp.xwing', parentId: root.assetId, ...body });
+      assert.equal(reply.status, 400, reply.text);
+      assert.match(messages(reply), expected);
+    }
+    assert.ok(Date.now() - begin < 4000);
+  });
+
   test('one is made of a type, and is an asset of the core', async () => {
     const reply = await post({ name: 'Red Five', typeId: 'mdsp.xwing', parentId: root.assetId, externalId: 'r5', description: 'Luke',
       timezone: 'Europe/Berlin', location: { country: 'Tatooine', longitude: 12.5, latitude: -3, moons: 2 },
