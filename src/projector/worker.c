@@ -6,15 +6,18 @@
 #include "projector/internal.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define FEWEST 3 /* one that computes, one that waits for texts, one for the others */
-#define MOST   16
-#define NICE   5 /* what computes for long is not to delay the loop, or Redis, on few cores */
+#define FEWEST   3 /* one that computes, one that waits for texts, one for the others */
+#define MOST     16
+#define NICE     5
+#define SLICE_NS 100000
 
 struct kdm_workers {
     struct kdm_projector *projector;
@@ -286,13 +289,30 @@ static struct kdm_find *next_find(struct kdm_workers *workers)
     return (struct kdm_find *)letter;
 }
 
+/* What computes for long is not to delay the loop, Redis, or the kernel's writing of its file,
+ * where there are few cores. Linux 6.12 and later can be told how long a thread may go on when
+ * others wait; glibc does not know the call. Without it there is the priority alone. */
+static void give_way(void)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attr = { .size = sizeof(attr), .policy = SCHED_OTHER, .nice = NICE, .runtime = SLICE_NS };
+
+    if (syscall(SYS_sched_setattr, 0, &attr, 0) != 0)
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
 static void *run(void *arg)
 {
     struct kdm_workers *workers = arg;
     struct kdm_find *find;
 
     pthread_setname_np(pthread_self(), "kdm-search");
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    give_way();
     for (;;) {
         wait_for(&workers->work);
         if (atomic_load_explicit(&workers->stopping, memory_order_relaxed))
