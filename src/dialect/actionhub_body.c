@@ -2,6 +2,7 @@
  * violation is told, where it is, in the words that clients of that library know.
  */
 #include "dialect/actionhub.h"
+#include "store/unicode.h"
 #include "json/json.h"
 #include <strings.h>
 
@@ -120,15 +121,6 @@ static void entry_issue(const struct entry *entry, const char *member, const cha
     kdm_actionhub_issue(entry->issues, where, message, type, ctx);
 }
 
-static size_t characters(struct kdm_str text)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    return count;
-}
-
 /* A string, or a number as its digits; none with an issue for anything else. */
 static struct kdm_str read_text(const struct entry *entry, const char *member, struct kdm_val val,
                                 size_t most)
@@ -141,7 +133,7 @@ static struct kdm_str read_text(const struct entry *entry, const char *member, s
         text = kdm_val_text(val);
     else
         entry_issue(entry, member, "str type expected", "type_error.str", KDM_STR_NONE);
-    if (kdm_str_none(text) || characters(text) <= most)
+    if (kdm_str_none(text) || kdm_utf8_count(text) <= most)
         return text;
     entry_issue(
         entry, member,

@@ -1,6 +1,7 @@
 /* identity.c - see identity.h. */
 #include "action/device_manager/identity.h"
 #include "search/zone.h"
+#include "store/unicode.h"
 #include <ctype.h>
 
 #define NAME_MAX_CHARACTERS        256
@@ -20,19 +21,10 @@ static bool refuse(const struct edit *edit, struct kdm_str path, const char *exp
     return false;
 }
 
-static size_t characters(struct kdm_str text)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    return count;
-}
-
 static bool is_text(const struct edit *edit, struct kdm_val val, size_t most)
 {
     return kdm_val_type(val) == KDM_JSON_STRING
-           && characters(kdm_val_str(edit->arena, val)) <= most;
+           && kdm_utf8_count(kdm_val_str(edit->arena, val)) <= most;
 }
 
 /* --- names ----------------------------------------------------------------------------------- */
