@@ -479,11 +479,58 @@ static void warn_loudly(int port)
             port);
 }
 
+/* Do others than this machine reach the server, and has nobody said that this is known? */
+static bool is_exposed(const struct kdm_config *config)
+{
+    return !config->i_know && !is_loopback(config->host);
+}
+
+static void warn_loudly_of_doors(const char *names)
+{
+    fprintf(stderr,
+            "\n"
+            "  ******************************************************************************\n"
+            "  WARNING: whoever reaches this server over the network may read and change assets\n"
+            "  and models of every tenant, although its users have to log in: by the APIs\n"
+            "\n"
+            "    %s\n"
+            "\n"
+            "  which ask nobody for credentials, since none are configured. Configure them\n"
+            "  (dialects.actionhub.keys, dialects.enos.apps, dialects.mindsphere.tokens), or switch\n"
+            "  them off (dialects.<name>.enabled: false), or say that you know it (--i-know).\n"
+            "  ******************************************************************************\n"
+            "\n",
+            names);
+}
+
+/* Rights are Kuzzle's: another vendor's API lets everybody in until it is given credentials. */
+static void warn_of_doors(const struct server *server)
+{
+    char names[128] = "";
+    size_t door_count;
+    const struct kdm_door *doors = kdm_dialects_doors(server->dialects, &door_count);
+
+    for (size_t i = 0, len = 0; i < door_count && len < sizeof(names); i++) {
+        if (doors[i].open)
+            len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len > 0 ? ", " : "",
+                                    doors[i].table->name);
+    }
+    if (names[0] == '\0')
+        return;
+    if (is_exposed(server->config))
+        warn_loudly_of_doors(names);
+    kdm_log_warn("rights are restricted, but not by these APIs, which have no credentials configured and "
+                 "let everybody change assets: %s",
+                 names);
+}
+
 static void warn_of_rights(const struct server *server, const struct kdm_security_state *state)
 {
-    if (!state->wide_open)
+    if (!state->wide_open) {
+        warn_of_doors(server);
         return;
-    if (!state->admin_exists && !server->config->i_know && !is_loopback(server->config->host))
+    }
+    if (!state->admin_exists && is_exposed(server->config))
         warn_loudly(kdm_net_port(server->net));
     kdm_log_warn(state->admin_exists
                      ? "the anonymous user still has every right: see security:restrictDefaultRights"

@@ -46,6 +46,7 @@ struct kdm_door {
     const struct kdm_door_table *table;
     const void *config;    /* the vendor's own, for its operations */
     struct kdm_str prefix; /* "/api/x", or empty */
+    bool open;             /* no credentials are configured: it answers everybody */
     bool owns_prefix;      /* a path below it that has no route is a failure of this door */
     /* The body that tells a failure, and its status; `call` is NULL when no route was found. */
     void (*put_failure)(const struct kdm_door_call *call, const struct kdm_failure *failure,

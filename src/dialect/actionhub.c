@@ -56,6 +56,7 @@ bool kdm_actionhub_configure(struct kdm_actionhub *actionhub, struct kdm_dialect
         .table = &kdm_actionhub_table,
         .config = actionhub,
         .prefix = kdm_dialect_prefix(reader, where, config, ""),
+        .open = actionhub->key_count == 0,
         .put_failure = put_failure,
     };
     ret_door->owns_prefix = ret_door->prefix.len > 0;

@@ -150,6 +150,7 @@ bool kdm_enos_configure(struct kdm_enos *enos, struct kdm_dialect_reader *reader
         .table = &kdm_enos_table,
         .config = enos,
         .prefix = kdm_dialect_prefix(reader, where, config, ""),
+        .open = enos->app_count == 0,
         .put_failure = put_failure,
     };
     ret_door->owns_prefix = ret_door->prefix.len > 0;

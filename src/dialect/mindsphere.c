@@ -197,6 +197,7 @@ bool kdm_ms_configure(struct kdm_ms *ms, struct kdm_dialect_reader *reader, cons
         .table = &kdm_mindsphere_table,
         .config = ms,
         .prefix = kdm_dialect_prefix(reader, where, config, "/api/assetmanagement/v3"),
+        .open = ms->token_count == 0,
         .put_failure = put_failure,
     };
     ret_door->owns_prefix = ret_door->prefix.len > 0;

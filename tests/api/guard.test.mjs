@@ -204,6 +204,16 @@ describe('a start', () => {
     await client.result({ controller: 'security', action: 'restrictDefaultRights', jwt: token });
     await client.close();
     await server.stop();
-    assert.doesNotMatch(await start(), /WARNING|every right/);
+    const closed = ['actionhub', 'enos', 'mindsphere'].flatMap((name) => [`--dialects.${name}`, '{"enabled":false}']);
+    assert.doesNotMatch(await start(...closed), /WARNING|every right|rights are restricted/);
+  });
+
+  test('with restricted rights tells the other APIs that ask nobody for credentials', async () => {
+    const key = ['--dialects.actionhub', '{"keys":[{"key":"k"}]}'];
+    assert.match(await start(...key), /WARNING[^*]*\n +enos, mindsphere\n[^]*rights are restricted, but not by these APIs.*: enos, mindsphere\n/);
+    assert.match(await start(), /WARNING[^*]*\n +actionhub, enos, mindsphere\n/);
+    const known = await start('--i-know');
+    assert.doesNotMatch(known, /WARNING/);
+    assert.match(known, /rights are restricted, but not by these APIs/);
   });
 });
