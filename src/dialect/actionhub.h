@@ -1,6 +1,11 @@
 /* actionhub.h - ActionHub: products or pages and their labels, by program (reference dialects.md
- * 2). actionhub.c         configuration, keys, failures actionhub_body.c    what may be in a body,
- * and every violation told (pure) actionhub_assets.c  POST /assets Loop thread only.
+ * 2).
+ *   actionhub.c           configuration, keys, failures
+ *   actionhub_body.c      what may be in a body, and every violation told (pure)
+ *   actionhub_assets.c    POST /assets
+ *   actionhub_list.c      GET /assets, labels
+ *   actionhub_programs.c  programs, and the keys that are issued with them
+ * Loop thread only.
  */
 #ifndef KDM_DIALECT_ACTIONHUB_H
 #define KDM_DIALECT_ACTIONHUB_H
@@ -29,11 +34,23 @@ struct kdm_actionhub_caller {
     struct kdm_str program; /* none: no header */
     bool anybody;           /* no key is configured */
     bool admin;
+    const struct kdm_actionhub_key *key; /* of the configuration; NULL: none, or an issued one */
+    struct kdm_str issued;               /* the one program of an issued key; or none */
 };
 
-/* false: the key is missing, unknown or not for this program; the transaction has its 403. */
-bool kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
-                         struct kdm_actionhub_caller *ret_caller);
+struct kdm_actionhub_issues;
+
+/* A key of the configuration, or one that was issued with a program. KDM_DONE with *ret_in false:
+ * it is missing, unknown or not for this program, and the transaction has its 403. */
+enum kdm_outcome kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
+                                     struct kdm_actionhub_caller *ret_caller, bool *ret_in);
+/* The same, and the header that names the program is an issue when it is missing. */
+enum kdm_outcome kdm_actionhub_enter_program(struct kdm_tx *tx, const struct kdm_args *args,
+                                             struct kdm_actionhub_caller *ret_caller,
+                                             struct kdm_actionhub_issues *issues, bool *ret_in);
+/* Is the key the one that was issued with its program? *ret_program: which. false: wait. */
+bool kdm_actionhub_issued(struct kdm_tx *tx, struct kdm_str key, bool *ret_is,
+                          struct kdm_str *ret_program);
 
 /* {"detail":"<text>"} with this status, as the reply. */
 enum kdm_outcome kdm_actionhub_detail(struct kdm_tx *tx, int status, struct kdm_str text);
@@ -69,5 +86,40 @@ struct kdm_actionhub_assets {
 void kdm_actionhub_read_assets(struct kdm_arena *arena, struct kdm_val body,
                                struct kdm_actionhub_assets *ret_assets,
                                struct kdm_actionhub_issues *issues);
+
+/* One label of {"labels":[..]}, checked. */
+struct kdm_actionhub_label {
+    struct kdm_str label, weight; /* weight: a number as JSON text */
+};
+struct kdm_actionhub_labels {
+    struct kdm_actionhub_label *items;
+    size_t count;
+};
+void kdm_actionhub_read_labels(struct kdm_arena *arena, struct kdm_val body,
+                               struct kdm_actionhub_labels *ret_labels,
+                               struct kdm_actionhub_issues *issues);
+
+/* Members of a body: a text, a whole number, a number; none with an issue when it is of another
+ * type, or missing though it is needed. */
+enum kdm_actionhub_type { KDM_ACTIONHUB_TEXT, KDM_ACTIONHUB_INTEGER, KDM_ACTIONHUB_NUMBER };
+struct kdm_val kdm_actionhub_member(struct kdm_arena *arena, struct kdm_val body, const char *name,
+                                    enum kdm_actionhub_type type, bool needed,
+                                    struct kdm_actionhub_issues *issues);
+
+/* search, page and size of a query. */
+struct kdm_actionhub_page {
+    struct kdm_str search;
+    int64_t page, size; /* page from 1 */
+};
+void kdm_actionhub_read_page(struct kdm_arena *arena, const struct kdm_door_call *call,
+                             struct kdm_actionhub_page *ret_page,
+                             struct kdm_actionhub_issues *issues);
+
+/* --- what is stored beside assets ---------------------------------------------------------------
+ */
+
+#define KDM_ACTIONHUB_MODEL      KDM_STR("ActionHubAsset")
+#define KDM_ACTIONHUB_COLLECTION KDM_STR("actionhub") /* of a tenant: its program, its labels */
+extern const struct kdm_str kdm_actionhub_mapping;    /* of that collection */
 
 #endif

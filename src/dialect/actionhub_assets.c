@@ -7,8 +7,6 @@
 #include "doors.gen.h"
 #include "store/names.h"
 
-#define MODEL KDM_STR("ActionHubAsset")
-
 /* `labelItems` holds the labels once more when some are no scalars, which no keyword can be. */
 static const struct kdm_str model_source = KDM_STR(
     "{\"type\":\"asset\",\"engineGroup\":\"commons\",\"asset\":{\"model\":\"ActionHubAsset\","
@@ -73,7 +71,7 @@ static struct kdm_val metadata_of(struct kdm_arena *arena, const struct kdm_acti
 static bool ensure_program(struct kdm_tx *tx, const struct kdm_actionhub_caller *caller,
                            struct kdm_dm_model *ret_model, struct kdm_dm_engine *ret_engine)
 {
-    if (!kdm_dm_ensure_asset_model(tx, MODEL, model_source, ret_model))
+    if (!kdm_dm_ensure_asset_model(tx, KDM_ACTIONHUB_MODEL, model_source, ret_model))
         return false;
     return caller->anybody ? kdm_dm_ensure_engine(tx, caller->program, KDM_DM_COMMONS, ret_engine)
                            : kdm_dm_engine(tx, caller->program, ret_engine);
@@ -96,7 +94,7 @@ static struct wish *make_wish(struct kdm_arena *arena, const struct kdm_actionhu
     for (size_t i = 0; i < assets->count; i++)
         wish->items[i] =
             (struct kdm_dm_upsert_item){ .known = wish->model,
-                                         .model = MODEL,
+                                         .model = KDM_ACTIONHUB_MODEL,
                                          .reference = assets->items[i].id,
                                          .metadata = metadata_of(arena, &assets->items[i]) };
     return wish;
@@ -151,8 +149,11 @@ enum kdm_outcome kdm_actionhub_upsert_assets(struct kdm_tx *tx, const struct kdm
     struct kdm_dm_upserted *results;
     struct kdm_dm_engine engine;
     struct wish *wish;
+    bool in;
 
-    if (!kdm_actionhub_enter(tx, args, &caller))
+    if (kdm_actionhub_enter(tx, args, &caller, &in) == KDM_WAIT)
+        return KDM_WAIT;
+    if (!in)
         return KDM_DONE;
     wish = read_wish(tx, args, &caller);
     if (wish == NULL)

@@ -226,3 +226,160 @@ void kdm_actionhub_read_assets(struct kdm_arena *arena, struct kdm_val body,
     for (kdm_elements(&it, list); kdm_element_next(&it, &entry.val); entry.number++)
         read_asset(&entry, &ret_assets->items[ret_assets->count++]);
 }
+
+/* --- labels ----------------------------------------------------------------------------------- */
+
+static struct kdm_val label_member(const struct entry *entry, const char *member)
+{
+    struct kdm_val val = kdm_val_get(entry->val, kdm_str_of(member));
+    struct kdm_str where =
+        kdm_arena_printf(entry->arena, "\"body\",\"labels\",%zu,\"%s\"", entry->number, member);
+
+    if (kdm_val_none(val))
+        kdm_actionhub_issue(entry->issues, where, "field required", "value_error.missing",
+                            KDM_STR_NONE);
+    else if (kdm_val_null(val))
+        kdm_actionhub_issue(entry->issues, where, "none is not an allowed value",
+                            "type_error.none.not_allowed", KDM_STR_NONE);
+    return kdm_val_null(val) ? KDM_VAL_NONE : val;
+}
+
+static void read_label(const struct entry *entry, struct kdm_actionhub_label *ret_label)
+{
+    struct kdm_str where = kdm_arena_printf(entry->arena, "\"body\",\"labels\",%zu", entry->number);
+    struct kdm_val label, weight;
+    double number;
+
+    if (kdm_val_type(entry->val) != KDM_JSON_OBJECT) {
+        kdm_actionhub_issue(entry->issues, where, "value is not a valid dict", "type_error.dict",
+                            KDM_STR_NONE);
+        return;
+    }
+    label = label_member(entry, "label");
+    weight = label_member(entry, "weight");
+    if (!kdm_val_none(label)) {
+        ret_label->label = kdm_val_type(label) == KDM_JSON_NUMBER
+                               ? kdm_val_text(label)
+                               : kdm_val_str(entry->arena, label);
+        where = kdm_arena_printf(entry->arena, KDM_FMT ",\"label\"", KDM_ARG(where));
+        if (kdm_str_none(ret_label->label))
+            kdm_actionhub_issue(entry->issues, where, "str type expected", "type_error.str",
+                                KDM_STR_NONE);
+        else if (characters(ret_label->label) > ID_LONGEST)
+            kdm_actionhub_issue(entry->issues, where, "ensure this value has at most 64 characters",
+                                "value_error.any_str.max_length", KDM_STR("{\"limit_value\":64}"));
+    }
+    if (!kdm_val_none(weight) && !kdm_val_double(weight, &number))
+        kdm_actionhub_issue(
+            entry->issues,
+            kdm_arena_printf(entry->arena, "\"body\",\"labels\",%zu,\"weight\"", entry->number),
+            "value is not a valid float", "type_error.float", KDM_STR_NONE);
+    ret_label->weight = kdm_val_text(weight);
+}
+
+void kdm_actionhub_read_labels(struct kdm_arena *arena, struct kdm_val body,
+                               struct kdm_actionhub_labels *ret_labels,
+                               struct kdm_actionhub_issues *issues)
+{
+    struct kdm_val list = kdm_val_get(body, KDM_STR("labels"));
+    struct entry entry = { .arena = arena, .issues = issues };
+    struct kdm_val_iter it;
+
+    *ret_labels = (struct kdm_actionhub_labels){ 0 };
+    if (kdm_val_none(list))
+        kdm_actionhub_issue(issues, KDM_STR("\"body\",\"labels\""), "field required",
+                            "value_error.missing", KDM_STR_NONE);
+    else if (kdm_val_type(list) != KDM_JSON_ARRAY)
+        kdm_actionhub_issue(issues, KDM_STR("\"body\",\"labels\""), "value is not a valid list",
+                            "type_error.list", KDM_STR_NONE);
+    ret_labels->items =
+        kdm_arena_zalloc(arena, (kdm_val_count(list) + 1) * sizeof(*ret_labels->items));
+    for (kdm_elements(&it, list); kdm_element_next(&it, &entry.val); entry.number++)
+        read_label(&entry, &ret_labels->items[ret_labels->count++]);
+}
+
+/* --- members ---------------------------------------------------------------------------------- */
+
+struct kdm_val kdm_actionhub_member(struct kdm_arena *arena, struct kdm_val body, const char *name,
+                                    enum kdm_actionhub_type type, bool needed,
+                                    struct kdm_actionhub_issues *issues)
+{
+    static const struct {
+        const char *message, *type;
+    } wrong[] = { { "str type expected", "type_error.str" },
+                  { "value is not a valid integer", "type_error.integer" },
+                  { "value is not a valid float", "type_error.float" } };
+    struct kdm_val val = kdm_val_get(body, kdm_str_of(name));
+    struct kdm_str where = kdm_arena_printf(arena, "\"body\",\"%s\"", name);
+    int64_t whole;
+    double number;
+    bool fits = type == KDM_ACTIONHUB_TEXT      ? kdm_val_type(val) == KDM_JSON_STRING
+                : type == KDM_ACTIONHUB_INTEGER ? kdm_val_int64(val, &whole)
+                                                : kdm_val_double(val, &number);
+
+    if (kdm_val_none(val) && needed)
+        kdm_actionhub_issue(issues, where, "field required", "value_error.missing", KDM_STR_NONE);
+    else if (kdm_val_null(val) && needed)
+        kdm_actionhub_issue(issues, where, "none is not an allowed value",
+                            "type_error.none.not_allowed", KDM_STR_NONE);
+    else if (!kdm_val_null(val) && !fits)
+        kdm_actionhub_issue(issues, where, wrong[type].message, wrong[type].type, KDM_STR_NONE);
+    return fits ? val : KDM_VAL_NONE;
+}
+
+/* --- pages ------------------------------------------------------------------------------------ */
+
+#define SEARCH_LONGEST 256 /* bytes */
+
+static int64_t read_number(struct kdm_arena *arena, const struct kdm_door_call *call,
+                           const char *name, int64_t absent, int64_t most,
+                           struct kdm_actionhub_issues *issues)
+{
+    struct kdm_str text = kdm_query_get(&call->query, kdm_str_of(name));
+    struct kdm_str where = kdm_arena_printf(arena, "\"query\",\"%s\"", name);
+    struct kdm_json doc;
+    int64_t value = absent;
+
+    if (kdm_str_none(text))
+        return absent;
+    if (!kdm_json_scan(arena, text, &doc, NULL) || !kdm_val_int64(kdm_json_root(&doc), &value))
+        kdm_actionhub_issue(issues, where, "value is not a valid integer", "type_error.integer",
+                            KDM_STR_NONE);
+    else if (value < 1)
+        kdm_actionhub_issue(issues, where, "ensure this value is greater than or equal to 1",
+                            "value_error.number.not_ge", KDM_STR("{\"limit_value\":1}"));
+    else if (value > most)
+        kdm_actionhub_issue(issues, where,
+                            kdm_arena_printf(arena,
+                                             "ensure this value is less than or equal to %lld",
+                                             (long long)most)
+                                .ptr,
+                            "value_error.number.not_le",
+                            kdm_arena_printf(arena, "{\"limit_value\":%lld}", (long long)most));
+    return value;
+}
+
+void kdm_actionhub_read_page(struct kdm_arena *arena, const struct kdm_door_call *call,
+                             struct kdm_actionhub_page *ret_page,
+                             struct kdm_actionhub_issues *issues)
+{
+    struct kdm_str search = kdm_query_get(&call->query, KDM_STR("search")), quoted;
+    struct kdm_json doc;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, search.len + 2);
+    kdm_json_put_str(&buf, kdm_str_none(search) ? KDM_STR("") : search);
+    quoted = kdm_buf_str(&buf);
+    if (search.len > SEARCH_LONGEST || !kdm_json_scan(arena, quoted, &doc, NULL)) {
+        kdm_actionhub_issue(issues, KDM_STR("\"query\",\"search\""),
+                            "ensure this value has at most 256 characters",
+                            "value_error.any_str.max_length", KDM_STR("{\"limit_value\":256}"));
+        search = KDM_STR_NONE;
+    }
+    *ret_page = (struct kdm_actionhub_page){
+        .search = kdm_str_none(search) ? KDM_STR("") : search,
+        /* Far beyond any list, and so that no product of it overflows. */
+        .page = read_number(arena, call, "page", 1, 1000000000, issues),
+        .size = read_number(arena, call, "size", 50, 100, issues),
+    };
+}

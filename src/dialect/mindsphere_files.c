@@ -5,8 +5,8 @@
  * it, that it is there by the one that assigns it.
  */
 #include "action/device_manager/dm.h"
-#include "action/kuzzle/collection_stage.h"
 #include "dialect/mindsphere.h"
+#include "dialect/store.h"
 #include "doors.gen.h"
 #include "projector/projector.h"
 #include <openssl/evp.h>
@@ -36,23 +36,6 @@ bool kdm_ms_has_file(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str id
         return false;
     *ret_has = doc != NULL;
     return true;
-}
-
-/* Makes it when it is not there. Commits once in every run. */
-static bool ensure_collection(struct kdm_tx *tx, struct kdm_str tenant,
-                              struct kdm_collection **ret_files)
-{
-    const struct kdm_collection_wish wish = { .mappings =
-                                                  kdm_json_parse(kdm_tx_arena(tx), files_mapping) };
-
-    if (kdm_tx_commit_made(tx)) {
-        kdm_tx_relearn(tx, tenant);
-    } else {
-        if (!kdm_tx_find_collection(tx, tenant, COLLECTION, ret_files)
-            || (*ret_files == NULL && !kdm_collection_stage(tx, tenant, COLLECTION, &wish)))
-            return false;
-    }
-    return kdm_tx_commit(tx) && kdm_tx_find_collection(tx, tenant, COLLECTION, ret_files);
 }
 
 /* --- bodies ----------------------------------------------------------------------------------- */
@@ -266,7 +249,7 @@ static enum kdm_outcome store(struct kdm_tx *tx, const struct kdm_ms_caller *cal
     struct kdm_val source;
 
     if (!kdm_dm_ensure_engine(tx, caller->tenant, KDM_DM_COMMONS, &engine)
-        || !ensure_collection(tx, caller->tenant, &files))
+        || !kdm_dialect_ensure_collection(tx, caller->tenant, COLLECTION, files_mapping, &files))
         return KDM_WAIT;
     source = kdm_json_parse(arena, source_of(tx, upload));
     kdm_tx_create(tx, files, id, kdm_tx_with_info(tx, source, kdm_tx_info_created(tx)), 0);

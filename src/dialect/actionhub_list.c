@@ -1,0 +1,349 @@
+/* actionhub_list.c - the assets of a program listed, and its labels (reference dialects.md 2.4 and
+ * 2.5). Labels are those that were given a weight and those in use; of the latter at most
+ * LABELS_MOST are looked at.
+ */
+#include "action/device_manager/dm.h"
+#include "dialect/actionhub.h"
+#include "dialect/store.h"
+#include "doors.gen.h"
+#include "projector/projector.h"
+#include "store/names.h"
+#include <ctype.h>
+#include <stdlib.h>
+
+#define LABELS_MOST 10000
+
+/* A list that a program is asked for. */
+struct list {
+    struct kdm_actionhub_caller caller;
+    struct kdm_actionhub_page page;
+    struct kdm_collection *assets; /* NULL: there is no such program */
+};
+
+/* KDM_DONE with *ret_in false: the transaction has its reply. */
+static enum kdm_outcome enter(struct kdm_tx *tx, const struct kdm_args *args, struct list *list,
+                              bool *ret_in)
+{
+    struct kdm_actionhub_issues issues;
+
+    list->assets = NULL;
+    if (kdm_actionhub_enter_program(tx, args, &list->caller, &issues, ret_in) == KDM_WAIT)
+        return KDM_WAIT;
+    if (!*ret_in)
+        return KDM_DONE;
+    kdm_actionhub_read_page(args->arena, args->call, &list->page, &issues);
+    if (issues.count > 0) {
+        *ret_in = false;
+        return kdm_actionhub_refuse(tx, &issues);
+    }
+    if (kdm_name_check_index(list->caller.program) != KDM_OK
+        || kdm_index_is_private(list->caller.program))
+        return KDM_DONE;
+    return kdm_tx_find_collection(tx, list->caller.program, kdm_dm_collection_name(KDM_DM_ASSETS),
+                                  &list->assets)
+               ? KDM_DONE
+               : KDM_WAIT;
+}
+
+static enum kdm_outcome reply(struct kdm_tx *tx, const struct list *list, struct kdm_buf *buf,
+                              uint64_t total)
+{
+    kdm_buf_printf(buf, "],\"total\":%llu,\"page\":%lld,\"size\":%lld}", (unsigned long long)total,
+                   (long long)list->page.page, (long long)list->page.size);
+    return kdm_tx_reply(tx, kdm_buf_str(buf));
+}
+
+/* --- assets ----------------------------------------------------------------------------------- */
+
+static void put_contains(struct kdm_buf *buf, const char *path, struct kdm_str text)
+{
+    struct kdm_buf pattern;
+
+    kdm_buf_init(&pattern, NULL, text.len * 2 + 2);
+    kdm_buf_char(&pattern, '*');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '*' || text.ptr[i] == '?' || text.ptr[i] == '\\')
+            kdm_buf_char(&pattern, '\\');
+        kdm_buf_char(&pattern, text.ptr[i]);
+    }
+    kdm_buf_char(&pattern, '*');
+    kdm_buf_printf(buf, "{\"wildcard\":{\"%s\":{\"case_insensitive\":true,\"value\":", path);
+    kdm_json_put_str(buf, kdm_buf_str(&pattern));
+    kdm_buf_lit(buf, "}}}");
+    kdm_buf_fini(&pattern);
+}
+
+static struct kdm_str assets_query(struct kdm_arena *arena, const struct kdm_actionhub_page *page)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, 512);
+    kdm_buf_lit(&buf,
+                "{\"query\":{\"bool\":{\"filter\":[{\"term\":{\"model\":\"ActionHubAsset\"}}]");
+    if (page->search.len > 0) {
+        kdm_buf_lit(&buf, ",\"minimum_should_match\":1,\"should\":[");
+        put_contains(&buf, "reference", page->search);
+        kdm_buf_char(&buf, ',');
+        put_contains(&buf, "metadata.name", page->search);
+        kdm_buf_char(&buf, ',');
+        put_contains(&buf, "metadata.labels", page->search);
+        kdm_buf_char(&buf, ']');
+    }
+    kdm_buf_lit(&buf, "}},\"sort\":[{\"reference\":\"asc\"}]}");
+    return kdm_buf_str(&buf);
+}
+
+static void put_asset(struct kdm_buf *buf, struct kdm_val source)
+{
+    struct kdm_val metadata = kdm_val_get(source, KDM_STR("metadata"));
+    struct kdm_val name = kdm_val_get(metadata, KDM_STR("name"));
+    struct kdm_val labels = kdm_val_get(metadata, KDM_STR("labelItems"));
+
+    if (kdm_val_type(labels) != KDM_JSON_ARRAY)
+        labels = kdm_val_get(metadata, KDM_STR("labels"));
+    kdm_buf_lit(buf, "{\"asset_id\":");
+    kdm_buf_put(buf, kdm_val_text(kdm_val_get(source, KDM_STR("reference"))));
+    kdm_buf_lit(buf, ",\"asset_name\":");
+    kdm_buf_put(buf, kdm_val_null(name) ? KDM_STR("null") : kdm_val_text(name));
+    kdm_buf_lit(buf, ",\"labels\":");
+    kdm_buf_put(buf, kdm_val_type(labels) != KDM_JSON_ARRAY ? KDM_STR("[]") : kdm_val_text(labels));
+    kdm_buf_char(buf, '}');
+}
+
+enum kdm_outcome kdm_actionhub_list_assets(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    const struct kdm_found none = { .total = 0 }, *found = &none;
+    struct kdm_find_request request = { .count = 1, .sources = true };
+    struct list list;
+    struct kdm_buf buf;
+    bool in;
+
+    if (enter(tx, args, &list, &in) == KDM_WAIT)
+        return KDM_WAIT;
+    if (!in)
+        return KDM_DONE;
+    request.collections = &list.assets;
+    request.body = assets_query(args->arena, &list.page);
+    request.from = (list.page.page - 1) * list.page.size;
+    request.size = list.page.size;
+    if (list.assets != NULL && !kdm_tx_find(tx, KDM_STR("assets"), false, &request, &found))
+        return KDM_WAIT;
+    kdm_buf_init(&buf, args->arena, 4096);
+    kdm_buf_lit(&buf, "{\"items\":[");
+    for (size_t i = 0; i < found->page_count; i++) {
+        if (i > 0)
+            kdm_buf_char(&buf, ',');
+        put_asset(&buf, kdm_json_parse(args->arena, found->hits[i].source));
+    }
+    return reply(tx, &list, &buf, found->total);
+}
+
+/* --- labels put ------------------------------------------------------------------------------- */
+
+struct label {
+    struct kdm_str label, weight;
+    size_t place;
+};
+
+/* By label; of equal ones the one that comes first in the list. */
+static int by_label(const void *a, const void *b)
+{
+    const struct label *x = a, *y = b;
+    int order = kdm_str_cmp(x->label, y->label);
+
+    return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+struct labels {
+    struct label *items;
+    size_t count;
+};
+
+static void sort_labels(struct labels *labels)
+{
+    for (size_t i = 0; i < labels->count; i++)
+        labels->items[i].place = i;
+    if (labels->count > 1)
+        qsort(labels->items, labels->count, sizeof(*labels->items), by_label);
+}
+
+static void stage_label(struct kdm_tx *tx, struct kdm_collection *collection,
+                        const struct label *label)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, 256);
+    kdm_buf_lit(&buf, "{\"type\":\"label\",\"label\":");
+    kdm_json_put_str(&buf, label->label);
+    kdm_buf_lit(&buf, ",\"weight\":");
+    kdm_buf_put(&buf, label->weight);
+    kdm_buf_char(&buf, '}');
+    kdm_tx_put(
+        tx, collection, kdm_arena_printf(arena, "label-" KDM_FMT, KDM_ARG(label->label)),
+        kdm_tx_with_info(tx, kdm_json_parse(arena, kdm_buf_str(&buf)), kdm_tx_info_created(tx)), 0);
+}
+
+static enum kdm_outcome put_labels(struct kdm_tx *tx, const struct list *list,
+                                   const struct kdm_actionhub_labels *given)
+{
+    struct labels labels = { .count = given->count };
+    struct kdm_collection *collection;
+    struct kdm_dm_engine engine;
+
+    labels.items = kdm_arena_alloc(kdm_tx_arena(tx), (given->count + 1) * sizeof(*labels.items));
+    for (size_t i = 0; i < given->count; i++)
+        labels.items[i] =
+            (struct label){ .label = given->items[i].label, .weight = given->items[i].weight };
+    sort_labels(&labels);
+    if ((list->caller.anybody
+         && !kdm_dm_ensure_engine(tx, list->caller.program, KDM_DM_COMMONS, &engine))
+        || !kdm_dialect_ensure_collection(tx, list->caller.program, KDM_ACTIONHUB_COLLECTION,
+                                          kdm_actionhub_mapping, &collection))
+        return KDM_WAIT;
+    for (size_t i = 0; i < labels.count; i++) {
+        bool again =
+            i + 1 < labels.count && kdm_str_eq(labels.items[i].label, labels.items[i + 1].label);
+
+        if (!again) /* the last one of a label counts */
+            stage_label(tx, collection, &labels.items[i]);
+    }
+    return kdm_tx_commit_each(tx) ? kdm_tx_reply(tx, KDM_STR("{\"result\":\"success\"}"))
+                                  : KDM_WAIT;
+}
+
+enum kdm_outcome kdm_actionhub_put_labels(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct kdm_actionhub_labels labels;
+    struct kdm_actionhub_issues issues;
+    struct list list;
+    struct kdm_val body;
+    bool in;
+
+    if (kdm_actionhub_enter_program(tx, args, &list.caller, &issues, &in) == KDM_WAIT)
+        return KDM_WAIT;
+    if (!in)
+        return KDM_DONE;
+    body = kdm_actionhub_body(args->arena, args->call, &issues);
+    if (!kdm_val_none(body))
+        kdm_actionhub_read_labels(args->arena, body, &labels, &issues);
+    if (issues.count > 0)
+        return kdm_actionhub_refuse(tx, &issues);
+    if (kdm_name_check_index(list.caller.program) != KDM_OK
+        || kdm_index_is_private(list.caller.program))
+        return kdm_actionhub_detail(tx, 404, KDM_STR("Program not found"));
+    return put_labels(tx, &list, &labels);
+}
+
+/* --- labels told -------------------------------------------------------------------------------
+ */
+
+static bool is_label(void *ctx, struct kdm_str id, struct kdm_val source)
+{
+    (void)ctx, (void)id;
+    return kdm_val_str_eq(kdm_val_get(source, KDM_STR("type")), KDM_STR("label"));
+}
+
+/* Those that were put, with their weights. false: wait. */
+static bool add_put(struct kdm_tx *tx, const struct list *list, struct labels *labels)
+{
+    struct kdm_doc_list docs = { .count = 0 };
+    struct kdm_collection *collection;
+
+    if (!kdm_tx_find_collection(tx, list->caller.program, KDM_ACTIONHUB_COLLECTION, &collection))
+        return false;
+    if (collection != NULL
+        && !kdm_tx_scan(tx, KDM_STR("labels"), collection, false, is_label, NULL, &docs))
+        return false;
+    labels->items =
+        kdm_arena_alloc(kdm_tx_arena(tx), (docs.count + LABELS_MOST + 1) * sizeof(*labels->items));
+    for (size_t i = 0; i < docs.count; i++) {
+        struct kdm_val source = kdm_doc_source(tx, docs.items[i]);
+        struct kdm_str label = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(source, KDM_STR("label")));
+        struct kdm_val weight = kdm_val_get(source, KDM_STR("weight"));
+
+        /* A client of Kuzzle may write any document there. */
+        if (!kdm_str_none(label) && kdm_val_type(weight) == KDM_JSON_NUMBER)
+            labels->items[labels->count++] =
+                (struct label){ .label = label, .weight = kdm_val_text(weight) };
+    }
+    return true;
+}
+
+/* Those in use, whose weight is neutral. false: wait. */
+static bool add_used(struct kdm_tx *tx, const struct list *list, struct labels *labels)
+{
+    struct kdm_find_request request = { .collections = &list->assets,
+                                        .count = 1,
+                                        .aggregates = true };
+    const struct kdm_found *found;
+    struct kdm_val_iter it;
+    struct kdm_val bucket;
+    size_t count = 0;
+
+    if (list->assets == NULL)
+        return true;
+    request.body = KDM_STR(
+        "{\"query\":{\"term\":{\"model\":\"ActionHubAsset\"}},\"aggregations\":{\"labels\":{"
+        "\"terms\":{\"field\":\"metadata.labels\",\"size\":10000,\"order\":{\"_key\":"
+        "\"asc\"}}}}}");
+    if (!kdm_tx_find(tx, KDM_STR("labels in use"), false, &request, &found))
+        return false;
+    for (kdm_elements(&it, kdm_val_path(kdm_json_parse(kdm_tx_arena(tx), found->aggregations),
+                                        KDM_STR("labels.buckets")));
+         count < LABELS_MOST && kdm_element_next(&it, &bucket); count++)
+        labels->items[labels->count++] =
+            (struct label){ .label =
+                                kdm_val_str(kdm_tx_arena(tx), kdm_val_get(bucket, KDM_STR("key"))),
+                            .weight = KDM_STR("1.0") };
+    return true;
+}
+
+static bool holds(struct kdm_str text, struct kdm_str part)
+{
+    for (size_t i = 0; i + part.len <= text.len; i++) {
+        size_t n = 0;
+
+        while (n < part.len
+               && tolower((unsigned char)text.ptr[i + n]) == tolower((unsigned char)part.ptr[n]))
+            n++;
+        if (n == part.len)
+            return true;
+    }
+    return part.len == 0;
+}
+
+enum kdm_outcome kdm_actionhub_list_labels(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    struct labels labels = { .count = 0 };
+    uint64_t total = 0, first;
+    struct list list;
+    struct kdm_buf buf;
+    bool in;
+
+    if (enter(tx, args, &list, &in) == KDM_WAIT)
+        return KDM_WAIT;
+    if (!in)
+        return KDM_DONE;
+    if (list.assets != NULL && (!add_put(tx, &list, &labels) || !add_used(tx, &list, &labels)))
+        return KDM_WAIT;
+    sort_labels(&labels);
+    first = (uint64_t)((list.page.page - 1) * list.page.size);
+    kdm_buf_init(&buf, args->arena, 4096);
+    kdm_buf_lit(&buf, "{\"items\":[");
+    for (size_t i = 0; i < labels.count; i++) {
+        const struct label *label = &labels.items[i];
+
+        if ((i > 0 && kdm_str_eq(label->label, label[-1].label))
+            || !holds(label->label, list.page.search))
+            continue;
+        if (total >= first && total - first < (uint64_t)list.page.size) {
+            kdm_buf_put(&buf, buf.ptr[buf.len - 1] == '[' ? KDM_STR("{\"label\":")
+                                                          : KDM_STR(",{\"label\":"));
+            kdm_json_put_str(&buf, label->label);
+            kdm_buf_printf(&buf, ",\"weight\":" KDM_FMT "}", KDM_ARG(label->weight));
+        }
+        total++;
+    }
+    return reply(tx, &list, &buf, total);
+}
