@@ -265,7 +265,7 @@ static void read_label(const struct entry *entry, struct kdm_actionhub_label *re
         if (kdm_str_none(ret_label->label))
             kdm_actionhub_issue(entry->issues, where, "str type expected", "type_error.str",
                                 KDM_STR_NONE);
-        else if (characters(ret_label->label) > ID_LONGEST)
+        else if (kdm_utf8_count(ret_label->label) > ID_LONGEST)
             kdm_actionhub_issue(entry->issues, where, "ensure this value has at most 64 characters",
                                 "value_error.any_str.max_length", KDM_STR("{\"limit_value\":64}"));
     }

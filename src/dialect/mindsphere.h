@@ -133,7 +133,6 @@ void kdm_ms_put_value(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_v
 void kdm_ms_put_mappings(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables);
 void kdm_ms_put_defaults(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables);
 bool kdm_ms_is_name(struct kdm_str name); /* and not a reserved one */
-size_t kdm_ms_characters(struct kdm_str text);
 bool kdm_ms_is_reserved(struct kdm_str name);
 
 /* --- the world ---------------------------------------------------------------------------------

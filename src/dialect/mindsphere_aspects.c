@@ -5,6 +5,7 @@
 #include "dialect/mindsphere.h"
 #include "doors.gen.h"
 #include "store/names.h"
+#include "store/unicode.h"
 
 #define NAME_LONGEST        128
 #define DESCRIPTION_LONGEST 2048
@@ -70,7 +71,7 @@ static void put_fixed(struct kdm_ms_errors *errors, const struct target *target,
     else if (category && !kdm_str_eq(text, KDM_STR("static"))
              && !kdm_str_eq(text, KDM_STR("dynamic")))
         kdm_ms_error(errors, KDM_MS_INVALID_BODY, "category: static or dynamic is expected");
-    else if (kdm_str_none(text) || text.len == 0 || kdm_ms_characters(text) > NAME_LONGEST)
+    else if (kdm_str_none(text) || text.len == 0 || kdm_utf8_count(text) > NAME_LONGEST)
         kdm_ms_error(errors, KDM_MS_INVALID_BODY, "%s: a text of 1 to 128 characters is expected",
                      name);
     else if (target->type != NULL
@@ -85,7 +86,7 @@ static void put_description(struct kdm_ms_errors *errors, struct kdm_val body, s
     struct kdm_val val = kdm_val_get(body, KDM_STR("description"));
     struct kdm_str text = kdm_val_str(errors->arena, val);
 
-    if (!kdm_val_null(val) && (kdm_str_none(text) || kdm_ms_characters(text) > DESCRIPTION_LONGEST))
+    if (!kdm_val_null(val) && (kdm_str_none(text) || kdm_utf8_count(text) > DESCRIPTION_LONGEST))
         kdm_ms_error(errors, KDM_MS_INVALID_BODY,
                      "description: a text of at most 2048 characters is expected");
     kdm_json_put_name(buf, KDM_STR("description"));

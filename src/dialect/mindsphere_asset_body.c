@@ -2,6 +2,7 @@
  * errors that name each thing that is wrong. Pure functions.
  */
 #include "dialect/mindsphere_asset.h"
+#include "store/unicode.h"
 
 #define NAME_LONGEST        128
 #define DESCRIPTION_LONGEST 1024 /* the core's */
@@ -38,7 +39,7 @@ static struct kdm_str read_text(const struct reader *reader, const char *name, s
     struct kdm_val val = member(reader, name);
     struct kdm_str text = kdm_val_str(arena_of(reader), val);
 
-    if (kdm_val_null(val) || (!kdm_str_none(text) && kdm_ms_characters(text) <= most))
+    if (kdm_val_null(val) || (!kdm_str_none(text) && kdm_utf8_count(text) <= most))
         return text;
     kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                  "%s: a text of at most %zu characters is expected", name, most);
@@ -115,7 +116,7 @@ static void put_location(const struct reader *reader, struct kdm_buf *buf)
 
         if (kdm_val_null(val))
             continue;
-        if (kdm_str_none(text) || kdm_ms_characters(text) > LOCATION_LONGEST)
+        if (kdm_str_none(text) || kdm_utf8_count(text) > LOCATION_LONGEST)
             kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                          "location.%s: a text of at most 255 characters is expected", texts[i]);
         kdm_json_put_name(buf, kdm_str_of(texts[i]));

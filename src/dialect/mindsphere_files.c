@@ -9,6 +9,7 @@
 #include "dialect/store.h"
 #include "doors.gen.h"
 #include "projector/projector.h"
+#include "store/unicode.h"
 #include <openssl/evp.h>
 #include <time.h>
 
@@ -53,7 +54,7 @@ static struct kdm_str text_of(struct kdm_ms_errors *errors, struct kdm_val body,
     struct kdm_val val = kdm_val_get(body, kdm_str_of(name));
     struct kdm_str text = kdm_val_str(errors->arena, val);
 
-    if (!kdm_val_null(val) && (kdm_str_none(text) || kdm_ms_characters(text) > most))
+    if (!kdm_val_null(val) && (kdm_str_none(text) || kdm_utf8_count(text) > most))
         kdm_ms_error(errors, KDM_MS_INVALID_BODY,
                      "%s: a text of at most %zu characters is expected", name, most);
     return text;

@@ -3,6 +3,7 @@
  * ids.
  */
 #include "dialect/mindsphere.h"
+#include "store/unicode.h"
 
 #define NAME_LONGEST        128
 #define DESCRIPTION_LONGEST 2048
@@ -45,7 +46,7 @@ static void put_name(struct reader *reader)
 
     if (kdm_val_null(name))
         kdm_ms_error(reader->errors, KDM_MS_MISSING_BODY, "name: it is needed");
-    else if (kdm_str_none(text) || text.len == 0 || kdm_ms_characters(text) > NAME_LONGEST)
+    else if (kdm_str_none(text) || text.len == 0 || kdm_utf8_count(text) > NAME_LONGEST)
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                      "name: a text of 1 to 128 characters is expected");
     kdm_json_put_name(reader->buf, KDM_STR("name"));
@@ -57,7 +58,7 @@ static void put_description(struct reader *reader)
     struct kdm_val val = member(reader, "description");
     struct kdm_str text = kdm_val_str(arena_of(reader), val);
 
-    if (!kdm_val_null(val) && (kdm_str_none(text) || kdm_ms_characters(text) > DESCRIPTION_LONGEST))
+    if (!kdm_val_null(val) && (kdm_str_none(text) || kdm_utf8_count(text) > DESCRIPTION_LONGEST))
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                      "description: a text of at most 2048 characters is expected");
     kdm_json_put_name(reader->buf, KDM_STR("description"));

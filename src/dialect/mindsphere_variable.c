@@ -3,6 +3,7 @@
  */
 #include "action/device_manager/foreign.h"
 #include "dialect/mindsphere.h"
+#include "store/unicode.h"
 #include <ctype.h>
 
 #define NAME_LONGEST   64
@@ -98,15 +99,6 @@ static struct kdm_val scanned(struct kdm_arena *arena, struct kdm_str text)
     return kdm_json_scan(arena, text, doc, NULL) ? kdm_json_root(doc) : KDM_VAL_NONE;
 }
 
-size_t kdm_ms_characters(struct kdm_str text)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    return count;
-}
-
 static bool fits(struct kdm_arena *arena, struct kdm_str type, struct kdm_str text, int64_t length)
 {
     struct kdm_val val;
@@ -118,7 +110,7 @@ static bool fits(struct kdm_arena *arena, struct kdm_str type, struct kdm_str te
     if (kdm_str_eq(type, KDM_STR("TIMESTAMP")))
         return is_timestamp(text);
     if (kdm_str_eq(type, KDM_STR("STRING")) || kdm_str_eq(type, KDM_STR("BIG_STRING")))
-        return kdm_ms_characters(text) <= (size_t)length;
+        return kdm_utf8_count(text) <= (size_t)length;
     val = scanned(arena, text);
     if (kdm_str_eq(type, KDM_STR("DOUBLE")))
         return kdm_val_double(val, &number);
@@ -222,7 +214,7 @@ static void put_unit(const struct reader *reader, struct kdm_buf *buf)
 
     if (!kdm_val_null(unit)
         && (kdm_val_type(unit) != KDM_JSON_STRING
-            || kdm_ms_characters(kdm_val_str(arena, unit)) > UNIT_LONGEST))
+            || kdm_utf8_count(kdm_val_str(arena, unit)) > UNIT_LONGEST))
         refuse(reader, "unit", "a text of at most 32 characters is expected");
     kdm_buf_lit(buf, ",\"unit\":");
     kdm_buf_put(buf, kdm_val_null(unit) ? KDM_STR("null") : kdm_val_text(unit));
