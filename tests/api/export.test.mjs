@@ -110,4 +110,31 @@ describe('exporting', () => {
     assert.equal(lines(text).length, 4001);
     assert.ok(text.length > 8e6);
   });
+
+  test('others are answered while it is made', async () => {
+    const kuzzle = await connectSdk(server);
+    await kuzzle.collection.create(index, 'wide', { mappings: { dynamic: 'false', properties: {} } });
+    const body = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`field ${n}`, `value ${n}`]));
+    for (let at = 0; at < 40; at++)
+      await kuzzle.bulk.mWrite(index, 'wide', Array.from({ length: 150 }, (_, n) => ({ _id: `w${at * 150 + n}`, body })));
+    kuzzle.disconnect();
+    const client = await connectRaw(server);
+    let going = true;
+    let longest = 0;
+    const others = (async () => {
+      while (going) {
+        const begun = performance.now();
+        await client.result({ controller: 'server', action: 'now' });
+        longest = Math.max(longest, performance.now() - begun);
+      }
+    })();
+    const begun = performance.now();
+    const { text } = await request(server, `/${index}/wide/_export`, { query: { format: 'csv', fields: '["field 7"]' } });
+    const whole = performance.now() - begun;
+    going = false;
+    await others;
+    await client.close();
+    assert.equal(lines(text).length, 6001);
+    assert.ok(longest < whole / 3, `${longest} of ${whole} ms`);
+  });
 });

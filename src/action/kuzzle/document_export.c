@@ -1,21 +1,25 @@
 /* document_export.c - what a search finds as a file: lines of JSON, or CSV.
  * The whole file is made before its first byte leaves, so it is bounded; beyond the bound the
- * request is refused with a 413 and nothing is sent. `size` and `scroll`, by which Kuzzle reads
- * page by page, mean nothing here.
+ * request is refused with a 413 and nothing is sent. It is made a piece in each turn of the loop.
+ * `size` and `scroll`, by which Kuzzle reads page by page, mean nothing here.
  */
 #include "action/kuzzle/document.h"
 #include "action/kuzzle/target.h"
 #include "action/search.h"
 
 #define MOST_BYTES (64u << 20)
+#define TURN_BYTES (256u << 10) /* of documents; about half a millisecond */
 
+/* Kept over replays. */
 struct export
 {
     struct kdm_tx *tx;
     const struct kdm_args *args;
     struct kdm_collection *collection;
     struct kdm_str_list fields; /* count 0: all */
+    bool csv, begun;
     struct kdm_buf out;
+    size_t written; /* documents */
 };
 
 /* A member of the body, or the argument of that name. */
@@ -211,58 +215,97 @@ static size_t expected_bytes(const struct kdm_found *found)
     return bytes < MOST_BYTES ? bytes : MOST_BYTES;
 }
 
-static bool write_file(struct export *export, const struct kdm_found *found, bool csv)
+static void begin_file(struct export *export, const struct kdm_found *found)
 {
-    struct kdm_arena scratch;
-
+    export->begun = true;
     kdm_buf_init(&export->out, export->args->arena, expected_bytes(found));
-    if (csv)
+    if (export->csv)
         put_csv_head(export);
     else
         put_jsonl_head(export);
-    kdm_arena_init(&scratch, 16384);
-    for (size_t i = 0; i < found->page_count && export->out.len <= MOST_BYTES; i++) {
-        const struct kdm_hit *hit = &found->hits[i];
-        struct kdm_val source;
+}
 
-        kdm_arena_reset(&scratch);
-        source = kdm_json_parse(&scratch, hit->source);
-        if (csv)
-            put_csv(export, hit, source, &scratch);
-        else
-            put_jsonl(export, hit, source, &scratch);
+static void put_document(struct export *export, const struct kdm_hit *hit,
+                         struct kdm_arena *scratch)
+{
+    struct kdm_val source;
+
+    kdm_arena_reset(scratch);
+    source = kdm_json_parse(scratch, hit->source);
+    if (export->csv)
+        put_csv(export, hit, source, scratch);
+    else
+        put_jsonl(export, hit, source, scratch);
+}
+
+/* A turn's share. false: there is more, which is for the next turn, or it is too much. */
+static bool write_some(struct export *export, const struct kdm_found *found)
+{
+    struct kdm_arena scratch;
+    size_t bytes = 0;
+
+    if (!export->begun)
+        begin_file(export, found);
+    kdm_arena_init(&scratch, 16384);
+    for (; export->written < found->page_count && bytes < TURN_BYTES; export->written++) {
+        bytes += found->hits[export->written].source.len + 64;
+        put_document(export, &found->hits[export->written], &scratch);
     }
     kdm_arena_fini(&scratch);
-    if (export->out.len <= MOST_BYTES)
+    if (export->out.len > MOST_BYTES)
+        kdm_tx_fail(export->tx, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED, NULL, 0);
+    else if (export->written < found->page_count)
+        kdm_tx_yield(export->tx);
+    else
         return true;
-    kdm_tx_fail(export->tx, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED, NULL, 0);
     return false;
 }
 
-static enum kdm_outcome reply_file(struct export *export, bool csv)
+static enum kdm_outcome reply_file(struct export *export)
 {
     /* Names of indexes and collections have no quotes and no line ends. */
-    struct kdm_str name = kdm_arena_printf(
-        export->args->arena, "attachment; filename=\"" KDM_FMT "-" KDM_FMT ".%s\"",
-        KDM_ARG(export->collection->index->name), KDM_ARG(export->collection->name), csv ? "csv" : "jsonl");
+    struct kdm_str name =
+        kdm_arena_printf(export->args->arena, "attachment; filename=\"" KDM_FMT "-" KDM_FMT ".%s\"",
+                         KDM_ARG(export->collection->index->name),
+                         KDM_ARG(export->collection->name), export->csv ? "csv" : "jsonl");
 
     /* html/text is what Kuzzle has. */
-    kdm_tx_set_header(export->tx, KDM_STR("content-type"), csv ? KDM_STR("text/csv") : KDM_STR("html/text"));
+    kdm_tx_set_header(export->tx, KDM_STR("content-type"),
+                      export->csv ? KDM_STR("text/csv") : KDM_STR("html/text"));
     kdm_tx_set_header(export->tx, KDM_STR("content-disposition"), name);
     return kdm_tx_reply_file(export->tx, kdm_buf_str(&export->out));
 }
 
+/* NULL: wait, or it failed. */
+static struct export *prepare(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    static const char key[] = "export";
+    struct export *export = kdm_tx_kept(tx, key);
+
+    if (export != NULL)
+        return export;
+    export = kdm_arena_zalloc(args->arena, sizeof(*export));
+    export->tx = tx;
+    export->args = args;
+    export->csv = kdm_args_has(args, KDM_ARG_FORMAT)
+                  && kdm_str_eq(kdm_args_str(args, KDM_ARG_FORMAT), KDM_STR("csv"));
+    if (!kdm_target_collection(tx, args, &export->collection) || !read_fields(export))
+        return NULL;
+    kdm_tx_keep(tx, key, export);
+    return export;
+}
+
 enum kdm_outcome kdm_document_export(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    bool csv = kdm_args_has(args, KDM_ARG_FORMAT)
-               && kdm_str_eq(kdm_args_str(args, KDM_ARG_FORMAT), KDM_STR("csv"));
-    struct export export = { .tx = tx, .args = args };
+    struct export *export = prepare(tx, args);
     const struct kdm_found *found;
 
-    if (!kdm_target_collection(tx, args, &export.collection) || !read_fields(&export)
-        || !find(&export, &found))
+    if (export == NULL)
         return KDM_WAIT;
-    if (csv && export.fields.count == 0)
-        add_mapped_fields(&export);
-    return write_file(&export, found, csv) ? reply_file(&export, csv) : KDM_WAIT;
+    export->args = args;
+    if (!find(export, &found))
+        return KDM_WAIT;
+    if (export->csv && !export->begun && export->fields.count == 0)
+        add_mapped_fields(export);
+    return write_some(export, found) ? reply_file(export) : KDM_WAIT;
 }
