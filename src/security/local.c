@@ -7,7 +7,8 @@
 #include "security/token.h"
 #include "store/names.h"
 
-#define NAME_MAX_BYTES 512 /* it is a document's id */
+#define NAME_MAX_BYTES     512  /* it is a document's id */
+#define PASSWORD_MAX_BYTES 4096 /* policies look at it on the loop */
 
 static bool refuse(struct kdm_tx *tx, enum kdm_err err)
 {
@@ -127,6 +128,16 @@ struct given {
     struct kdm_str username, password; /* none: not given */
 };
 
+static bool check_length(struct kdm_tx *tx, const char *name, struct kdm_str text, size_t most)
+{
+    if (text.len <= most)
+        return true;
+    kdm_tx_fail(
+        tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
+        KDM_PROPS(kdm_str_of(name), kdm_arena_printf(kdm_tx_arena(tx), "at most %zu bytes", most)));
+    return false;
+}
+
 static bool take_given(struct kdm_tx *tx, struct kdm_val credentials, struct given *ret_given)
 {
     if (!kdm_val_null(kdm_val_get(credentials, KDM_STR("kuid"))))
@@ -134,11 +145,8 @@ static bool take_given(struct kdm_tx *tx, struct kdm_val credentials, struct giv
     if (!take_text(tx, credentials, "username", &ret_given->username)
         || !take_text(tx, credentials, "password", &ret_given->password))
         return false;
-    if (ret_given->username.len <= NAME_MAX_BYTES)
-        return true;
-    kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_ARGUMENT,
-                KDM_PROPS(KDM_STR("username"), KDM_STR("at most 512 bytes")));
-    return false;
+    return check_length(tx, "username", ret_given->username, NAME_MAX_BYTES)
+           && check_length(tx, "password", ret_given->password, PASSWORD_MAX_BYTES);
 }
 
 /* Nobody else may have the name. */
@@ -402,7 +410,7 @@ static bool verify(struct kdm_tx *tx, struct kdm_val credentials, struct kdm_val
 
     if (username.len == 0 || password.len == 0)
         return wrong(tx, "Missing credentials");
-    if (username.len > NAME_MAX_BYTES)
+    if (username.len > NAME_MAX_BYTES || password.len > PASSWORD_MAX_BYTES)
         return wrong(tx, "wrong username or password");
     if (!read_username(tx, username, &user) || !check_password(tx, &user, password)
         || !kdm_policy_check_login(tx, &user))
@@ -520,7 +528,10 @@ bool kdm_local_reset(struct kdm_tx *tx, struct kdm_str token, struct kdm_str pas
     struct kdm_local_user user;
     struct kdm_str source;
 
-    if (!read_reset_token(tx, token, &user)
+    if (password.len == 0)
+        return refuse(tx, KDM_ERR_SECURITY_LOCAL_PASSWORD_REQUIRED);
+    if (!check_length(tx, "password", password, PASSWORD_MAX_BYTES)
+        || !read_reset_token(tx, token, &user)
         || !kdm_policy_check_new(tx, &user, user.username, password)
         || !with_password(tx, &user, user.username, password, user.kuid, &source)
         || !kdm_tokens_revoke(tx, user.kuid, false) || !stage(tx, &user, user.username, source))

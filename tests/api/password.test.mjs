@@ -57,6 +57,20 @@ describe('policies of passwords', () => {
     assert.equal(await refused(update('bob', 'bobby x 1')), reason('login_in_password'));
   });
 
+  test('look at 4096 bytes at most', async () => {
+    const long = `1${'a'.repeat(4095)}`;
+    assert.equal(await refused(create('a'.repeat(500), `${long}a`)), 'api.assert.invalid_argument');
+    await asAdmin('security', 'createUser', create('patient', long, ['admin']));
+    assert.equal((await login('patient', long)).error, null);
+    assert.equal((await login('patient', `${long}a`)).error.status, 401);
+    assert.equal(await refused(update('patient', `${long}a`)), 'api.assert.invalid_argument');
+    const controller = 'kuzzle-plugin-auth-passport-local/password';
+    const { resetToken } = await asAdmin(controller, 'getResetPasswordToken', { _id: 'patient' });
+    for (const bad of [`${long}a`, ''])
+      assert.equal((await client.failure({ controller, action: 'reset', jwt, body: { token: resetToken, password: bad } })).status, 400);
+    assert.equal((await login('patient', long)).error, null);
+  });
+
   test('refuse those that were used before', async () => {
     await asAdmin('security', 'createUser', create('again', 'one 1'));
     assert.equal(await refused(update('again', 'one 1')), reason('reused_password'));
