@@ -10,10 +10,14 @@ static struct kdm_str copied(struct kdm_tx *tx, const struct kdm_str *values, si
 static void on_scroll(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
 {
     struct tx_fact *fact = ((struct tx_op *)ctx)->target;
-    struct kdm_tx *tx = kdm_tx_op_answered(ctx, err);
+    struct kdm_tx *tx = kdm_tx_op_end(ctx);
 
     if (tx == NULL)
         return;
+    if (err == KDM_ERR_SERVICES_STORAGE_TOO_MANY_OPERATIONS)
+        kdm_tx_fail(tx, err, KDM_PROPS(KDM_STR("too many scrolls are open, or they hold too much")));
+    else if (err != KDM_OK)
+        kdm_tx_fail(tx, err, NULL, 0);
     fact->done = true;
     fact->text = copied(tx, values, count, 0);
     fact->answer = copied(tx, values, count, 1);

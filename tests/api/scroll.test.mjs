@@ -179,6 +179,7 @@ describe('scrolling', () => {
     const refused = answers.filter(({ error }) => error);
     assert.ok(refused.length >= 20 && refused.length < 60, `${refused.length} were refused`);
     assert.ok(refused.every(({ error }) => error.id === 'services.storage.too_many_operations'));
+    assert.match(refused[0].error.message, /too many scrolls are open/);
     await sleep(2100);
     await asker.result(search);
     await asker.close();
