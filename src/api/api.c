@@ -191,6 +191,13 @@ void kdm_api_put_refusal(struct kdm_api *api, struct kdm_arena *arena, struct kd
     door->put_failure(NULL, failure, arena, body, ret_status);
 }
 
+void kdm_api_room(struct kdm_api *api, struct kdm_peer *peer)
+{
+    (void)api;
+    if (peer->requests != NULL) /* of HTTP there is one */
+        kdm_request_room(peer->requests);
+}
+
 void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer)
 {
     while (peer->requests != NULL)

@@ -36,6 +36,13 @@ struct kdm_peer_ops {
     /* HTTP: the one reply of this peer (copied), also to HEAD, whose body net/ keeps back. net/ adds Content-Length, Connection, Content-Encoding,
      * X-Kuzzle-Node and the Access-Control headers. After it the peer is still net's to end. */
     void (*respond)(struct kdm_peer *peer, const struct kdm_http_response *response);
+    /* HTTP, in the place of respond(): a reply whose body comes in pieces (response->body is not looked at), each copied.
+     * piece() returns false when enough waits for the client to take it: then no more before kdm_api_room(). end() is
+     * called once behind the last piece; `whole` false: the rest can't be had, and the connection is broken off, so
+     * that the client can't take what it has for all of it. */
+    void (*begin)(struct kdm_peer *peer, const struct kdm_http_response *response);
+    bool (*piece)(struct kdm_peer *peer, struct kdm_str bytes);
+    void (*end)(struct kdm_peer *peer, bool whole);
     /* WebSocket: bytes that wait for the client to read. */
     size_t (*queued)(struct kdm_peer *peer);
 };
@@ -69,8 +76,11 @@ struct kdm_http_request {
  * ignored. */
 void kdm_api_message(struct kdm_api *api, struct kdm_peer *peer, struct kdm_str text);
 
-/* An HTTP request on a fresh HTTP peer. Exactly one respond() follows, now or later, unless the peer goes. */
+/* An HTTP request on a fresh HTTP peer. Exactly one respond(), or begin() up to end(), follows, now or later, unless the peer goes. */
 void kdm_api_http(struct kdm_api *api, struct kdm_peer *peer, const struct kdm_http_request *request);
+
+/* The client has taken most of what piece() said was enough. */
+void kdm_api_room(struct kdm_api *api, struct kdm_peer *peer);
 
 /* Is the request for another vendor's API (door.h)? Then its content need not be of a type that Kuzzle takes. */
 bool kdm_api_is_foreign(struct kdm_api *api, struct kdm_arena *arena, struct kdm_str verb, struct kdm_str path);

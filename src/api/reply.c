@@ -172,7 +172,11 @@ static void respond(struct kdm_request *request, struct kdm_str body)
         .header_count = http_headers(request, headers),
     };
 
-    request->peer->ops->respond(request->peer, &response);
+    request->sending = kdm_request_is_stream(request);
+    if (request->sending)
+        request->peer->ops->begin(request->peer, &response);
+    else
+        request->peer->ops->respond(request->peer, &response);
 }
 
 static void send_message(struct kdm_request *request, struct kdm_buf *buf)
@@ -190,6 +194,10 @@ void kdm_request_reply(struct kdm_request *request)
     struct kdm_buf buf;
 
     request->answered = true;
+    if (kdm_request_is_stream(request)) {
+        respond(request, KDM_STR_NONE);
+        return;
+    }
     if (is_file(request)) {
         respond(request, kdm_tx_file(request->tx));
         return;

@@ -110,6 +110,7 @@ static void end(struct kdm_request *request)
         kdm_bus_cancel(request->event_run);
     if (request->auth.ticket != NULL)
         guard->cancel(guard->self, &request->auth);
+    kdm_request_stream_over(request);
     if (request->tx != NULL)
         kdm_tx_release(request->tx);
     if (request->identified)

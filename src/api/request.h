@@ -43,12 +43,15 @@ struct kdm_request {
     struct kdm_str result;            /* as JSON; none: no result member */
     struct kdm_str index, collection; /* of the reply, as JSON; none: no member */
     int64_t deadline_ms, timestamp;
+    size_t stream_hits; /* what it counts for in api->stream_hits */
     size_t weight; /* what it held when it was decoded, beyond what every request does */
     int status;
     uint8_t step;
     uint8_t protocol; /* enum kdm_stats_protocol */
     uint8_t woken;    /* enum kdm_step_result: what a wait ended with inside its own step */
     bool running, is_http, nested, acted, answered;
+    bool sending;         /* a stream, in pieces: see stream.c */
+    bool full;            /* then: the peer has enough for now */
     bool silent;          /* fires no events: a plugin's own, see kdm_api_message_nested() */
     bool named;           /* the client knows its request id */
     bool controller_known;
@@ -74,6 +77,17 @@ void kdm_request_cancel(struct kdm_request *request);
 /* Its reply, to the peer: the last step (reply.c). */
 void kdm_request_reply(struct kdm_request *request);
 
+/* A request whose result is made while it is sent (tx/run.h): see stream.c. */
+bool kdm_request_is_stream(const struct kdm_request *request);
+/* Fails it when streams under way hold too much already. */
+bool kdm_request_admit_stream(struct kdm_request *request);
+/* Sends it. NEXT or DONE: at once; else WAIT. */
+enum kdm_step_result kdm_request_send_stream(struct kdm_request *request);
+/* The peer has room again. */
+void kdm_request_room(struct kdm_request *request);
+/* It ends: gives back what it counts for. */
+void kdm_request_stream_over(struct kdm_request *request);
+
 /* What all requests of a process share. */
 struct kdm_api {
     uv_loop_t *loop;
@@ -92,6 +106,7 @@ struct kdm_api {
     struct kdm_buf reply;     /* replies are written here, one after the other */
     struct kdm_request *pool; /* a list by `next` */
     size_t pooled, in_flight, bytes_in_flight;
+    size_t stream_hits; /* that streams under way began with */
     bool draining, overloaded;
 };
 

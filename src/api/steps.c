@@ -395,7 +395,7 @@ static void on_acted(struct kdm_tx *tx, void *ctx)
     request->status = kdm_tx_status(tx);
     take_target(request, tx);
     if (failure->err == KDM_OK) {
-        kdm_request_resume(request, KDM_STEP_NEXT);
+        kdm_request_resume(request, kdm_request_admit_stream(request) ? KDM_STEP_NEXT : KDM_STEP_DONE);
         return;
     }
     request->failure = *failure;
@@ -461,6 +461,12 @@ static enum kdm_step_result reply(struct kdm_request *request)
     return KDM_STEP_NEXT;
 }
 
+/* What the reply has begun with is sent to its end. */
+static enum kdm_step_result send_stream(struct kdm_request *request)
+{
+    return request->sending ? kdm_request_send_stream(request) : KDM_STEP_NEXT;
+}
+
 #define STEP(fn)                                                                                   \
     {                                                                                              \
 #fn, fn, false, false                                                                      \
@@ -489,5 +495,6 @@ const struct kdm_step kdm_request_steps[] = {
     STEP(after_pipes),
     CLOSING_STEP(conclude),
     CLOSING_STEP(reply),
+    CLOSING_STEP(send_stream),
 };
 const size_t kdm_request_step_count = sizeof(kdm_request_steps) / sizeof(kdm_request_steps[0]);

@@ -439,6 +439,7 @@ void kdm_conn_write(struct kdm_conn *conn)
 static void linger(struct kdm_conn *conn)
 {
     conn->lingering = true;
+    kdm_pieces_sent(conn);
     if (lws_get_ssl(conn->wsi) != NULL)
         kdm_tls_say_end(lws_get_ssl(conn->wsi));
     shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
@@ -460,6 +461,7 @@ static void exchange_bytes(struct kdm_conn *conn)
         take_kept(conn);
     } while (conn->in.ptr != NULL && conn->taken > taken);
     kdm_conn_write(conn);
+    kdm_pieces_flush(conn);
 }
 
 void kdm_conn_flush(struct kdm_conn *conn)
@@ -472,8 +474,10 @@ void kdm_conn_flush(struct kdm_conn *conn)
         return;
     if (!conn->doomed)
         exchange_bytes(conn);
-    if (conn->ended && conn->exchange == NULL && kdm_conn_queued(conn) == 0)
+    if (conn->ended && conn->exchange == NULL && kdm_conn_queued(conn) == 0) {
+        kdm_pieces_sent(conn);
         conn->doomed = true; /* both sides are through */
+    }
     if (conn->doomed) {
         lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
         return;

@@ -64,6 +64,7 @@ struct kdm_conn {
     bool told;      /* the API knows it as gone (or never knew it) */
     bool last;      /* ends when what is in `out` has been sent */
     bool ended;     /* the client has ended its side: only replies are still to come */
+    bool resets;    /* its end is a reset: see pieces.c */
     bool lingering; /* all is said; waits for the client to have read it */
     bool doomed;    /* to be ended by the flush */
 };
@@ -156,6 +157,13 @@ void kdm_http_flush(struct kdm_conn *conn);
 void kdm_http_expired(struct kdm_conn *conn);
 void kdm_http_gone(struct kdm_conn *conn);
 void kdm_http_free_idle(struct kdm_net *net);
+
+/* --- pieces.c */
+
+/* Has the API go on with a reply in pieces when there is room. */
+void kdm_pieces_flush(struct kdm_conn *conn);
+/* All replies are sent, and the connection ends with them. */
+void kdm_pieces_sent(struct kdm_conn *conn);
 
 /* --- ws.c */
 

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "net/bare.h"
 #include "net/codec.h"
+#include "net/exchange.h"
 #include "net/form.h"
-#include "net/reader.h"
 #include "net/response.h"
 #include "net/upgrade.h"
 #include <linux/sockios.h>
@@ -22,37 +22,17 @@
 
 #define HEAD_MS 10000 /* for a whole head, however slowly it drips in */
 #define BODY_MS 60000 /* for a whole body, likewise */
-#define SEND_MS 30000 /* for a client to take any more of its reply */
 
 #define IDLE_EXCHANGES 64
 
-enum stage {
-    STAGE_HEAD,    /* the head comes in */
-    STAGE_BODY,    /* the body comes in */
-    STAGE_ASKED,   /* the API works on it */
-    STAGE_ANSWERED /* the reply is in the out buffer */
-};
-
-/* One request and its reply. */
-struct kdm_exchange {
-    struct kdm_peer peer;
-    struct kdm_conn *conn;
-    struct kdm_arena arena;
-    struct kdm_reader reader;
-    struct kdm_http_request request;
-    struct kdm_buf converted;       /* what was made of the body; ptr NULL: nothing */
-    uint8_t stage;                  /* enum stage */
-    bool waiting;                   /* more of it is waited for, with a deadline */
-    bool read;                      /* all of it was read: the next bytes are another request */
-    bool known;                     /* the API has this peer */
-    bool last;                      /* the connection ends with it */
-    bool foreign;                   /* for another vendor's API: see kdm_api_is_foreign() */
-    struct kdm_exchange *next_idle; /* in net's list of idle ones */
-};
-
 static void respond(struct kdm_peer *peer, const struct kdm_http_response *response);
 
-static const struct kdm_peer_ops http_ops = { .send = NULL, .respond = respond };
+static const struct kdm_peer_ops http_ops = {
+    .respond = respond,
+    .begin = kdm_pieces_begin,
+    .piece = kdm_pieces_put,
+    .end = kdm_pieces_end,
+};
 
 /* --- begin and end ----------------------------------------------------------------------- */
 
@@ -165,8 +145,7 @@ static void answer(struct kdm_exchange *exchange, const struct kdm_http_response
 
 static void respond(struct kdm_peer *peer, const struct kdm_http_response *response)
 {
-    struct kdm_exchange *exchange =
-        (struct kdm_exchange *)((char *)peer - offsetof(struct kdm_exchange, peer));
+    struct kdm_exchange *exchange = kdm_exchange_of(peer);
 
     if (exchange->stage == STAGE_ASKED)
         answer(exchange, response, true);
@@ -237,7 +216,8 @@ static void end_exchange(struct kdm_conn *conn)
 
     kdm_http_gone(conn);
     conn->last = last;
-    kdm_conn_due(conn, kdm_conn_queued(conn) > 0 ? SEND_MS : conn->net->options.idle_timeout_ms);
+    kdm_conn_due(conn,
+                 kdm_conn_queued(conn) > 0 ? KDM_HTTP_SEND_MS : conn->net->options.idle_timeout_ms);
 }
 
 /* --- content ----------------------------------------------------------------------------- */
@@ -555,7 +535,8 @@ bool kdm_http_is_blocked(const struct kdm_conn *conn)
 
 bool kdm_http_is_asked(const struct kdm_conn *conn)
 {
-    return conn->exchange != NULL && conn->exchange->stage == STAGE_ASKED;
+    return conn->exchange != NULL
+           && (conn->exchange->stage == STAGE_ASKED || conn->exchange->stage == STAGE_PIECES);
 }
 
 void kdm_http_cut_off(struct kdm_conn *conn)
@@ -600,8 +581,8 @@ void kdm_http_expired(struct kdm_conn *conn)
     if (conn->exchange != NULL && conn->exchange->waiting) {
         refuse_bytes(conn->exchange, 408, "the request has not come to its end in time");
         end_exchange(conn);
-    } else if (reads_on(conn)) {
-        kdm_conn_due(conn, SEND_MS);
+    } else if (reads_on(conn) || kdm_pieces_waiting(conn)) {
+        kdm_conn_due(conn, KDM_HTTP_SEND_MS);
     } else {
         kdm_conn_doom(conn);
     }

@@ -89,6 +89,21 @@ static void put_origin(struct kdm_buf *out, const struct kdm_response_frame *fra
     kdm_head_put(out, KDM_STR("Vary"), KDM_STR("Origin"));
 }
 
+static void put_framing(struct kdm_buf *out, const struct kdm_response_frame *frame)
+{
+    switch (frame->framing) {
+    case KDM_FRAMING_LENGTH:
+        kdm_buf_lit(out, "\r\nContent-Length: ");
+        kdm_buf_int(out, (int64_t)frame->length);
+        break;
+    case KDM_FRAMING_CHUNKS:
+        kdm_buf_lit(out, "\r\nTransfer-Encoding: chunked");
+        break;
+    case KDM_FRAMING_END:
+        break;
+    }
+}
+
 void kdm_response_put_head(struct kdm_buf *out, const struct kdm_response_frame *frame,
                            const struct kdm_http_response *response)
 {
@@ -96,8 +111,7 @@ void kdm_response_put_head(struct kdm_buf *out, const struct kdm_response_frame 
     kdm_buf_int(out, response->status);
     kdm_buf_char(out, ' ');
     kdm_buf_put(out, kdm_str_of(reason_of(response->status)));
-    kdm_buf_lit(out, "\r\nContent-Length: ");
-    kdm_buf_int(out, (int64_t)frame->length);
+    put_framing(out, frame);
     kdm_buf_lit(out, "\r\nContent-Encoding: ");
     kdm_buf_put(out, kdm_str_of(kdm_head_coding_name(frame->coding)));
     kdm_buf_put(out, frame->last ? KDM_STR("\r\nConnection: close\r\n")

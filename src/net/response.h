@@ -9,13 +9,17 @@
 struct kdm_str kdm_response_constant(struct kdm_arena *arena,
                                      const struct kdm_net_options *options);
 
+/* How the end of its body is told. */
+enum kdm_framing { KDM_FRAMING_LENGTH, KDM_FRAMING_CHUNKS, KDM_FRAMING_END /* of the connection */ };
+
 /* What a reply's head depends on besides the reply. */
 struct kdm_response_frame {
     const struct kdm_net_options *options;
     struct kdm_str constant; /* of kdm_response_constant() */
     const struct kdm_peer *peer;
     enum kdm_coding coding;
-    size_t length; /* of the body, encoded */
+    enum kdm_framing framing;
+    size_t length; /* of the body, encoded; with KDM_FRAMING_LENGTH */
     bool last;     /* the connection ends with it */
 };
 

@@ -1,6 +1,6 @@
 /* fetch.c - what Redis holds of documents, for searches.
- * Sources of the hits that are shown; and texts that a worker must look at because columns can't
- * prove what its query asks.
+ * Sources of the hits that are shown, at once or later; and texts that a worker must look at
+ * because columns can't prove what its query asks.
  */
 #include "base/clock.h"
 #include "projector/internal.h"
@@ -166,10 +166,67 @@ static void fetch_slice(struct kdm_find *find, struct kdm_find_part *part)
 void kdm_fetch_sources(struct kdm_find *find)
 {
     find->waits++; /* until all have been asked for */
-    for (size_t i = 0; i < find->part_count && (find->request.sources || find->request.all_sources);
-         i++) {
+    for (size_t i = 0; i < find->part_count && find->request.sources; i++) {
         find->parts[i].fetched = 0;
         fetch_slice(find, &find->parts[i]);
     }
     kdm_find_fetched(find);
+}
+
+/* --- sources, later ------------------------------------------------------------------------------
+ */
+
+static struct kdm_str source_now(struct kdm_find *find, const struct kdm_hit *hit,
+                                 struct kdm_str value)
+{
+    const struct kdm_found_part *owner = hit->owner;
+    struct kdm_stored stored;
+
+    if (kdm_str_none(value) || !kdm_stored_parse(value, &stored)
+        || (stored.sequence != hit->sequence
+            && !still_matches(find, &find->parts[owner - find->found_parts], hit->id, stored.text)))
+        return KDM_STR_NONE;
+    return stored.text;
+}
+
+static void on_later_sources(void *ctx, enum kdm_err err, const struct kdm_str *values,
+                             size_t count)
+{
+    struct kdm_find *find = ctx;
+    const struct kdm_hit *hits = find->try.result.found.hits + find->later.first;
+    struct kdm_str sources[KDM_FIND_SOURCES_MOST];
+
+    find->waits--;
+    if (find->fn == NULL) { /* released meanwhile */
+        kdm_find_release(find);
+        return;
+    }
+    if (err == KDM_OK && count != find->later.count)
+        err = KDM_ERR_CORE_FATAL_UNEXPECTED_ERROR;
+    for (size_t i = 0; err == KDM_OK && i < count; i++)
+        sources[i] = source_now(find, &hits[i], values[i]);
+    find->later.fn(find->later.ctx, err, hits, sources, err == KDM_OK ? count : 0);
+}
+
+void kdm_find_sources(struct kdm_find *find, size_t first, size_t most, int64_t deadline_ms,
+                      kdm_find_sources_fn *fn, void *ctx)
+{
+    const struct kdm_found *found = &find->try.result.found;
+    const struct kdm_found_part *owner = found->hits[first].owner;
+    struct kdm_str ids[KDM_FIND_SOURCES_MOST];
+    size_t count = 0;
+
+    KDM_ASSERT(find->ended && find->waits == 0 && most > 0 && first < found->hit_count);
+    while (count < most && count < KDM_FIND_SOURCES_MOST && first + count < found->hit_count
+           && found->hits[first + count].owner == owner) {
+        ids[count] = found->hits[first + count].id;
+        count++;
+    }
+    find->later.first = first;
+    find->later.count = count;
+    find->later.fn = fn;
+    find->later.ctx = ctx;
+    find->waits++;
+    kdm_store_get(find->projector->store, owner->collection, ids, count, deadline_ms,
+                  on_later_sources, find);
 }

@@ -227,7 +227,7 @@ static void tell_all(struct kdm_projector *projector)
             find->fn(find->ctx, &find->try.result);
         find->telling = false;
         find->told = true;
-        if (find->fn == NULL)
+        if (find->fn == NULL && find->waits == 0)
             free_find(find);
     }
 }

@@ -254,6 +254,11 @@ struct kdm_find {
     unsigned tries;
     bool by_columns; /* orders or counts by fields */
     struct find_try try;
+    struct {
+        size_t first, count;
+        kdm_find_sources_fn *fn;
+        void *ctx;
+    } later; /* the question of kdm_find_sources() */
     atomic_bool cancelled;
 };
 

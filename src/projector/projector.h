@@ -62,7 +62,6 @@ struct kdm_find_request {
     bool all;                 /* every hit, in order; their page is the first `size` of them */
     kdm_found_page_fn *pages; /* with `all`: what is behind the page, as texts; NULL: not wanted */
     bool sources;             /* of the hits of the page */
-    bool all_sources;         /* with `all`: all of them are the page; 413 beyond 64 MiB */
     int64_t deadline_ms;      /* monotonic */
 };
 
@@ -105,6 +104,21 @@ struct kdm_find *kdm_find_start(struct kdm_projector *projector,
                                 const struct kdm_find_request *request, kdm_find_fn *fn, void *ctx);
 /* The caller is done with it, or waits no longer. NULL is fine. */
 void kdm_find_release(struct kdm_find *find);
+
+/* For a caller that goes through all hits at its own pace (`all`, no `sources`): ids and order stay
+ * what the search found, sources are what is stored now. */
+#define KDM_FIND_SOURCES_MOST 64
+
+/* `sources` of `hits`; none: it has gone, or was changed and is not what was searched for any more.
+ * All lent for the call, in which the find may be released. */
+typedef void kdm_find_sources_fn(void *ctx, enum kdm_err err, const struct kdm_hit *hits,
+                                 const struct kdm_str *sources, size_t count);
+
+/* Asks for the sources of at most `most` hits from place `first` on, which there is: of so many as
+ * are of one collection. One question at a time, of a find that has answered. fn is called once,
+ * from the loop and never inside this call, unless the find is released before. */
+void kdm_find_sources(struct kdm_find *find, size_t first, size_t most, int64_t deadline_ms,
+                      kdm_find_sources_fn *fn, void *ctx);
 
 /* --- backpressure ------------------------------------------------------------------------------
  */

@@ -236,8 +236,7 @@ static bool run_search(struct kdm_find *find)
         return false;
     }
     found->page_count = found->hit_count;
-    if (find->request.all && !find->request.all_sources
-        && found->page_count > (size_t)find->parts[0].search->size)
+    if (find->request.all && found->page_count > (size_t)find->parts[0].search->size)
         found->page_count = (size_t)find->parts[0].search->size;
     found->parts = find->found_parts;
     found->part_count = find->part_count;

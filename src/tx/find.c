@@ -58,6 +58,14 @@ void kdm_tx_find_cancel(struct tx_fact *fact)
     fact->op = NULL;
 }
 
+struct kdm_find *kdm_tx_find_take(struct tx_fact *fact)
+{
+    struct kdm_find *find = fact->find;
+
+    fact->find = NULL;
+    return find;
+}
+
 static void start(struct kdm_tx *tx, struct tx_fact *fact, const struct kdm_find_request *request)
 {
     struct kdm_find_request bounded = *request;

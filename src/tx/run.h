@@ -40,7 +40,7 @@ void kdm_tx_release(struct kdm_tx *tx);
 /* Result of a finished tx. */
 struct kdm_str kdm_tx_result(const struct kdm_tx *tx); /* none: no result member */
 int kdm_tx_status(const struct kdm_tx *tx);
-struct kdm_str kdm_tx_file(const struct kdm_tx *tx);   /* none: it is no file */
+struct kdm_str kdm_tx_file(const struct kdm_tx *tx);   /* none: it is no file, or one that is made while it is sent */
 /* The headers that it has set; lent as long as the tx. */
 struct kdm_tx_header {
     struct kdm_str name, value;
@@ -48,6 +48,18 @@ struct kdm_tx_header {
 size_t kdm_tx_headers(const struct kdm_tx *tx, const struct kdm_tx_header **ret_headers);
 struct kdm_str kdm_tx_target_index(const struct kdm_tx *tx);      /* none: not overridden */
 struct kdm_str kdm_tx_target_collection(const struct kdm_tx *tx);
+
+/* A file that is made while it is sent (kdm_tx_reply_stream()): its head, then pieces of it while there are more. */
+bool kdm_tx_is_stream(const struct kdm_tx *tx);
+struct kdm_str kdm_tx_stream_head(const struct kdm_tx *tx);
+/* How many hits are still to be told; each keeps some memory until the tx is released. */
+size_t kdm_tx_stream_left(const struct kdm_tx *tx);
+/* Makes the next piece, of about KDM_TX_PIECE bytes or less, maybe empty. fn is called once, from the loop and never
+ * inside this call, unless the tx is released before; the piece is lent for the call, in which the tx may be released.
+ * err: the documents could not be had in time. */
+#define KDM_TX_PIECE (64u << 10)
+typedef void kdm_tx_piece_fn(void *ctx, enum kdm_err err, struct kdm_str piece);
+void kdm_tx_stream_next(struct kdm_tx *tx, int64_t deadline_ms, kdm_tx_piece_fn *fn, void *ctx);
 
 /* Its reply has been sent: see kdm_tx_on_replied(). */
 void kdm_tx_replied(struct kdm_tx *tx);

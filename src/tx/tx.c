@@ -144,6 +144,8 @@ static void unlink_running(struct kdm_tx *tx)
 static void end(struct kdm_tx *tx)
 {
     tx->ended = true;
+    if (tx->stream != NULL && tx->failure.err == KDM_OK)
+        kdm_tx_stream_keep(tx);
     cut_loose(tx);
     unlink_running(tx);
     tx->start.done(tx, tx->start.ctx);
@@ -164,6 +166,7 @@ void kdm_tx_release(struct kdm_tx *tx)
         cut_loose(tx);
         unlink_running(tx);
     }
+    kdm_tx_stream_fini(tx);
     if (tx->in_run)
         tx->dropped = true; /* the runner is still on the stack: it recycles */
     else
@@ -181,6 +184,7 @@ static void begin_run(struct kdm_tx *tx)
     tx->commit_wanted = false;
     tx->result = KDM_STR_NONE;
     tx->file = KDM_STR_NONE;
+    tx->stream = NULL;
     tx->header_count = 0;
     tx->status = 200;
     tx->target_index = tx->target_collection = KDM_STR_NONE;

@@ -20,6 +20,7 @@
 
 struct kdm_find_request;
 struct kdm_found;
+struct kdm_hit;
 struct kdm_tx;
 struct kdm_peer; /* api/peer.h */
 struct kdm_user; /* api/auth.h */
@@ -63,6 +64,18 @@ enum kdm_outcome kdm_tx_reply(struct kdm_tx *tx, struct kdm_str result);
 /* The result is a file: over HTTP the body of the response as it stands; its type and name are headers. For actions that
  * are there over HTTP alone; listeners see the result null. The text is of the arena. */
 enum kdm_outcome kdm_tx_reply_file(struct kdm_tx *tx, struct kdm_str text);
+/* Likewise, but it is made while it is sent, so that its size does not matter: first `head`, then what `line` appends to `out` for each hit of `found` (of kdm_tx_find(), with `all` and without sources),
+ * in their order. A hit that has gone meanwhile, or was changed and is not what was searched for any more, is left out.
+ * `line` is pure; `scratch` is reset between its calls. head and ctx are of the arena. */
+typedef void kdm_tx_line_fn(const void *ctx, const struct kdm_hit *hit, struct kdm_val source, struct kdm_arena *scratch,
+                            struct kdm_buf *out);
+struct kdm_tx_stream {
+    struct kdm_str head;
+    kdm_tx_line_fn *line;
+    const void *ctx;
+};
+enum kdm_outcome kdm_tx_reply_stream(struct kdm_tx *tx, const struct kdm_found *found,
+                                     const struct kdm_tx_stream *stream);
 /* A header of a successful reply: over HTTP one of the response ("content-type" takes the place of the usual one), over
  * WebSocket in the envelope's `headers` only. Names are lower-case literals; a name that is set again has the later
  * value. At most KDM_TX_HEADERS; texts are of the arena. */

@@ -12,6 +12,7 @@
  *   once.c    what happens outside, once
  *   work.c    what is computed on the thread pool
  *   find.c    searches
+ *   stream.c  results that are made while they are sent
  */
 #ifndef KDM_TX_TX_PRIVATE_H
 #define KDM_TX_TX_PRIVATE_H
@@ -25,6 +26,7 @@
 #include "tx/run.h"
 
 struct tx_job;
+struct tx_stream;
 struct tx_work;
 
 struct kdm_tx_engine {
@@ -226,7 +228,8 @@ struct kdm_tx {
 
     struct kdm_failure failure;
     struct kdm_str result;
-    struct kdm_str file; /* none: the result is no file */
+    struct kdm_str file;      /* none: the result is no file */
+    struct tx_stream *stream; /* NULL: it is none that is made while it is sent */
     struct kdm_tx_header headers[KDM_TX_HEADERS];
     unsigned header_count;
     int status;
@@ -265,6 +268,14 @@ void kdm_tx_find_cancel(struct tx_fact *fact);
 bool kdm_tx_hold_back(struct kdm_tx *tx);
 /* Those that were held back try again, before the loop sleeps. */
 void kdm_tx_let_go(struct kdm_tx_engine *engine);
+
+/* The fact's search, which is the caller's from now on. */
+struct kdm_find *kdm_tx_find_take(struct tx_fact *fact);
+
+/* stream.c */
+/* The transaction ends well: what the stream needs of it is kept until kdm_tx_stream_fini(). */
+void kdm_tx_stream_keep(struct kdm_tx *tx);
+void kdm_tx_stream_fini(struct kdm_tx *tx);
 
 /* write.c */
 struct tx_write *kdm_tx_write_find(struct kdm_tx *tx, const struct kdm_collection *collection, struct kdm_str id);

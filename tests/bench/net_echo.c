@@ -22,6 +22,12 @@ void kdm_api_http(struct kdm_api *api, struct kdm_peer *peer,
     peer->ops->respond(peer, &response);
 }
 
+void kdm_api_room(struct kdm_api *api, struct kdm_peer *peer)
+{
+    (void)api;
+    (void)peer;
+}
+
 void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer)
 {
     (void)api;

@@ -1,25 +1,20 @@
 /* document_export.c - what a search finds as a file: lines of JSON, or CSV.
- * The whole file is made before its first byte leaves, so it is bounded; beyond the bound the
- * request is refused with a 413 and nothing is sent. It is made a piece in each turn of the loop.
- * `size` and `scroll`, by which Kuzzle reads page by page, mean nothing here.
+ * The file is made while it is sent (kdm_tx_reply_stream()), so it may be of any size: which
+ * documents and in what order is settled by one search before the first byte leaves, their sources
+ * are read as their turn comes. `size` and `scroll`, by which Kuzzle reads page by page, mean
+ * nothing here.
  */
 #include "action/kuzzle/document.h"
 #include "action/kuzzle/target.h"
 #include "action/search.h"
 
-#define MOST_BYTES (64u << 20)
-#define TURN_BYTES (256u << 10) /* of documents; about half a millisecond */
-
-/* Kept over replays. */
 struct export
 {
     struct kdm_tx *tx;
     const struct kdm_args *args;
     struct kdm_collection *collection;
     struct kdm_str_list fields; /* count 0: all */
-    bool csv, begun;
-    struct kdm_buf out;
-    size_t written; /* documents */
+    struct kdm_str separator;
 };
 
 /* A member of the body, or the argument of that name. */
@@ -70,18 +65,15 @@ static bool find(struct export *export, const struct kdm_found **ret_found)
                                               .lang = kdm_search_lang_of(export->args),
                                               .from = -1,
                                               .size = -1,
-                                              .all = true,
-                                              .all_sources = true };
+                                              .all = true };
 
     return kdm_tx_find(export->tx, KDM_STR("export"), false, &request, ret_found);
 }
 
 /* --- lines of JSON ------------------------------------------------------------------------- */
 
-static void put_jsonl_head(struct export *export)
+static void put_jsonl_head(const struct export *export, struct kdm_buf *out)
 {
-    struct kdm_buf *out = &export->out;
-
     kdm_buf_lit(out, "{\"collection\":");
     kdm_json_put_str(out, export->collection->name);
     kdm_buf_lit(out, ",\"index\":");
@@ -90,12 +82,12 @@ static void put_jsonl_head(struct export *export)
 }
 
 /* Sources are stored without white space between their tokens: one line. */
-static void put_jsonl(struct export *export, const struct kdm_hit *hit, struct kdm_val source,
-                      struct kdm_arena *scratch)
+static void put_jsonl(const void *ctx, const struct kdm_hit *hit, struct kdm_val source,
+                      struct kdm_arena *scratch, struct kdm_buf *out)
 {
     const struct kdm_found_part *part = hit->owner;
-    struct kdm_buf *out = &export->out;
 
+    (void)ctx;
     kdm_buf_lit(out, "{\"_id\":");
     kdm_json_put_str(out, hit->id);
     kdm_buf_lit(out, ",\"body\":");
@@ -105,14 +97,7 @@ static void put_jsonl(struct export *export, const struct kdm_hit *hit, struct k
 
 /* --- CSV ----------------------------------------------------------------------------------- */
 
-static struct kdm_str separator(const struct export *export)
-{
-    return kdm_args_has(export->args, KDM_ARG_SEPARATOR)
-               ? kdm_args_str(export->args, KDM_ARG_SEPARATOR)
-               : KDM_STR(",");
-}
-
-static void put_csv_head(struct export *export)
+static void put_csv_head(const struct export *export, struct kdm_buf *out)
 {
     struct kdm_val names = option(export->args, "fieldsName", KDM_ARG_FIELDS_NAME);
     struct kdm_arena *arena = export->args->arena;
@@ -122,22 +107,22 @@ static void put_csv_head(struct export *export)
         struct kdm_str name = kdm_val_str(arena, kdm_val_get(names, field));
 
         if (i > 0)
-            kdm_buf_put(&export->out, separator(export));
-        kdm_buf_put(&export->out, kdm_str_none(name) ? field : name);
+            kdm_buf_put(out, export->separator);
+        kdm_buf_put(out, kdm_str_none(name) ? field : name);
     }
-    kdm_buf_char(&export->out, '\n');
+    kdm_buf_char(out, '\n');
 }
 
-static void put_csv(struct export *export, const struct kdm_hit *hit, struct kdm_val source,
-                    struct kdm_arena *scratch)
+static void put_csv(const void *ctx, const struct kdm_hit *hit, struct kdm_val source,
+                    struct kdm_arena *scratch, struct kdm_buf *out)
 {
-    struct kdm_buf *out = &export->out;
+    const struct export *export = ctx;
 
     kdm_buf_put(out, hit->id);
     for (size_t i = 0; i < export->fields.count; i++) {
         struct kdm_val val = kdm_val_path(source, export->fields.items[i]);
 
-        kdm_buf_put(out, separator(export));
+        kdm_buf_put(out, export->separator);
         if (kdm_val_type(val) >= KDM_JSON_ARRAY)
             kdm_buf_lit(out, "[OBJECT]");
         else if (kdm_val_type(val) == KDM_JSON_STRING)
@@ -206,106 +191,53 @@ static void add_mapped_fields(struct export *export)
 
 /* --- the file ------------------------------------------------------------------------------ */
 
-static size_t expected_bytes(const struct kdm_found *found)
+static struct kdm_str head(const struct export *export, bool csv)
 {
-    size_t bytes = 1024;
+    struct kdm_buf out;
 
-    for (size_t i = 0; i < found->page_count; i++)
-        bytes += found->hits[i].id.len + found->hits[i].source.len + 24;
-    return bytes < MOST_BYTES ? bytes : MOST_BYTES;
-}
-
-static void begin_file(struct export *export, const struct kdm_found *found)
-{
-    export->begun = true;
-    kdm_buf_init(&export->out, export->args->arena, expected_bytes(found));
-    if (export->csv)
-        put_csv_head(export);
+    kdm_buf_init(&out, export->args->arena, 512);
+    if (csv)
+        put_csv_head(export, &out);
     else
-        put_jsonl_head(export);
+        put_jsonl_head(export, &out);
+    return kdm_buf_str(&out);
 }
 
-static void put_document(struct export *export, const struct kdm_hit *hit,
-                         struct kdm_arena *scratch)
+static enum kdm_outcome reply_file(const struct export *export, const struct kdm_found *found,
+                                   bool csv)
 {
-    struct kdm_val source;
-
-    kdm_arena_reset(scratch);
-    source = kdm_json_parse(scratch, hit->source);
-    if (export->csv)
-        put_csv(export, hit, source, scratch);
-    else
-        put_jsonl(export, hit, source, scratch);
-}
-
-/* A turn's share. false: there is more, which is for the next turn, or it is too much. */
-static bool write_some(struct export *export, const struct kdm_found *found)
-{
-    struct kdm_arena scratch;
-    size_t bytes = 0;
-
-    if (!export->begun)
-        begin_file(export, found);
-    kdm_arena_init(&scratch, 16384);
-    for (; export->written < found->page_count && bytes < TURN_BYTES; export->written++) {
-        bytes += found->hits[export->written].source.len + 64;
-        put_document(export, &found->hits[export->written], &scratch);
-    }
-    kdm_arena_fini(&scratch);
-    if (export->out.len > MOST_BYTES)
-        kdm_tx_fail(export->tx, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED, NULL, 0);
-    else if (export->written < found->page_count)
-        kdm_tx_yield(export->tx);
-    else
-        return true;
-    return false;
-}
-
-static enum kdm_outcome reply_file(struct export *export)
-{
+    const struct kdm_tx_stream stream = { .head = head(export, csv),
+                                          .line = csv ? put_csv : put_jsonl,
+                                          .ctx = export };
     /* Names of indexes and collections have no quotes and no line ends. */
     struct kdm_str name =
         kdm_arena_printf(export->args->arena, "attachment; filename=\"" KDM_FMT "-" KDM_FMT ".%s\"",
                          KDM_ARG(export->collection->index->name),
-                         KDM_ARG(export->collection->name), export->csv ? "csv" : "jsonl");
+                         KDM_ARG(export->collection->name), csv ? "csv" : "jsonl");
 
     /* html/text is what Kuzzle has. */
     kdm_tx_set_header(export->tx, KDM_STR("content-type"),
-                      export->csv ? KDM_STR("text/csv") : KDM_STR("html/text"));
+                      csv ? KDM_STR("text/csv") : KDM_STR("html/text"));
     kdm_tx_set_header(export->tx, KDM_STR("content-disposition"), name);
-    return kdm_tx_reply_file(export->tx, kdm_buf_str(&export->out));
-}
-
-/* NULL: wait, or it failed. */
-static struct export *prepare(struct kdm_tx *tx, const struct kdm_args *args)
-{
-    static const char key[] = "export";
-    struct export *export = kdm_tx_kept(tx, key);
-
-    if (export != NULL)
-        return export;
-    export = kdm_arena_zalloc(args->arena, sizeof(*export));
-    export->tx = tx;
-    export->args = args;
-    export->csv = kdm_args_has(args, KDM_ARG_FORMAT)
-                  && kdm_str_eq(kdm_args_str(args, KDM_ARG_FORMAT), KDM_STR("csv"));
-    if (!kdm_target_collection(tx, args, &export->collection) || !read_fields(export))
-        return NULL;
-    kdm_tx_keep(tx, key, export);
-    return export;
+    return kdm_tx_reply_stream(export->tx, found, &stream);
 }
 
 enum kdm_outcome kdm_document_export(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct export *export = prepare(tx, args);
+    bool csv = kdm_args_has(args, KDM_ARG_FORMAT)
+               && kdm_str_eq(kdm_args_str(args, KDM_ARG_FORMAT), KDM_STR("csv"));
+    struct export *export = kdm_arena_zalloc(args->arena, sizeof(*export)); /* outlives this call */
     const struct kdm_found *found;
 
-    if (export == NULL)
-        return KDM_WAIT;
+    export->tx = tx;
     export->args = args;
-    if (!find(export, &found))
+    export->separator = kdm_args_has(args, KDM_ARG_SEPARATOR)
+                            ? kdm_args_str(args, KDM_ARG_SEPARATOR)
+                            : KDM_STR(",");
+    if (!kdm_target_collection(tx, args, &export->collection) || !read_fields(export)
+        || !find(export, &found))
         return KDM_WAIT;
-    if (export->csv && !export->begun && export->fields.count == 0)
+    if (csv && export->fields.count == 0)
         add_mapped_fields(export);
-    return write_some(export, found) ? reply_file(export) : KDM_WAIT;
+    return reply_file(export, found, csv);
 }

@@ -18,13 +18,18 @@ struct kdm_tx {
     struct kdm_tx_header headers[2];
     size_t header_count;
     int status;
-    bool done, awake;
+    bool done, awake, is_stream;
+    size_t pieces_left;
+    kdm_tx_piece_fn *piece; /* of the one that is being made */
+    void *piece_ctx;
     struct kdm_tx *next;
 };
 
 /* What the fake saw. */
 static struct {
     struct kdm_tx *waiting; /* newest first */
+    struct kdm_tx *making;  /* the next piece of its stream */
+    size_t pieces;          /* of a stream */
     int started, released;
     struct kdm_tx_start last;
     char request_id[64], volatile_json[128];
@@ -72,6 +77,8 @@ static inline void forget_fake(struct kdm_tx *tx)
 void kdm_tx_release(struct kdm_tx *tx)
 {
     forget_fake(tx);
+    if (txs.making == tx)
+        txs.making = NULL;
     txs.released++;
     free(tx);
 }
@@ -84,15 +91,53 @@ static inline void wake(struct kdm_tx *tx)
     run_fake(tx);
 }
 
+struct kdm_str kdm_tx_file(const struct kdm_tx *tx)
+{
+    (void)tx;
+    return KDM_STR_NONE;
+}
+
 struct kdm_str kdm_tx_result(const struct kdm_tx *tx)
 {
     return tx->result;
 }
 
-struct kdm_str kdm_tx_file(const struct kdm_tx *tx)
+/* The result of test:stream has this many pieces; each is made when a test says so. */
+#define STREAM_PIECES 3
+bool kdm_tx_is_stream(const struct kdm_tx *tx)
+{
+    return tx->is_stream;
+}
+
+struct kdm_str kdm_tx_stream_head(const struct kdm_tx *tx)
 {
     (void)tx;
-    return KDM_STR_NONE;
+    return KDM_STR("head\n");
+}
+
+size_t kdm_tx_stream_left(const struct kdm_tx *tx)
+{
+    return tx->pieces_left;
+}
+
+void kdm_tx_stream_next(struct kdm_tx *tx, int64_t deadline_ms, kdm_tx_piece_fn *fn, void *ctx)
+{
+    ck_assert_ptr_null(txs.making);
+    ck_assert_int_gt(deadline_ms, 0);
+    txs.making = tx;
+    tx->piece = fn;
+    tx->piece_ctx = ctx;
+}
+
+/* The piece is there, or not: err. */
+static inline void make_piece(enum kdm_err err, const char *text)
+{
+    struct kdm_tx *tx = txs.making;
+
+    ck_assert_ptr_nonnull(tx);
+    txs.making = NULL;
+    tx->pieces_left -= err == KDM_OK;
+    tx->piece(tx->piece_ctx, err, kdm_str_of(text));
 }
 
 size_t kdm_tx_headers(const struct kdm_tx *tx, const struct kdm_tx_header **ret_headers)
@@ -198,6 +243,14 @@ static enum kdm_outcome test_target(struct kdm_tx *tx, const struct kdm_args *ar
     return kdm_tx_reply(tx, KDM_STR("[]"));
 }
 
+static enum kdm_outcome test_stream(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    (void)args;
+    tx->is_stream = true;
+    tx->pieces_left = txs.pieces;
+    return kdm_tx_reply(tx, KDM_STR("null"));
+}
+
 static const struct kdm_arg_row echo_rows[] = {
     { KDM_ARG_INDEX, "index", KDM_ARG_TYPE_STRING, KDM_ARG_REQUIRED, NULL, NULL, "string" },
     { KDM_ARG_SILENT, "silent", KDM_ARG_TYPE_BOOLEAN, 0, NULL, NULL, "boolean" },
@@ -220,17 +273,18 @@ static const struct kdm_action test_actions[] = {
     { "test", "web", "test", "web", "", test_now, NULL, 0, KDM_ACTION_HTTP_ONLY, 8 },
     { "test", "now", "alias", "time", "", test_now, NULL, 0, 0, 9 },
     { "auth", "login", "auth", "login", "", test_now, NULL, 0, 0, 10 },
-    { "test", "gone", "test", "gone", "", NULL, NULL, 0, 0, 11 }, /* a route's alone: not found */
+    { "test", "stream", "test", "stream", "", test_stream, NULL, 0, KDM_ACTION_HTTP_ONLY, 11 },
+    { "test", "gone", "test", "gone", "", NULL, NULL, 0, 0, 12 }, /* a route's alone: not found */
 };
 
 static const struct kdm_route test_routes[] = {
     { "GET", "/_now", 0 },          { "GET", "/", 0 },      { "GET", "/:index/_echo", 1 },
     { "POST", "/:index/_echo", 1 }, { "GET", "/_wait", 2 }, { "GET", "/_fail", 3 },
-    { "GET", "/_raw", 4 },          { "GET", "/_web", 8 },  { "GET", "/_gone", 11 },
-    { "HEAD", "/_now", 0 },
+    { "GET", "/_raw", 4 },          { "GET", "/_web", 8 },  { "GET", "/_gone", 12 },
+    { "HEAD", "/_now", 0 },         { "GET", "/_stream", 11 },
 };
 
-#define TEST_ACTIONS 11u
+#define TEST_ACTIONS 12u
 
 static inline const struct kdm_action *test_find(struct kdm_str controller, struct kdm_str action,
                                                  bool *ret_known)
@@ -262,6 +316,8 @@ struct test_peer {
     int count, status;
     char text[4096], request_id[64];
     bool leaves; /* when it is answered */
+    bool full;   /* takes no more pieces */
+    int begun, ended, broken;
 };
 
 static struct kdm_api *api;
@@ -293,7 +349,34 @@ static inline void on_respond(struct kdm_peer *peer, const struct kdm_http_respo
     keep(test, response->body);
 }
 
-static const struct kdm_peer_ops test_ops = { .send = on_send, .respond = on_respond };
+static inline void on_begin(struct kdm_peer *peer, const struct kdm_http_response *response)
+{
+    struct test_peer *test = (struct test_peer *)peer;
+
+    test->begun++;
+    test->status = response->status;
+}
+
+static inline bool on_piece(struct kdm_peer *peer, struct kdm_str bytes)
+{
+    struct test_peer *test = (struct test_peer *)peer;
+
+    ck_assert_int_eq(test->begun, 1);
+    strncat(test->text, bytes.ptr, bytes.len);
+    return !test->full;
+}
+
+static inline void on_end(struct kdm_peer *peer, bool whole)
+{
+    struct test_peer *test = (struct test_peer *)peer;
+
+    test->ended++;
+    test->broken += !whole;
+}
+
+static const struct kdm_peer_ops test_ops = {
+    .send = on_send, .respond = on_respond, .begin = on_begin, .piece = on_piece, .end = on_end
+};
 
 static inline struct test_peer new_peer(const char *protocol)
 {
@@ -312,6 +395,7 @@ static inline void open_api_with(const struct kdm_api_options *given)
 
     open_arena();
     memset(&txs, 0, sizeof(txs));
+    txs.pieces = STREAM_PIECES;
     uv_loop_init(&loop);
     bus = kdm_bus_create(&seed);
     options.protocol = &test_protocol;

@@ -27,7 +27,7 @@ static struct kdm_net_options options;
 
 /* What the API was told; texts are copies. */
 static struct {
-    int messages, requests, gone;
+    int messages, requests, gone, rooms;
     char *last; /* the last message, or HTTP body */
     size_t last_len;
     char verb[16], path[256], query[256], content_type[256], authorization[256], volatile_json[256],
@@ -136,6 +136,13 @@ void kdm_api_put_refusal(struct kdm_api *ignored, struct kdm_arena *arena, struc
     (void)ignored, (void)arena, (void)verb, (void)path;
     *ret_status = failure->status;
     kdm_buf_lit(body, "{\"foreign\":true}");
+}
+
+void kdm_api_room(struct kdm_api *ignored, struct kdm_peer *peer)
+{
+    (void)ignored;
+    ck_assert_ptr_eq(peer, api.peer);
+    api.rooms++;
 }
 
 void kdm_api_gone(struct kdm_api *ignored, struct kdm_peer *peer)
