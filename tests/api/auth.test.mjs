@@ -480,6 +480,25 @@ describe('rights', () => {
     await client.close();
   });
 
+  test('that are restricted hold for rooms that are joined by their id', async () => {
+    await addProfile('joiner', { realtime: { actions: { join: true, subscribe: true } }, auth: { actions: { login: true } } }, [{ index: 'mine' }]);
+    await addUser('joiner', ['joiner']);
+    const [here, elsewhere] = [await connectRaw(first), await connectRaw(second)];
+    const rooms = {};
+    for (const index of ['mine', 'theirs'])
+      rooms[index] = (await asAdmin({ controller: 'realtime', action: 'subscribe', index, collection: 'c', body: {} })).roomId;
+    for (const client of [here, elsewhere]) {
+      const { jwt } = await login(client, 'joiner');
+      const join = (roomId, rest) => client.ask({ controller: 'realtime', action: 'join', jwt, body: { roomId }, ...rest });
+      assert.equal((await join(rooms.mine)).result?.roomId, rooms.mine);
+      for (const rest of [{}, { index: 'mine', collection: 'c' }])
+        assert.equal((await join(rooms.theirs, rest)).error?.id, 'core.realtime.room_not_found');
+    }
+    for (const roomId of Object.values(rooms)) await asAdmin({ controller: 'realtime', action: 'unsubscribe', body: { roomId } });
+    await here.close();
+    await elsewhere.close();
+  });
+
   test('decide which of many are deleted and which are listed', async () => {
     for (const index of ['drop-a', 'drop-b', 'keep-c']) await asAdmin({ controller: 'index', action: 'create', index });
     await addProfile('dropper', { index: { actions: { mDelete: true, delete: true } }, realtime: { actions: { '*': true } } },

@@ -3,8 +3,10 @@
  * anything later, so over HTTP and from plugins subscribing is refused rather than forgotten at the
  * end of the request.
  */
+#include "action/kuzzle/realtime.h"
 #include "action/kuzzle/specified.h"
 #include "api/subscriber.h"
+#include "security/security.h"
 #include "store/names.h"
 
 /* --- what is asked for ----------------------------------------------------------------------- */
@@ -167,11 +169,45 @@ enum kdm_outcome kdm_realtime_subscribe(struct kdm_tx *tx, const struct kdm_args
     return join(tx, &ask);
 }
 
+/* Is the room of a collection that the caller may join rooms of? */
+static bool is_allowed(struct kdm_tx *tx, struct kdm_val rooms, struct kdm_str room)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_val_iter indexes, collections;
+    struct kdm_val index, of_index, collection, of_collection;
+
+    for (kdm_members(&indexes, rooms); kdm_member_next(&indexes, &index, &of_index);) {
+        kdm_members(&collections, of_index);
+        while (kdm_member_next(&collections, &collection, &of_collection)) {
+            if (!kdm_val_none(kdm_val_get(of_collection, room)))
+                return kdm_security_may(tx, KDM_STR("realtime"), KDM_STR("join"),
+                                        kdm_val_str(arena, index), kdm_val_str(arena, collection));
+        }
+    }
+    return false;
+}
+
+/* A room's id can be worked out from its filter, and the request names no index: so of whoever is
+ * restricted to some indexes, the room's own is looked at. One of another is not there for him. */
+static bool check_restrictions(struct kdm_tx *tx, struct kdm_str room)
+{
+    const struct kdm_str nowhere = KDM_STR("*");
+    struct kdm_val rooms;
+
+    if (kdm_security_may(tx, KDM_STR("realtime"), KDM_STR("join"), nowhere, nowhere))
+        return true;
+    if (!kdm_realtime_rooms(tx, &rooms))
+        return false;
+    if (!is_allowed(tx, rooms, room))
+        kdm_tx_fail(tx, KDM_ERR_CORE_REALTIME_ROOM_NOT_FOUND, KDM_PROPS(room));
+    return kdm_tx_failure(tx)->err == KDM_OK;
+}
+
 enum kdm_outcome kdm_realtime_join(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_subscribe ask = { .room = kdm_args_str(args, KDM_ARG_BODY_ROOM_ID) };
 
-    if (!peer_possible(tx) || !read_options(tx, args, &ask))
+    if (!peer_possible(tx) || !read_options(tx, args, &ask) || !check_restrictions(tx, ask.room))
         return KDM_WAIT;
     return join(tx, &ask);
 }
