@@ -160,6 +160,7 @@ static struct kdm_str resource(struct kdm_arena *arena, const struct kdm_ms_call
                                struct kdm_str id, struct kdm_val source, bool assigned)
 {
     struct kdm_str self = kdm_ms_href(arena, caller, "files", id);
+    struct kdm_val uploaded = kdm_val_get(source, KDM_STR("uploaded")); /* not of every document */
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, arena, 512);
@@ -171,7 +172,7 @@ static struct kdm_str resource(struct kdm_arena *arena, const struct kdm_ms_call
     kdm_ms_put_text(&buf, "tenantId", caller->tenant);
     kdm_ms_put_member(&buf, source, "uploaded", "null");
     kdm_json_put_name(&buf, KDM_STR("lastModified"));
-    kdm_buf_put(&buf, kdm_val_text(kdm_val_get(source, KDM_STR("uploaded"))));
+    kdm_buf_put(&buf, kdm_val_none(uploaded) ? KDM_STR("null") : kdm_val_text(uploaded));
     kdm_buf_printf(&buf, ",\"isAssigned\":%s", assigned ? "true" : "false");
     kdm_ms_put_member(&buf, source, "scope", "\"private\"");
     kdm_ms_put_member(&buf, source, "etag", "0");

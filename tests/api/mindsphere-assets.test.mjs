@@ -74,6 +74,15 @@ describe('MindSphere: files', () => {
     assert.deepEqual([answer.status, await answer.text()], [200, '']);
   });
 
+  test('that a client of Kuzzle has written are told as far as they go', async () => {
+    made(await upload('x'));
+    const id = 'f'.repeat(32);
+    await client.result({ controller: 'document', action: 'createOrReplace', index: 'mdsp', collection: 'files', _id: id, body: { name: 'n', content: 7 } });
+    const { status, body, text } = await call('GET', `/files/${id}`);
+    assert.deepEqual([status, body?.name, body?.lastModified], [200, 'n', null], text);
+    assert.equal((await call('GET', `/files/${id}/file`)).status, 404);
+  });
+
   test('what is no file is refused', async () => {
     for (const [reply, status, message] of [
       [await upload(undefined, { more: { name: 'x' } }), 400, /file: it is needed/],
