@@ -73,8 +73,10 @@ static bool ensure_program(struct kdm_tx *tx, const struct kdm_actionhub_caller 
 {
     if (!kdm_dm_ensure_asset_model(tx, KDM_ACTIONHUB_MODEL, model_source, ret_model))
         return false;
-    return caller->anybody ? kdm_dm_ensure_engine(tx, caller->program, KDM_DM_COMMONS, ret_engine)
-                           : kdm_dm_engine(tx, caller->program, ret_engine);
+    if (!(caller->anybody ? kdm_dm_ensure_engine(tx, caller->program, KDM_DM_COMMONS, ret_engine)
+                          : kdm_dm_engine(tx, caller->program, ret_engine)))
+        return false;
+    return kdm_dm_ensure_fit(tx, ret_engine, ret_model);
 }
 
 /* What a request asks for, once it is known to be right; kept over replays. */

@@ -262,6 +262,7 @@ static bool ensure(struct kdm_tx *tx, struct target *target, const struct kdm_ms
         return false;
     }
     return kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine)
+           && kdm_dm_ensure_fit(tx, &engine, ret_model)
            && kdm_dm_home_of(tx, target->caller.tenant, &target->home);
 }
 

@@ -106,3 +106,15 @@ describe('ActionHub: programs', () => {
     for (const path of ['/assets', '/labels', '/programs', '/program', '/program/status']) assert.equal((await at('GET', path)).status, 403, path);
   });
 });
+
+test('first posts that come at once all find the model in their tenants', async () => {
+  const fresh = await startServer();
+  try {
+    const programs = ['a', 'a', 'b', 'b', 'c', 'd'];
+    const replies = await Promise.all(programs.map((program, i) => call('POST', '/assets', { to: fresh, program, body: { assets: [{ asset_id: `x${i}`, asset_name: 'X', labels: ['l'] }] } })));
+    assert.deepEqual(replies.map(({ status }) => status), programs.map(() => 200));
+    assert.equal((await call('GET', '/assets', { to: fresh, program: 'a', query: { search: 'l' } })).body.total, 2);
+  } finally {
+    await fresh.stop();
+  }
+});

@@ -112,6 +112,10 @@ bool kdm_dm_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_dm_engine
  * to do. false: wait, or it failed. */
 bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_str group,
                           struct kdm_dm_engine *ret_engine);
+/* A model that another request has just made reaches tenants by a job: when it has not reached this
+ * one, it does so now. Commits once in every run. false: wait, or it failed. */
+bool kdm_dm_ensure_fit(struct kdm_tx *tx, const struct kdm_dm_engine *engine,
+                       const struct kdm_dm_model *model);
 /* All of them; not checked at commit. */
 bool kdm_dm_engines(struct kdm_tx *tx, struct kdm_dm_engines *ret_engines);
 

@@ -179,6 +179,47 @@ bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_st
     return kdm_tx_commit(tx);
 }
 
+/* Does the collection map all metadata of the model? */
+static bool maps(struct kdm_arena *arena, const struct kdm_collection *collection,
+                 const struct kdm_dm_model *model)
+{
+    const struct kdm_field *metadata =
+        kdm_field_child(kdm_mapping_root(collection->mapping), KDM_STR("metadata"));
+    struct kdm_val_iter it;
+    struct kdm_val name, mapping;
+
+    for (kdm_members(&it, kdm_dm_model_mappings(model)); kdm_member_next(&it, &name, &mapping);) {
+        if (metadata == NULL || kdm_field_child(metadata, kdm_val_str(arena, name)) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool refresh(struct kdm_tx *tx, struct kdm_str index)
+{
+    bool assets = kdm_tx_refresh_collection(tx, index, kdm_dm_collection_name(KDM_DM_ASSETS));
+
+    return kdm_tx_refresh_collection(tx, index, kdm_dm_collection_name(KDM_DM_HISTORY)) && assets;
+}
+
+bool kdm_dm_ensure_fit(struct kdm_tx *tx, const struct kdm_dm_engine *engine,
+                       const struct kdm_dm_model *model)
+{
+    struct kdm_collection *assets;
+    struct kdm_dm_models models;
+
+    if (!kdm_dm_tenant_collection(tx, engine->index, KDM_DM_ASSETS, &assets))
+        return false;
+    if (!maps(kdm_tx_arena(tx), assets, model)) {
+        if (kdm_tx_commit_made(tx))
+            return kdm_tx_commit(tx) && refresh(tx, engine->index);
+        if (!kdm_dm_models(tx, true, &models)
+            || !kdm_dm_refit_engine(tx, kdm_dm_refit_create(tx, &models), engine))
+            return false;
+    }
+    return kdm_tx_commit(tx);
+}
+
 enum kdm_outcome kdm_dm_engine_create(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_dm_engine known,
