@@ -369,6 +369,12 @@ static bool add_wish(struct decision *decision)
     return add_model(decision, KDM_DM_ASSET, wish->name, source, wish->old);
 }
 
+/* Has something to follow in tenants? */
+static bool needs_job(const struct wish *wish, const struct plan *plan)
+{
+    return plan->shapes || !wish->spares_jobs;
+}
+
 /* NULL: wait, or it failed. */
 static struct plan *decide(struct kdm_tx *tx, const struct wish *wish,
                            const struct kdm_collection *collection)
@@ -387,10 +393,12 @@ static struct plan *decide(struct kdm_tx *tx, const struct wish *wish,
     decision.plan = kdm_arena_zalloc(arena, sizeof(*decision.plan));
     decision.plan->items =
         kdm_arena_alloc(arena, (KDM_DM_FAMILY_MAX + 1) * sizeof(*decision.plan->items));
-    if (!check_version(tx, wish, stored) || !add_wish(&decision) || !add_followers(&decision)
-        || !kdm_dm_refit_possible(tx, kdm_dm_refit_create(tx, &decision.models)))
+    if (!check_version(tx, wish, stored) || !add_wish(&decision) || !add_followers(&decision))
         return NULL;
-    return decision.plan;
+    if (!needs_job(wish, decision.plan))
+        return decision.plan; /* no mapping changes */
+    return kdm_dm_refit_possible(tx, kdm_dm_refit_create(tx, &decision.models)) ? decision.plan
+                                                                                : NULL;
 }
 
 /* The asset models of the plan, whose assets follow. */
@@ -443,7 +451,7 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
         return false;
     stage_plan(tx, *ret_collection, plan);
     names = followed(tx, wish, plan);
-    if (plan->shapes || !wish->spares_jobs)
+    if (needs_job(wish, plan))
         job = kdm_dm_model_job(tx, &names, wish->renames);
     *ret_plan = plan;
     return kdm_tx_commit(tx) /* a job that takes longer goes on by itself */
