@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* Of all streams together: a client may be as slow as it likes, and each hit takes about 90 bytes.
+/* Of all streams together: a client may be as slow as it likes, and each hit takes about 130 bytes.
  * One may always be sent. */
 #define HITS_MOST (4u << 20)
 

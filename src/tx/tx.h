@@ -257,10 +257,6 @@ typedef void kdm_tx_work_fn(struct kdm_str input, struct kdm_buf *answer);
 bool kdm_tx_work(struct kdm_tx *tx, struct kdm_str name, kdm_tx_work_fn *fn, struct kdm_str input,
                  struct kdm_str *ret_answer);
 
-/* The function runs again in the loop's next turn, when others have had theirs: it returns KDM_WAIT now. For what
- * computes longer than a moment; how far it has come is kept with kdm_tx_keep(). */
-void kdm_tx_yield(struct kdm_tx *tx);
-
 /* Keeps what was costly to compute until something it may rest on is dropped (a conflict, a refreshed read, a pipe
  * run again). NULL when nothing is kept under `name` (a static string, compared as pointer). */
 void *kdm_tx_kept(struct kdm_tx *tx, const char *name);

@@ -1,4 +1,4 @@
-/* work.c - what takes too long for the loop: on the thread pool, or a piece in each of its turns.
+/* work.c - what takes too long for the loop, on the thread pool.
  * At most so many run at once as leave the machine some room for the loop, the others stand in
  * line, and when the line is long nobody joins it any more. An answer is remembered with the input
  * it was computed from, like a pipe's: a run with another input asks again.
@@ -140,9 +140,4 @@ bool kdm_tx_work(struct kdm_tx *tx, struct kdm_str name, kdm_tx_work_fn *fn, str
     fact->text = kdm_arena_copy(tx->arena, input);
     queue(tx, fact, fn, input);
     return false;
-}
-
-void kdm_tx_yield(struct kdm_tx *tx)
-{
-    kdm_tx_op_ready(kdm_tx_op_begin(tx, NULL));
 }
