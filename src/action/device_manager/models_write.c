@@ -105,6 +105,15 @@ static const struct kdm_str dialect_mapping = KDM_STR(
     "\"keyword\"},"
     "\"tenantId\":{\"type\":\"keyword\"}}}}}}}");
 
+/* The mapping above is merged in with the first model that needs it. */
+static bool knows_dialect(const struct kdm_mapping *mapping)
+{
+    const struct kdm_field *dialect =
+        kdm_field_child(kdm_mapping_root(mapping), KDM_STR("dialect"));
+
+    return dialect != NULL && kdm_field_child(dialect, KDM_STR("mindsphere")) != NULL;
+}
+
 static bool check_document(struct kdm_tx *tx, const struct kdm_collection *collection,
                            const struct kdm_dm_model *model)
 {
@@ -113,6 +122,7 @@ static bool check_document(struct kdm_tx *tx, const struct kdm_collection *colle
     struct kdm_failure failure;
     struct kdm_str additions;
     bool fits = kdm_val_none(kdm_val_get(model->source, KDM_STR("dialect")))
+                || knows_dialect(mapping)
                 || kdm_source_grow_mapping(arena, &mapping, dialect_mapping, &failure);
 
     fits = fits && kdm_doc_id_check(arena, model->id, &failure)
@@ -242,7 +252,7 @@ static bool add_model(struct decision *decision, enum kdm_dm_kind kind, struct k
     decision->plan->items[decision->plan->count++] =
         (struct ready){ .id = id, .name = name, .text = with_info(tx, old, &model), .old = old };
     if (!kdm_val_none(kdm_val_get(model.source, KDM_STR("dialect"))))
-        decision->plan->with_dialect = true;
+        decision->plan->with_dialect = !knows_dialect(decision->collection->mapping);
     if (!same_shape(arena, kdm_dm_model_find(&decision->before, kind, name), &model))
         decision->plan->shapes = true;
     return true;
