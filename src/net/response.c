@@ -25,10 +25,13 @@ static const char *reason_of(int status)
         { 404, "Not Found" },
         { 405, "Method Not Allowed" },
         { 408, "Request Timeout" },
+        { 409, "Conflict" },
         { 412, "Precondition Failed" },
         { 413, "Payload Too Large" },
         { 414, "URI Too Long" },
+        { 422, "Unprocessable Content" },
         { 426, "Upgrade Required" },
+        { 428, "Precondition Required" },
         { 429, "Too Many Requests" },
         { 431, "Request Header Fields Too Large" },
         { 500, "Internal Server Error" },
@@ -111,7 +114,8 @@ void kdm_response_put_head(struct kdm_buf *out, const struct kdm_response_frame 
     kdm_buf_int(out, response->status);
     kdm_buf_char(out, ' ');
     kdm_buf_put(out, kdm_str_of(reason_of(response->status)));
-    put_framing(out, frame);
+    if (response->status != 204) /* it has none: RFC 9110 8.6 */
+        put_framing(out, frame);
     kdm_buf_lit(out, "\r\nContent-Encoding: ");
     kdm_buf_put(out, kdm_str_of(kdm_head_coding_name(frame->coding)));
     kdm_buf_put(out, frame->last ? KDM_STR("\r\nConnection: close\r\n")
