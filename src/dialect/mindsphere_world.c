@@ -89,11 +89,18 @@ void kdm_ms_make_world(struct kdm_arena *arena, const struct kdm_dm_models *mode
 
 bool kdm_ms_read_world(struct kdm_tx *tx, bool checked, struct kdm_ms_world *ret_world)
 {
+    static const char key[] = "mindsphere world"; /* kept as long as the models are */
+    struct kdm_ms_world *world = kdm_tx_kept(tx, key);
     struct kdm_dm_models models;
 
-    if (!kdm_dm_models(tx, checked, &models))
-        return false;
-    kdm_ms_make_world(kdm_tx_arena(tx), &models, ret_world);
+    if (world == NULL) {
+        if (!kdm_dm_models(tx, checked, &models))
+            return false;
+        world = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*world));
+        kdm_ms_make_world(kdm_tx_arena(tx), &models, world);
+        kdm_tx_keep(tx, key, world);
+    }
+    *ret_world = *world;
     return true;
 }
 
