@@ -1,6 +1,7 @@
 /* koncorde_geo.c - points and distances as Koncorde writes them. */
 #include "search/koncorde.h"
 #include "store/unicode.h"
+#include <math.h>
 
 static bool degrees(struct kdm_arena *arena, struct kdm_val value, double *ret_degrees)
 {
@@ -151,6 +152,7 @@ bool kdm_koncorde_distance(struct kdm_str text, double *ret_metres)
             || !find_unit((struct kdm_str){ unit, letters - 1 }, &factor))
             return false;
     }
-    *ret_metres = value.d * factor;
+    /* To the micrometre, which is as exactly as a filter's canonical text can say it. */
+    *ret_metres = round(value.d * factor * 1e6) / 1e6;
     return true;
 }

@@ -46,6 +46,15 @@ UNUSED_FN void tell(const char *socket, const char *command)
 {
     redisReply *reply = ask(socket, command);
 
+    /* One that was started a moment ago may still be reading its file. */
+    for (int i = 0; i < 200 && reply != NULL && reply->type == REDIS_REPLY_ERROR
+                    && strncmp(reply->str, "LOADING", 7) == 0;
+         i++) {
+        freeReplyObject(reply);
+        nap(10);
+        reply = ask(socket, command);
+    }
+
     ck_assert_ptr_nonnull(reply);
     ck_assert_int_ne(reply->type, REDIS_REPLY_ERROR);
     freeReplyObject(reply);
