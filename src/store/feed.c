@@ -125,6 +125,10 @@ static void on_entries(void *ctx, enum kdm_redis_outcome outcome, const redisRep
     if (followed->follower->closing || kdm_store_error_of(outcome, reply) != KDM_OK
         || reply->type != REDIS_REPLY_ARRAY)
         return; /* the next ring, or the comparison, tries again */
+    if (followed->doubt && !followed->verifies) {
+        read_more(followed); /* it was asked for before there was a doubt, and can't settle it */
+        return;
+    }
     if (followed->doubt && !still_holds(followed, reply)) {
         skip_to(followed, (struct kdm_feed_place){ .sequence = followed->heard });
         return;
@@ -145,6 +149,7 @@ static void read_more(struct kdm_followed *followed)
     if (followed->reading || !followed->positioned || followed->pauses > 0)
         return;
     followed->reading = true;
+    followed->verifies = followed->doubt;
     followed->asked++;
     kdm_feed_ask(followed->follower->store, followed->index, from, followed->entries,
                  kdm_clock_monotonic_ms() + FEED_READ_TIMEOUT_MS, on_entries, followed);

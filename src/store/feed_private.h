@@ -31,6 +31,7 @@ struct kdm_followed {
     bool positioned, reading;
     bool late;  /* its position could not be taken at once: what came before then was not heard */
     bool doubt; /* Redis was restarted or replaced: is the last entry that was told still there? */
+    bool verifies; /* the read under way begins with that entry */
 };
 
 struct kdm_follower {

@@ -108,8 +108,10 @@ describe('a server with a certificate', () => {
         console.log(read._source.by, typeof await kuzzle.server.now());
         kuzzle.disconnect();
       }`;
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script],
-      { cwd: import.meta.dirname ?? new URL('.', import.meta.url).pathname, env: { ...process.env, NODE_EXTRA_CA_CERTS: file('first.pem') }, timeout: 20000 });
+    // The server listens on 127.0.0.1 alone; older Nodes would take localhost for ::1.
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: file('first.pem'), NODE_OPTIONS: '--dns-result-order=ipv4first' };
+    const cwd = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd, env, timeout: 20000 });
     assert.equal(stdout.trim().split('\n').length, 2, stdout);
     assert.match(stdout, /number\n.*number/);
   });
