@@ -6,6 +6,7 @@
  *   mindsphere_world.c       all types that a tenant sees, out of the models
  *   mindsphere_resource.c    asset and aspect types told (pure)
  *   mindsphere_list.c        filter, sort and pages (pure)
+ *   mindsphere_target.c      the type that a request names
  *   mindsphere_types.c       operations on asset types
  *   mindsphere_aspects.c     operations on aspect types
  *   mindsphere_files.c       files
@@ -196,6 +197,25 @@ struct kdm_str kdm_ms_model_name(const struct kdm_ms_world *world, enum kdm_dm_k
 struct kdm_str kdm_ms_asset_model(struct kdm_arena *arena, const struct kdm_ms_type *type);
 const struct kdm_ms_type *kdm_ms_type_of_model(const struct kdm_ms_world *world,
                                                struct kdm_str model);
+
+/* --- the type that a request names -------------------------------------------------------------
+ */
+
+struct kdm_ms_target {
+    struct kdm_ms_caller caller;
+    struct kdm_ms_world world;
+    struct kdm_str id;
+    const struct kdm_ms_type *type; /* NULL: there is none yet that the caller sees */
+};
+
+/* `kind`: KDM_DM_ASSET for an asset type, KDM_DM_MEASURE for an aspect type. false: wait, or the
+ * transaction has its reply, which is what *ret_done tells. Read: the type is there, and the client
+ * has not got this version of it. Written: it is the caller's own, there (`creates`: or not), and
+ * at the version that the client wants to change. */
+bool kdm_ms_target_to_read(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_dm_kind kind,
+                           struct kdm_ms_target *ret_target, bool *ret_done);
+bool kdm_ms_target_to_write(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_dm_kind kind,
+                            bool creates, struct kdm_ms_target *ret_target, bool *ret_done);
 
 /* --- asset types --------------------------------------------------------------------------------
  */

@@ -4,62 +4,15 @@
  */
 #include "dialect/mindsphere.h"
 #include "doors.gen.h"
-#include "store/names.h"
 #include "store/unicode.h"
 
 #define NAME_LONGEST        128
 #define DESCRIPTION_LONGEST 2048
 
-struct target {
-    struct kdm_ms_caller caller;
-    struct kdm_ms_world world;
-    struct kdm_str id;
-    const struct kdm_ms_type *type;
-};
-
-static bool find_target(struct kdm_tx *tx, const struct kdm_args *args, bool writes,
-                        struct target *target, bool *ret_done)
-{
-    *ret_done = true;
-    target->id = kdm_door_param(args->call, KDM_STR("id"));
-    if (!kdm_ms_enter(tx, args, target->id, &target->caller))
-        return false;
-    *ret_done = false;
-    if (!kdm_ms_read_world(tx, writes, &target->world))
-        return false;
-    target->type = kdm_ms_find(&target->world.aspects, target->id);
-    if (target->type != NULL && !kdm_ms_visible(&target->world, target->type, &target->caller))
-        target->type = NULL;
-    return true;
-}
-
-/* The checks that come before a write. */
-static bool find_to_write(struct kdm_tx *tx, const struct kdm_args *args, bool creates,
-                          struct target *target, bool *ret_done)
-{
-    struct kdm_str prefix;
-
-    if (!find_target(tx, args, true, target, ret_done))
-        return false;
-    *ret_done = true;
-    prefix = kdm_ms_prefix(target->id);
-    if (kdm_str_eq(prefix, KDM_STR("core")) || !kdm_str_eq(prefix, target->caller.tenant)
-        || kdm_name_check_index(prefix) != KDM_OK) {
-        kdm_ms_fail(tx, args, KDM_MS_FORBIDDEN, "types of " KDM_FMT " can not be changed by you",
-                    KDM_ARG(prefix));
-        return false;
-    }
-    if (target->type == NULL && !creates) {
-        kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no " KDM_FMT, KDM_ARG(target->id));
-        return false;
-    }
-    return kdm_ms_may_lock(tx, args, target->type == NULL ? -1 : target->type->etag, creates);
-}
-
 /* --- bodies ----------------------------------------------------------------------------------- */
 
 /* A text that never changes once it is stored. */
-static void put_fixed(struct kdm_ms_errors *errors, const struct target *target,
+static void put_fixed(struct kdm_ms_errors *errors, const struct kdm_ms_target *target,
                       struct kdm_val body, const char *name, struct kdm_buf *buf)
 {
     struct kdm_val given = kdm_val_get(body, kdm_str_of(name));
@@ -97,7 +50,7 @@ static void put_description(struct kdm_ms_errors *errors, struct kdm_val body, s
 }
 
 /* The block that a body makes of the type, as JSON text. */
-static struct kdm_str read_body(struct kdm_ms_errors *errors, const struct target *target,
+static struct kdm_str read_body(struct kdm_ms_errors *errors, const struct kdm_ms_target *target,
                                 struct kdm_val body)
 {
     bool dynamic = kdm_val_str_eq(kdm_val_get(body, KDM_STR("category")), KDM_STR("dynamic"));
@@ -134,7 +87,7 @@ static struct kdm_str read_body(struct kdm_ms_errors *errors, const struct targe
 
 /* --- storing --------------------------------------------------------------------------------- */
 
-static struct kdm_str model_source(const struct target *target, struct kdm_str block,
+static struct kdm_str model_source(const struct kdm_ms_target *target, struct kdm_str block,
                                    struct kdm_str name)
 {
     struct kdm_arena *arena = target->world.arena;
@@ -153,7 +106,7 @@ static struct kdm_str model_source(const struct target *target, struct kdm_str b
     return kdm_buf_str(&buf);
 }
 
-static bool uses(const struct target *target, const struct kdm_ms_type *type)
+static bool uses(const struct kdm_ms_target *target, const struct kdm_ms_type *type)
 {
     struct kdm_val_iter it;
     struct kdm_val aspect;
@@ -167,8 +120,8 @@ static bool uses(const struct target *target, const struct kdm_ms_type *type)
 }
 
 /* The asset types whose mappings hold a static aspect of this type, as they will be. */
-static struct kdm_str_list follow(const struct target *target, const struct kdm_dm_model *aspect,
-                                  struct kdm_str **ret_names)
+static struct kdm_str_list follow(const struct kdm_ms_target *target,
+                                  const struct kdm_dm_model *aspect, struct kdm_str **ret_names)
 {
     struct kdm_arena *arena = target->world.arena;
     struct kdm_dm_models with = kdm_dm_models_with(arena, &target->world.models, aspect);
@@ -190,7 +143,7 @@ static struct kdm_str_list follow(const struct target *target, const struct kdm_
     return sources;
 }
 
-static enum kdm_outcome reply(struct kdm_tx *tx, const struct target *target,
+static enum kdm_outcome reply(struct kdm_tx *tx, const struct kdm_ms_target *target,
                               const struct kdm_dm_model *model, bool created)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
@@ -210,7 +163,7 @@ static enum kdm_outcome reply(struct kdm_tx *tx, const struct target *target,
 }
 
 static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *args,
-                                   struct target *target, struct kdm_val body)
+                                   struct kdm_ms_target *target, struct kdm_val body)
 {
     struct kdm_arena *arena = args->arena;
     struct kdm_str name = kdm_ms_model_name(&target->world, KDM_DM_MEASURE, target->id), *names;
@@ -241,11 +194,11 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
 enum kdm_outcome kdm_mindsphere_put_aspect_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_ms_errors errors;
-    struct target target;
+    struct kdm_ms_target target;
     struct kdm_val body;
     bool done;
 
-    if (!find_to_write(tx, args, true, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_MEASURE, true, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
     kdm_ms_errors_init(&errors, args->arena);
     body = kdm_ms_body(&errors, args);
@@ -257,12 +210,12 @@ enum kdm_outcome kdm_mindsphere_put_aspect_type(struct kdm_tx *tx, const struct 
 enum kdm_outcome kdm_mindsphere_patch_aspect_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_ms_errors errors;
-    struct target target;
+    struct kdm_ms_target target;
     struct kdm_val patch;
     struct kdm_str body;
     bool done;
 
-    if (!find_to_write(tx, args, false, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_MEASURE, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
     kdm_ms_errors_init(&errors, args->arena);
     patch = kdm_ms_body(&errors, args);
@@ -274,16 +227,12 @@ enum kdm_outcome kdm_mindsphere_patch_aspect_type(struct kdm_tx *tx, const struc
 
 enum kdm_outcome kdm_mindsphere_get_aspect_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct target target;
+    struct kdm_ms_target target;
     struct kdm_buf buf;
     bool done;
 
-    if (!find_target(tx, args, false, &target, &done))
+    if (!kdm_ms_target_to_read(tx, args, KDM_DM_MEASURE, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    if (target.type == NULL)
-        return kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no " KDM_FMT, KDM_ARG(target.id));
-    if (kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")), target.type->etag))
-        return kdm_ms_reply_versioned(tx, 304, target.type->etag, KDM_STR_NONE, KDM_STR("null"));
     kdm_buf_init(&buf, args->arena, 1024);
     kdm_ms_put_aspect_type(&target.caller, target.type, &buf);
     return kdm_ms_reply_versioned(tx, 200, target.type->etag, KDM_STR_NONE, kdm_buf_str(&buf));
@@ -291,10 +240,10 @@ enum kdm_outcome kdm_mindsphere_get_aspect_type(struct kdm_tx *tx, const struct 
 
 enum kdm_outcome kdm_mindsphere_delete_aspect_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct target target;
+    struct kdm_ms_target target;
     bool done;
 
-    if (!find_to_write(tx, args, false, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_MEASURE, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
     for (size_t i = 0; i < target.world.assets.count; i++) {
         if (uses(&target, &target.world.assets.items[i]))

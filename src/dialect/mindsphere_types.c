@@ -1,71 +1,12 @@
-/* mindsphere_types.c - operations on asset types (reference dialects.md 4.3 to 4.12). The order of
- * checks is: token, visibility, preconditions, body; a stale client learns first that it is stale.
- */
+/* mindsphere_types.c - operations on asset types (reference dialects.md 4.3 to 4.12). */
 #include "dialect/mindsphere.h"
 #include "doors.gen.h"
 #include "projector/projector.h"
-#include "store/names.h"
-
-/* --- what the operations share ------------------------------------------------------------------
- */
-
-/* An operation on one type. */
-struct target {
-    struct kdm_ms_caller caller;
-    struct kdm_ms_world world;
-    struct kdm_str id;
-    const struct kdm_ms_type *type; /* NULL: there is none, or the caller does not see it */
-};
-
-static bool is_own(const struct target *target)
-{
-    return kdm_str_eq(kdm_ms_prefix(target->id), target->caller.tenant);
-}
-
-/* false: wait, or the transaction has its reply; *ret_done tells which. */
-static bool find_target(struct kdm_tx *tx, const struct kdm_args *args, bool writes,
-                        struct target *target, bool *ret_done)
-{
-    *ret_done = true;
-    target->id = kdm_door_param(args->call, KDM_STR("id"));
-    if (!kdm_ms_enter(tx, args, target->id, &target->caller))
-        return false;
-    *ret_done = false;
-    if (!kdm_ms_read_world(tx, writes, &target->world))
-        return false;
-    target->type = kdm_ms_find(&target->world.assets, target->id);
-    if (target->type != NULL && !kdm_ms_visible(&target->world, target->type, &target->caller))
-        target->type = NULL;
-    return true;
-}
-
-/* Types of the core, of others, and of tenants that can't be are not written. */
-static bool may_write(struct kdm_tx *tx, const struct kdm_args *args, const struct target *target)
-{
-    struct kdm_str prefix = kdm_ms_prefix(target->id);
-
-    if (!kdm_str_eq(prefix, KDM_STR("core")) && is_own(target)
-        && kdm_name_check_index(prefix) == KDM_OK)
-        return true;
-    kdm_ms_fail(tx, args, KDM_MS_FORBIDDEN, "types of " KDM_FMT " can not be changed by you",
-                KDM_ARG(prefix));
-    return false;
-}
-
-static int64_t etag_of(const struct target *target)
-{
-    return target->type == NULL ? -1 : target->type->etag;
-}
-
-static enum kdm_outcome no_match(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str id)
-{
-    return kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no " KDM_FMT, KDM_ARG(id));
-}
 
 /* --- storing --------------------------------------------------------------------------------- */
 
 /* Aspects that keep their id and change their name: {"old":"new"}, for the assets' metadata. */
-static void put_renamed_aspects(const struct target *target, struct kdm_val block,
+static void put_renamed_aspects(const struct kdm_ms_target *target, struct kdm_val block,
                                 struct kdm_buf *buf)
 {
     struct kdm_arena *arena = target->world.arena;
@@ -98,7 +39,8 @@ static struct kdm_str parent_model(const struct kdm_ms_world *world, struct kdm_
     return type == NULL || type->model == NULL ? KDM_STR_NONE : type->model->name;
 }
 
-static struct kdm_str resource(struct target *target, struct kdm_str source, struct kdm_str name)
+static struct kdm_str resource(struct kdm_ms_target *target, struct kdm_str source,
+                               struct kdm_str name)
 {
     struct kdm_arena *arena = target->world.arena;
     struct kdm_dm_models with;
@@ -118,7 +60,7 @@ static struct kdm_str resource(struct target *target, struct kdm_str source, str
 }
 
 /* Stores a block that is right and replies with the resource. `renames`: members of an object. */
-static enum kdm_outcome store(struct kdm_tx *tx, struct target *target,
+static enum kdm_outcome store(struct kdm_tx *tx, struct kdm_ms_target *target,
                               const struct kdm_ms_wish *wish, struct kdm_str renames)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
@@ -143,7 +85,7 @@ static enum kdm_outcome store(struct kdm_tx *tx, struct target *target,
 }
 
 /* Every file that is assigned must be there. false: wait. */
-static bool check_files(struct kdm_tx *tx, const struct target *target,
+static bool check_files(struct kdm_tx *tx, const struct kdm_ms_target *target,
                         const struct kdm_ms_wish *wish, struct kdm_ms_errors *errors)
 {
     struct kdm_val block = kdm_json_parse(errors->arena, wish->block);
@@ -166,7 +108,7 @@ static bool check_files(struct kdm_tx *tx, const struct target *target,
 
 /* Reads a complete body and stores it. */
 static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *args,
-                                   struct target *target, const struct kdm_ms_type *as,
+                                   struct kdm_ms_target *target, const struct kdm_ms_type *as,
                                    struct kdm_val body, struct kdm_str renames)
 {
     struct kdm_ms_errors errors;
@@ -192,14 +134,12 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
 enum kdm_outcome kdm_mindsphere_put_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_ms_errors errors;
-    struct target target;
+    struct kdm_ms_target target;
     struct kdm_val body;
     bool done;
 
-    if (!find_target(tx, args, true, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, true, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    if (!may_write(tx, args, &target) || !kdm_ms_may_lock(tx, args, etag_of(&target), true))
-        return KDM_DONE;
     kdm_ms_errors_init(&errors, args->arena);
     body = kdm_ms_body(&errors, args);
     if (errors.count > 0)
@@ -209,23 +149,19 @@ enum kdm_outcome kdm_mindsphere_put_asset_type(struct kdm_tx *tx, const struct k
 
 enum kdm_outcome kdm_mindsphere_get_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct target target;
+    struct kdm_ms_target target;
     struct kdm_buf buf;
     bool done;
 
-    if (!find_target(tx, args, false, &target, &done))
+    if (!kdm_ms_target_to_read(tx, args, KDM_DM_ASSET, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    if (target.type == NULL)
-        return no_match(tx, args, target.id);
-    if (kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")), target.type->etag))
-        return kdm_ms_reply_versioned(tx, 304, target.type->etag, KDM_STR_NONE, KDM_STR("null"));
     kdm_buf_init(&buf, args->arena, 2048);
     kdm_ms_put_type(&target.world, &target.caller, target.type, target.caller.exploded, &buf);
     return kdm_ms_reply_versioned(tx, 200, target.type->etag, KDM_STR_NONE, kdm_buf_str(&buf));
 }
 
 /* Has the tenant assets of the type? The commit fails when one is made meanwhile. false: wait. */
-static bool has_assets(struct kdm_tx *tx, const struct target *target, bool *ret_has)
+static bool has_assets(struct kdm_tx *tx, const struct kdm_ms_target *target, bool *ret_has)
 {
     struct kdm_collection *assets;
     struct kdm_find_request request = { .collections = &assets, .count = 1, .bare = true };
@@ -245,7 +181,7 @@ static bool has_assets(struct kdm_tx *tx, const struct target *target, bool *ret
     return true;
 }
 
-static bool has_children(const struct target *target)
+static bool has_children(const struct kdm_ms_target *target)
 {
     for (size_t i = 0; i < target->world.assets.count; i++) {
         if (kdm_str_eq(target->world.assets.items[i].parent, target->id))
@@ -256,17 +192,11 @@ static bool has_children(const struct target *target)
 
 enum kdm_outcome kdm_mindsphere_delete_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct target target;
+    struct kdm_ms_target target;
     bool done, used;
 
-    if (!find_target(tx, args, true, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    if (!may_write(tx, args, &target))
-        return KDM_DONE;
-    if (target.type == NULL)
-        return no_match(tx, args, target.id);
-    if (!kdm_ms_may_lock(tx, args, etag_of(&target), false))
-        return KDM_DONE;
     if (has_children(&target))
         return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "other types inherit from it");
     if (!has_assets(tx, &target, &used))
@@ -296,31 +226,15 @@ static struct kdm_str own_body(struct kdm_arena *arena, const struct kdm_ms_type
     return kdm_buf_str(&buf);
 }
 
-/* The checks that come before any change of a type that is there. */
-static bool find_to_change(struct kdm_tx *tx, const struct kdm_args *args, struct target *target,
-                           bool *ret_done)
-{
-    if (!find_target(tx, args, true, target, ret_done))
-        return false;
-    *ret_done = true;
-    if (!may_write(tx, args, target))
-        return false;
-    if (target->type == NULL) {
-        no_match(tx, args, target->id);
-        return false;
-    }
-    return kdm_ms_may_lock(tx, args, etag_of(target), false);
-}
-
 enum kdm_outcome kdm_mindsphere_patch_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_ms_errors errors;
-    struct target target;
+    struct kdm_ms_target target;
     struct kdm_val patch;
     struct kdm_str body;
     bool done;
 
-    if (!find_to_change(tx, args, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
     kdm_ms_errors_init(&errors, args->arena);
     patch = kdm_ms_body(&errors, args);
@@ -424,12 +338,12 @@ enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct 
     struct kdm_arena *arena = args->arena;
     struct kdm_ms_errors errors;
     struct kdm_ms_type renamed;
-    struct target target;
+    struct kdm_ms_target target;
     struct kdm_val patch;
     struct kdm_buf renames;
     bool done;
 
-    if (!find_to_change(tx, args, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
     kdm_ms_errors_init(&errors, arena);
     patch = kdm_ms_body(&errors, args);
@@ -484,7 +398,7 @@ static struct kdm_str with_file(struct kdm_arena *arena, struct kdm_val block, s
 }
 
 static enum kdm_outcome write_files(struct kdm_tx *tx, const struct kdm_args *args,
-                                    struct target *target, struct kdm_str files)
+                                    struct kdm_ms_target *target, struct kdm_str files)
 {
     struct kdm_str body = kdm_json_set(
         args->arena, kdm_json_parse(args->arena, own_body(args->arena, target->type, true)),
@@ -498,11 +412,11 @@ enum kdm_outcome kdm_mindsphere_put_file_assignment(struct kdm_tx *tx, const str
 {
     struct kdm_str key = kdm_door_param(args->call, KDM_STR("key")), file;
     struct kdm_ms_errors errors;
-    struct target target;
+    struct kdm_ms_target target;
     struct kdm_val body;
     bool done, found;
 
-    if (!find_to_change(tx, args, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
     kdm_ms_errors_init(&errors, args->arena);
     body = kdm_ms_body(&errors, args);
@@ -519,10 +433,10 @@ enum kdm_outcome kdm_mindsphere_delete_file_assignment(struct kdm_tx *tx,
                                                        const struct kdm_args *args)
 {
     struct kdm_str key = kdm_door_param(args->call, KDM_STR("key")), files;
-    struct target target;
+    struct kdm_ms_target target;
     bool done, found;
 
-    if (!find_to_change(tx, args, &target, &done))
+    if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
     files = with_file(args->arena, target.type->block, key, KDM_STR_NONE, &found);
     if (!found)
