@@ -340,22 +340,23 @@ bool kdm_ms_may_lock(struct kdm_tx *tx, const struct kdm_args *args, int64_t eta
     return false;
 }
 
-struct kdm_val kdm_ms_body(struct kdm_ms_errors *errors, const struct kdm_args *args)
+bool kdm_ms_body(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body)
 {
     struct kdm_json *doc = kdm_arena_alloc(args->arena, sizeof(*doc));
     struct kdm_json_error error;
 
     if (args->call->body.len == 0) {
-        kdm_ms_error(errors, KDM_MS_MISSING_BODY, "a body is needed");
+        kdm_ms_fail(tx, args, KDM_MS_MISSING_BODY, "a body is needed");
     } else if (!kdm_json_scan(args->arena, args->call->body, doc, &error)) {
-        kdm_ms_error(errors, KDM_MS_INVALID_BODY, "the body is no JSON: %s at byte %zu",
-                     error.reason, error.at);
+        kdm_ms_fail(tx, args, KDM_MS_INVALID_BODY, "the body is no JSON: %s at byte %zu",
+                    error.reason, error.at);
     } else if (kdm_val_type(kdm_json_root(doc)) != KDM_JSON_OBJECT) {
-        kdm_ms_error(errors, KDM_MS_INVALID_BODY, "the body must be an object");
+        kdm_ms_fail(tx, args, KDM_MS_INVALID_BODY, "the body must be an object");
     } else {
-        return kdm_json_root(doc);
+        *ret_body = kdm_json_root(doc);
+        return true;
     }
-    return KDM_VAL_NONE;
+    return false;
 }
 
 void kdm_ms_entries(struct kdm_val_iter *it, struct kdm_ms_errors *errors, const char *name,

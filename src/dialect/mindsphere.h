@@ -284,8 +284,8 @@ void kdm_ms_sort(struct kdm_arena *arena, const struct kdm_args *args, struct kd
 void kdm_ms_put_page(struct kdm_arena *arena, const struct kdm_ms_caller *caller, const char *path,
                      const struct kdm_ms_page *page, size_t total, struct kdm_buf *buf);
 
-/* The body as an object; NONE with errors. */
-struct kdm_val kdm_ms_body(struct kdm_ms_errors *errors, const struct kdm_args *args);
+/* The body, an object. false: it is none, and the transaction has its reply. */
+bool kdm_ms_body(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body);
 
 /* Walks a list of a body; what is no list, or one of more than `most` entries, is an error, and has
  * none: what is compared each with each must be few. */

@@ -193,23 +193,19 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
 
 enum kdm_outcome kdm_mindsphere_put_aspect_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_ms_errors errors;
     struct kdm_ms_target target;
     struct kdm_val body;
     bool done;
 
     if (!kdm_ms_target_to_write(tx, args, KDM_DM_MEASURE, true, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    kdm_ms_errors_init(&errors, args->arena);
-    body = kdm_ms_body(&errors, args);
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
+    if (!kdm_ms_body(tx, args, &body))
+        return KDM_DONE;
     return write_body(tx, args, &target, body);
 }
 
 enum kdm_outcome kdm_mindsphere_patch_aspect_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_ms_errors errors;
     struct kdm_ms_target target;
     struct kdm_val patch;
     struct kdm_str body;
@@ -217,10 +213,8 @@ enum kdm_outcome kdm_mindsphere_patch_aspect_type(struct kdm_tx *tx, const struc
 
     if (!kdm_ms_target_to_write(tx, args, KDM_DM_MEASURE, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    kdm_ms_errors_init(&errors, args->arena);
-    patch = kdm_ms_body(&errors, args);
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
+    if (!kdm_ms_body(tx, args, &patch))
+        return KDM_DONE;
     body = kdm_json_merge(args->arena, target.type->block, patch);
     return write_body(tx, args, &target, kdm_json_parse(args->arena, body));
 }

@@ -293,10 +293,9 @@ enum kdm_outcome kdm_mindsphere_post_asset(struct kdm_tx *tx, const struct kdm_a
     if (!kdm_ms_read_world(tx, false, &target.world)
         || !find_home(tx, target.caller.tenant, &target.home))
         return KDM_WAIT;
+    if (!kdm_ms_body(tx, args, &body))
+        return KDM_DONE;
     kdm_ms_errors_init(&errors, args->arena);
-    body = kdm_ms_body(&errors, args);
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
     read.world = &target.world;
     read.caller = &target.caller;
     read.type = read_type(&errors, &target, body);
@@ -339,17 +338,14 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
 
 static enum kdm_outcome change(struct kdm_tx *tx, const struct kdm_args *args, bool patches)
 {
-    struct kdm_ms_errors errors;
     struct target target;
     struct kdm_val body;
     bool done;
 
     if (!find_to_change(tx, args, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    kdm_ms_errors_init(&errors, args->arena);
-    body = kdm_ms_body(&errors, args);
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
+    if (!kdm_ms_body(tx, args, &body))
+        return KDM_DONE;
     if (patches) {
         struct kdm_str own = kdm_ms_asset_body(&target.world, &target.asset);
 

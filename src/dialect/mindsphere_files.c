@@ -270,10 +270,10 @@ enum kdm_outcome kdm_mindsphere_post_file(struct kdm_tx *tx, const struct kdm_ar
 
     if (!kdm_ms_enter(tx, args, KDM_STR_NONE, &caller))
         return KDM_DONE;
+    if (!kdm_ms_body(tx, args, &body))
+        return KDM_DONE;
     kdm_ms_errors_init(&errors, args->arena);
-    body = kdm_ms_body(&errors, args);
-    if (errors.count == 0)
-        read_upload(&errors, body, &upload);
+    read_upload(&errors, body, &upload);
     if (errors.count > 0)
         return kdm_ms_refuse(tx, args, &errors);
     return store(tx, &caller, &upload);

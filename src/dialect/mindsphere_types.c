@@ -133,17 +133,14 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
 
 enum kdm_outcome kdm_mindsphere_put_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_ms_errors errors;
     struct kdm_ms_target target;
     struct kdm_val body;
     bool done;
 
     if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, true, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    kdm_ms_errors_init(&errors, args->arena);
-    body = kdm_ms_body(&errors, args);
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
+    if (!kdm_ms_body(tx, args, &body))
+        return KDM_DONE;
     return write_body(tx, args, &target, target.type, body, KDM_STR(""));
 }
 
@@ -228,7 +225,6 @@ static struct kdm_str own_body(struct kdm_arena *arena, const struct kdm_ms_type
 
 enum kdm_outcome kdm_mindsphere_patch_asset_type(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_ms_errors errors;
     struct kdm_ms_target target;
     struct kdm_val patch;
     struct kdm_str body;
@@ -236,10 +232,8 @@ enum kdm_outcome kdm_mindsphere_patch_asset_type(struct kdm_tx *tx, const struct
 
     if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    kdm_ms_errors_init(&errors, args->arena);
-    patch = kdm_ms_body(&errors, args);
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
+    if (!kdm_ms_body(tx, args, &patch))
+        return KDM_DONE;
     /* File assignments that a patch does not name are deleted; null is the same as absent. */
     body = kdm_json_merge(
         args->arena, kdm_json_parse(args->arena, own_body(args->arena, target.type, false)), patch);
@@ -336,7 +330,6 @@ static bool read_renames(struct kdm_tx *tx, const struct kdm_args *args, struct 
 enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_arena *arena = args->arena;
-    struct kdm_ms_errors errors;
     struct kdm_ms_type renamed;
     struct kdm_ms_target target;
     struct kdm_val patch;
@@ -345,10 +338,8 @@ enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct 
 
     if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    kdm_ms_errors_init(&errors, arena);
-    patch = kdm_ms_body(&errors, args);
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
+    if (!kdm_ms_body(tx, args, &patch))
+        return KDM_DONE;
     kdm_buf_init(&renames, arena, 128);
     if (!read_renames(tx, args, target.type->block, patch, &renames))
         return KDM_DONE;
@@ -411,20 +402,17 @@ static enum kdm_outcome write_files(struct kdm_tx *tx, const struct kdm_args *ar
 enum kdm_outcome kdm_mindsphere_put_file_assignment(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str key = kdm_door_param(args->call, KDM_STR("key")), file;
-    struct kdm_ms_errors errors;
     struct kdm_ms_target target;
     struct kdm_val body;
     bool done, found;
 
     if (!kdm_ms_target_to_write(tx, args, KDM_DM_ASSET, false, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    kdm_ms_errors_init(&errors, args->arena);
-    body = kdm_ms_body(&errors, args);
+    if (!kdm_ms_body(tx, args, &body))
+        return KDM_DONE;
     file = kdm_val_str(args->arena, kdm_val_get(body, KDM_STR("fileId")));
-    if (errors.count == 0 && kdm_str_none(file))
-        kdm_ms_error(&errors, KDM_MS_MISSING_BODY, "fileId: it is needed");
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
+    if (kdm_str_none(file))
+        return kdm_ms_fail(tx, args, KDM_MS_MISSING_BODY, "fileId: it is needed");
     return write_files(tx, args, &target,
                        with_file(args->arena, target.type->block, key, file, &found));
 }
