@@ -340,6 +340,14 @@ bool kdm_ms_may_lock(struct kdm_tx *tx, const struct kdm_args *args, int64_t eta
     return false;
 }
 
+bool kdm_ms_not_modified(struct kdm_tx *tx, const struct kdm_args *args, int64_t etag)
+{
+    if (!kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")), etag))
+        return false;
+    kdm_ms_reply_versioned(tx, 304, etag, KDM_STR_NONE, KDM_STR("null"));
+    return true;
+}
+
 bool kdm_ms_body(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body)
 {
     struct kdm_json *doc = kdm_arena_alloc(args->arena, sizeof(*doc));

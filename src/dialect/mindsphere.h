@@ -107,6 +107,8 @@ enum kdm_ms_lock kdm_ms_check_lock(struct kdm_str if_match, struct kdm_str if_no
 bool kdm_ms_may_lock(struct kdm_tx *tx, const struct kdm_args *args, int64_t etag, bool creates);
 /* Does a header's list name this etag? */
 bool kdm_ms_lists_etag(struct kdm_str header, int64_t etag);
+/* Has the client this version already, by its If-None-Match? Then the transaction has its reply. */
+bool kdm_ms_not_modified(struct kdm_tx *tx, const struct kdm_args *args, int64_t etag);
 
 /* --- variables -------------------------------------------------------------------------------- */
 
@@ -254,8 +256,10 @@ void kdm_ms_put_link(struct kdm_buf *buf, const char *name, struct kdm_str targe
 struct kdm_str kdm_ms_href(struct kdm_arena *arena, const struct kdm_ms_caller *caller,
                            const char *kind, struct kdm_str id);
 
-/* Has the tenant a file of this id? false: wait. */
-bool kdm_ms_has_file(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str id, bool *ret_has);
+/* Each file of a list of assignments must be there, and still when what names it is stored; what is
+ * not becomes errors. false: wait. */
+bool kdm_ms_check_files(struct kdm_tx *tx, struct kdm_ms_errors *errors, struct kdm_str tenant,
+                        struct kdm_val assignments);
 
 /* --- lists -------------------------------------------------------------------------------------
  */

@@ -161,25 +161,11 @@ static enum kdm_outcome reply_edited(struct kdm_tx *tx, const struct kdm_args *a
     return reply(tx, target, status, &asset);
 }
 
-/* Every file that is assigned must be there. false: wait. */
-static bool check_files(struct kdm_tx *tx, const struct target *target,
-                        const struct kdm_dm_edit *edit, struct kdm_ms_errors *errors)
+static bool check_files(struct kdm_tx *tx, struct kdm_ms_errors *errors,
+                        const struct target *target, const struct kdm_dm_edit *edit)
 {
-    struct kdm_val_iter it;
-    struct kdm_val file;
-    bool all = true, there;
-
-    for (kdm_elements(&it, kdm_val_get(edit->dialect, KDM_STR("fileAssignments")));
-         kdm_element_next(&it, &file);) {
-        struct kdm_str id = kdm_val_str(errors->arena, kdm_val_get(file, KDM_STR("fileId")));
-
-        if (!kdm_ms_has_file(tx, target->caller.tenant, id, &there))
-            all = false;
-        else if (!there)
-            kdm_ms_error(errors, KDM_MS_INVALID_BODY, "fileAssignments: there is no file " KDM_FMT,
-                         KDM_ARG(id));
-    }
-    return all;
+    return kdm_ms_check_files(tx, errors, target->caller.tenant,
+                              kdm_val_get(edit->dialect, KDM_STR("fileAssignments")));
 }
 
 /* --- create ------------------------------------------------------------------------------------
@@ -303,7 +289,7 @@ enum kdm_outcome kdm_mindsphere_post_asset(struct kdm_tx *tx, const struct kdm_a
         return KDM_WAIT;
     if (read.type != NULL) {
         kdm_ms_read_asset(&errors, &read, body, &edit);
-        if (!check_files(tx, &target, &edit, &errors))
+        if (!check_files(tx, &errors, &target, &edit))
             return KDM_WAIT;
     }
     if (errors.count > 0)
@@ -327,7 +313,7 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
 
     kdm_ms_errors_init(&errors, args->arena);
     kdm_ms_read_asset(&errors, &read, body, &edit);
-    if (!check_files(tx, target, &edit, &errors))
+    if (!check_files(tx, &errors, target, &edit))
         return KDM_WAIT;
     if (errors.count > 0)
         return kdm_ms_refuse(tx, args, &errors);
@@ -436,8 +422,8 @@ enum kdm_outcome kdm_mindsphere_get_asset(struct kdm_tx *tx, const struct kdm_ar
     if (target.doc == NULL)
         return kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no asset " KDM_FMT,
                            KDM_ARG(target.id));
-    if (kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")), target.asset.etag))
-        return kdm_ms_reply_versioned(tx, 304, target.asset.etag, KDM_STR_NONE, KDM_STR("null"));
+    if (kdm_ms_not_modified(tx, args, target.asset.etag))
+        return KDM_DONE;
     return reply(tx, &target, 200, &target.asset);
 }
 

@@ -25,18 +25,29 @@ static const struct kdm_str files_mapping =
 
 /* --- the collection --------------------------------------------------------------------------- */
 
-bool kdm_ms_has_file(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str id, bool *ret_has)
+bool kdm_ms_check_files(struct kdm_tx *tx, struct kdm_ms_errors *errors, struct kdm_str tenant,
+                        struct kdm_val assignments)
 {
     struct kdm_collection *files;
-    struct kdm_doc *doc = NULL;
+    struct kdm_val_iter it;
+    struct kdm_val entry;
+    bool all = true;
 
-    *ret_has = false;
+    if (kdm_val_count(assignments) == 0)
+        return true;
     if (!kdm_tx_find_collection(tx, tenant, COLLECTION, &files))
         return false;
-    if (files != NULL && !kdm_tx_read(tx, files, id, &doc))
-        return false;
-    *ret_has = doc != NULL;
-    return true;
+    for (kdm_elements(&it, assignments); kdm_element_next(&it, &entry);) {
+        struct kdm_str id = kdm_val_str(errors->arena, kdm_val_get(entry, KDM_STR("fileId")));
+        struct kdm_doc *doc = NULL;
+
+        if (files != NULL && !kdm_tx_read(tx, files, id, &doc))
+            all = false; /* the others are asked for as well */
+        else if (doc == NULL)
+            kdm_ms_error(errors, KDM_MS_INVALID_BODY, "fileAssignments: there is no file " KDM_FMT,
+                         KDM_ARG(id));
+    }
+    return all;
 }
 
 /* --- bodies ----------------------------------------------------------------------------------- */
@@ -313,11 +324,6 @@ static bool find_target(struct kdm_tx *tx, const struct kdm_args *args, struct t
     return true;
 }
 
-static bool is_cached(const struct kdm_args *args, const struct target *target)
-{
-    return kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")), target->etag);
-}
-
 enum kdm_outcome kdm_mindsphere_get_file(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct target target;
@@ -325,8 +331,8 @@ enum kdm_outcome kdm_mindsphere_get_file(struct kdm_tx *tx, const struct kdm_arg
 
     if (!find_target(tx, args, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    if (is_cached(args, &target))
-        return kdm_ms_reply_versioned(tx, 304, target.etag, KDM_STR_NONE, KDM_STR("null"));
+    if (kdm_ms_not_modified(tx, args, target.etag))
+        return KDM_DONE;
     if (!is_assigned(tx, &target.caller, false, target.id, &assigned))
         return KDM_WAIT;
     return kdm_ms_reply_versioned(
@@ -354,8 +360,8 @@ enum kdm_outcome kdm_mindsphere_download_file(struct kdm_tx *tx, const struct kd
 
     if (!find_target(tx, args, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    if (is_cached(args, &target))
-        return kdm_ms_reply_versioned(tx, 304, target.etag, KDM_STR_NONE, KDM_STR("null"));
+    if (kdm_ms_not_modified(tx, args, target.etag))
+        return KDM_DONE;
     content = kdm_val_str(args->arena, kdm_val_get(target.source, KDM_STR("content")));
     media = kdm_val_str(args->arena, kdm_val_get(target.source, KDM_STR("contentType")));
     if (kdm_str_none(content) || !decode(args->arena, content, &bytes, &size))

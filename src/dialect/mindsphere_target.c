@@ -50,14 +50,9 @@ static bool is_writable(struct kdm_tx *tx, const struct kdm_args *args,
 bool kdm_ms_target_to_read(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_dm_kind kind,
                            struct kdm_ms_target *ret_target, bool *ret_done)
 {
-    if (!find_target(tx, args, kind, false, ret_target, ret_done)
-        || !is_there(tx, args, ret_target))
-        return false;
-    if (!kdm_ms_lists_etag(kdm_door_header(args->call, KDM_STR("if-none-match")),
-                           ret_target->type->etag))
-        return true;
-    kdm_ms_reply_versioned(tx, 304, ret_target->type->etag, KDM_STR_NONE, KDM_STR("null"));
-    return false;
+    return find_target(tx, args, kind, false, ret_target, ret_done)
+           && is_there(tx, args, ret_target)
+           && !kdm_ms_not_modified(tx, args, ret_target->type->etag);
 }
 
 bool kdm_ms_target_to_write(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_dm_kind kind,

@@ -84,28 +84,6 @@ static enum kdm_outcome store(struct kdm_tx *tx, struct kdm_ms_target *target,
                                   location, resource(target, model.source, name));
 }
 
-/* Every file that is assigned must be there. false: wait. */
-static bool check_files(struct kdm_tx *tx, const struct kdm_ms_target *target,
-                        const struct kdm_ms_wish *wish, struct kdm_ms_errors *errors)
-{
-    struct kdm_val block = kdm_json_parse(errors->arena, wish->block);
-    struct kdm_val_iter it;
-    struct kdm_val file;
-    bool all = true, there;
-
-    for (kdm_elements(&it, kdm_val_get(block, KDM_STR("fileAssignments")));
-         kdm_element_next(&it, &file);) {
-        struct kdm_str id = kdm_val_str(errors->arena, kdm_val_get(file, KDM_STR("fileId")));
-
-        if (!kdm_ms_has_file(tx, target->caller.tenant, id, &there))
-            all = false;
-        else if (!there)
-            kdm_ms_error(errors, KDM_MS_INVALID_BODY, "fileAssignments: there is no file " KDM_FMT,
-                         KDM_ARG(id));
-    }
-    return all;
-}
-
 /* Reads a complete body and stores it. */
 static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *args,
                                    struct kdm_ms_target *target, const struct kdm_ms_type *as,
@@ -113,18 +91,21 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
 {
     struct kdm_ms_errors errors;
     struct kdm_ms_wish wish;
+    struct kdm_val block;
     struct kdm_buf all;
 
     kdm_ms_errors_init(&errors, args->arena);
     kdm_ms_read_type(&errors, tx, &target->world, &target->caller, target->id, as, body, &wish);
-    if (!check_files(tx, target, &wish, &errors))
+    block = kdm_json_parse(args->arena, wish.block);
+    if (!kdm_ms_check_files(tx, &errors, target->caller.tenant,
+                            kdm_val_get(block, KDM_STR("fileAssignments"))))
         return KDM_WAIT;
     if (errors.count > 0)
         return kdm_ms_refuse(tx, args, &errors);
     kdm_buf_init(&all, args->arena, renames.len + 128);
     kdm_buf_char(&all, '{'); /* so that names know whether a comma comes first */
     kdm_buf_put(&all, renames);
-    put_renamed_aspects(target, kdm_json_parse(args->arena, wish.block), &all);
+    put_renamed_aspects(target, block, &all);
     return store(tx, target, &wish, kdm_str_from(kdm_buf_str(&all), 1));
 }
 
