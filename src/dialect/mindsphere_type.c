@@ -203,9 +203,8 @@ static void put_aspect(struct reader *reader, struct kdm_val given, size_t numbe
 }
 
 /* An entry of an exploded answer that belongs to an ancestor. */
-static bool is_inherited(const struct reader *reader, struct kdm_val given)
+static bool is_inherited(struct kdm_val given)
 {
-    (void)reader;
     return !kdm_val_none(kdm_val_path(given, KDM_STR("_links.origin")));
 }
 
@@ -223,7 +222,7 @@ static void put_aspects(struct reader *reader)
         if (kdm_val_type(given) != KDM_JSON_OBJECT)
             kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "aspects[%zu]: an object is expected",
                          number);
-        else if (!is_inherited(reader, given))
+        else if (!is_inherited(given))
             put_aspect(reader, given, number);
     }
     kdm_buf_char(reader->buf, ']');
@@ -315,7 +314,7 @@ static void put_files(struct reader *reader)
     kdm_buf_char(reader->buf, '[');
     for (kdm_ms_entries(&it, reader->errors, "fileAssignments", list, MOST_ENTRIES);
          kdm_element_next(&it, &given); number++) {
-        if (!is_inherited(reader, given))
+        if (!is_inherited(given))
             put_file(reader, given, number);
     }
     kdm_buf_char(reader->buf, ']');
