@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from './lib/test.mjs';
-import { connectAsker } from './lib/ask.mjs';
-import { connectSdk, protocolNames } from './lib/sdk.mjs';
+import { connectBoth } from './lib/clients.mjs';
+import { protocolNames } from './lib/sdk.mjs';
 import { startServer } from './lib/server.mjs';
 
 const index = 'depot';
@@ -19,15 +19,8 @@ describe('bulk', () => {
       let asker;
       const collection = `goods-${protocol}`;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-        await kuzzle.collection.create(index, collection, { mappings: { properties: { n: { type: 'integer' } } } });
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
+      before(() => kuzzle.collection.create(index, collection, { mappings: { properties: { n: { type: 'integer' } } } }));
       beforeEach(() => kuzzle.collection.truncate(index, collection));
 
       const on = (action, body, more = {}) => ({ controller: 'bulk', action, index, collection, body, ...more });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
+import { connectBoth } from './lib/clients.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
 import { until } from './lib/process.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
@@ -33,14 +34,7 @@ describe('writing by a query', () => {
       let asker;
       const collection = `animals-${protocol}`;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
       beforeEach(() => fill(kuzzle, collection, 20));
 
       const on = (action, body, more = {}, controller = 'document') => ({ controller, action, index, collection, body, ...more });

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
-import { connectAsker, names, rejects } from './lib/ask.mjs';
+import { names, rejects } from './lib/ask.mjs';
+import { connectBoth } from './lib/clients.mjs';
 import { request } from './lib/http.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
@@ -21,15 +22,8 @@ describe('collections', () => {
       let kuzzle;
       let asker;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-        if (!await kuzzle.index.exists(index)) await kuzzle.index.create(index);
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
+      before(async () => { if (!await kuzzle.index.exists(index)) await kuzzle.index.create(index); });
 
       const on = (action, collection, more = {}) => ({ controller: 'collection', action, index, collection, ...more });
 

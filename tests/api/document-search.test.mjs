@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
-import { connectAsker } from './lib/ask.mjs';
+import { connectBoth } from './lib/clients.mjs';
 import { request } from './lib/http.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
 import { startServer } from './lib/server.mjs';
@@ -45,14 +45,7 @@ describe('searching', () => {
       let kuzzle;
       let asker;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
 
       const search = (body, options) => kuzzle.document.search(index, 'things', body, options);
       const on = (more) => ({ controller: 'document', action: 'search', index, collection: 'things', ...more });

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
-import { connectAsker, names, rejects } from './lib/ask.mjs';
+import { names, rejects } from './lib/ask.mjs';
+import { connectBoth } from './lib/clients.mjs';
 import { request } from './lib/http.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
@@ -56,15 +57,8 @@ describe('documents', () => {
       let asker;
       let collection;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-        collection = await newCollection(kuzzle);
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
+      before(async () => { collection = await newCollection(kuzzle); });
 
       const in_ = (action, more = {}) => ({ controller: 'document', action, index, collection, ...more });
 

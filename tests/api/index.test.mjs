@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
-import { connectAsker, names, rejects } from './lib/ask.mjs';
+import { names, rejects } from './lib/ask.mjs';
+import { connectBoth } from './lib/clients.mjs';
 import { request } from './lib/http.mjs';
 import { askRedis, startRedis } from './lib/redis.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
@@ -20,14 +21,7 @@ describe('indexes', () => {
       let kuzzle;
       let asker;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
 
       const on = (action, more = {}) => ({ controller: 'index', action, ...more });
 

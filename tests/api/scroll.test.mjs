@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
+import { connectBoth } from './lib/clients.mjs';
+import { sleep } from './lib/process.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
 
@@ -10,7 +12,6 @@ const index = 'books';
 const count = 25;
 let server;
 
-const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 const ids = (hits) => hits.map(({ _id }) => _id);
 const name = (i) => `b${String(i).padStart(2, '0')}`;
 const numbers = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
@@ -32,14 +33,7 @@ describe('scrolling', () => {
       let kuzzle;
       let asker;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
 
       const search = (more, body = { sort: [{ n: 'asc' }] }) => asker.result(
         { controller: 'document', action: 'search', index, collection: 'novels', scroll: '10s', size: 10, body, ...more });

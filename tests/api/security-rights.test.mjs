@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker, names } from './lib/ask.mjs';
-import { connectSdk, protocolNames } from './lib/sdk.mjs';
+import { connectBoth } from './lib/clients.mjs';
+import { protocolNames } from './lib/sdk.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
 
 const security = (action, args = {}) => ({ controller: 'security', action, ...args });
@@ -22,16 +23,9 @@ for (const protocol of protocolNames) {
     const role = names(`role-${protocol}`);
     const profile = names(`profile-${protocol}`);
 
-    before(async () => {
-      server = await startServer();
-      kuzzle = await connectSdk(server, protocol);
-      asker = await connectAsker(server, protocol);
-    });
-    after(async () => {
-      kuzzle.disconnect();
-      await asker.close();
-      await server.stop();
-    });
+    before(async () => { server = await startServer(); });
+    connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
+    after(() => server.stop());
 
     const have = async (policies = undefined) => {
       const [roleId, _id] = [role(), profile()];

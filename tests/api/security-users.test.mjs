@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker, names } from './lib/ask.mjs';
-import { connectSdk, protocolNames } from './lib/sdk.mjs';
+import { connectBoth } from './lib/clients.mjs';
+import { protocolNames } from './lib/sdk.mjs';
 import { startServer } from './lib/server.mjs';
 
 const security = (action, args = {}) => ({ controller: 'security', action, ...args });
@@ -17,16 +18,9 @@ for (const protocol of protocolNames) {
     let asker;
     const kuid = names(`user-${protocol}`);
 
-    before(async () => {
-      server = await startServer({ config });
-      kuzzle = await connectSdk(server, protocol);
-      asker = await connectAsker(server, protocol);
-    });
-    after(async () => {
-      kuzzle.disconnect();
-      await asker.close();
-      await server.stop();
-    });
+    before(async () => { server = await startServer({ config }); });
+    connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
+    after(() => server.stop());
 
     const make = async (content = {}, credentials = undefined, _id = kuid()) => asker.result(
       security('createUser', { _id, body: { content: { profileIds: ['default'], ...content }, credentials } }));

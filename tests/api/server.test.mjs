@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
+import { connectBoth } from './lib/clients.mjs';
 import { request } from './lib/http.mjs';
 import { until } from './lib/process.mjs';
 import { startRedis } from './lib/redis.mjs';
-import { connectSdk, protocolNames } from './lib/sdk.mjs';
+import { protocolNames } from './lib/sdk.mjs';
 import { startServer } from './lib/server.mjs';
 import { connectRaw } from './lib/websocket.mjs';
 
@@ -45,14 +46,7 @@ describe('server and auth', () => {
       let kuzzle;
       let asker;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
 
       const on = (action, more = {}) => ({ controller: 'server', action, ...more });
       const auth = (action, more = {}) => ({ controller: 'auth', action, ...more });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
+import { connectBoth } from './lib/clients.mjs';
 import { request } from './lib/http.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
@@ -34,15 +35,8 @@ describe('specifications', () => {
       let asker;
       const collection = `pupils-${protocol}`;
 
-      before(async () => {
-        kuzzle = await connectSdk(server, protocol);
-        asker = await connectAsker(server, protocol);
-        await kuzzle.collection.create(index, collection, { mappings: {} });
-      });
-      after(async () => {
-        kuzzle.disconnect();
-        await asker.close();
-      });
+      connectBoth(() => server, protocol, (clients) => { ({ kuzzle, asker } = clients); });
+      before(() => kuzzle.collection.create(index, collection, { mappings: {} }));
 
       const on = (action, body, more = {}) => ({ controller: 'document', action, index, collection, body, ...more });
       const refused = (body) => asker.fails(on('create', body), 400, 'validation.check.failed_field');

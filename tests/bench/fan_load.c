@@ -33,7 +33,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROCESSES_MAX 16
@@ -69,28 +68,6 @@ static struct {
 } plan = { .processes = 4, .depth = 16, .duration = 2, .warmup = 0.5 };
 
 static struct board *board;
-
-void load_die(const char *what)
-{
-    fprintf(stderr, "fan_load: %s%s%s\n", what, errno != 0 ? ": " : "",
-            errno != 0 ? strerror(errno) : "");
-    exit(1);
-}
-
-void *load_need(void *memory)
-{
-    if (memory == NULL)
-        load_die("memory");
-    return memory;
-}
-
-uint64_t load_now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* --- talking --------------------------------------------------------------------------------- */
 

@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEPTH_MAX   1024
@@ -47,28 +46,6 @@ struct bench {
     int process_count;
     bool hold;
 };
-
-void load_die(const char *what)
-{
-    fprintf(stderr, "ws_load: %s%s%s\n", what, errno != 0 ? ": " : "",
-            errno != 0 ? strerror(errno) : "");
-    exit(1);
-}
-
-void *load_need(void *memory)
-{
-    if (memory == NULL)
-        load_die("memory");
-    return memory;
-}
-
-uint64_t load_now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* --- what is measured and printed -------------------------------------------------------- */
 

@@ -2,10 +2,9 @@
 #ifndef KDM_TESTS_API_TEXTS_H
 #define KDM_TESTS_API_TEXTS_H
 
+#include "../suite.h"
 #include "base/err.h"
 #include "json/json.h"
-#include <check.h>
-#include <stdlib.h>
 
 static struct kdm_arena arena;
 
@@ -40,28 +39,5 @@ static inline struct kdm_val parse(const char *text)
                       kdm_err_row(wanted)->name);                                                  \
         ck_assert_uint_eq((failure).status, (status_wanted));                                      \
     } while (0)
-
-/* A Check program of one case. */
-static inline int run_case(const char *name, const TTest *const *tests, size_t count,
-                           void (*set_up)(void), void (*tear_down)(void))
-{
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-#define RUN(name, tests, set_up, tear_down)                                                        \
-    run_case(name, tests, sizeof(tests) / sizeof((tests)[0]), set_up, tear_down)
 
 #endif

@@ -6,13 +6,12 @@
 
 #include "net/net.h"
 
+#include "../suite.h"
 #include "base/clock.h"
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -469,17 +468,6 @@ static int ws_close_code(int fd)
         free(payload);
     } while (first != -1 && first != 0x88);
     return first == -1 ? -1 : code;
-}
-
-static int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* brute_test.c - guessing gets slow, and stays possible for the owner. */
 #include "security/brute.h"
-#include "suite.h"
+#include "../suite.h"
 #include <stdlib.h>
 
 static struct kdm_brute *brute;

@@ -6,7 +6,7 @@
 #include "security/guard.h"
 #include "security/model.h"
 #include "security/token.h"
-#include "suite.h"
+#include "../suite.h"
 #include <stdlib.h>
 
 #define ALL "{\"controllers\":{\"*\":{\"actions\":{\"*\":true}}}}"
@@ -306,6 +306,7 @@ static void stop_node(void)
 
 static void set_up(void)
 {
+    kdm_json_seed(1, 2);
     uv_loop_init(&loop);
     kdm_arena_init(&arena, 65536);
     memset(&peer, 0, sizeof(peer));

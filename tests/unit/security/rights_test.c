@@ -1,6 +1,6 @@
 /* rights_test.c - what roles and policies allow (kuzzle-semantics.md 4.6). */
 #include "security/rights.h"
-#include "suite.h"
+#include "../suite.h"
 #include <stdlib.h>
 
 static struct kdm_arena arena;
@@ -42,6 +42,7 @@ static struct kdm_val parse(const char *text)
 
 static void set_up(void)
 {
+    kdm_json_seed(1, 2);
     kdm_arena_init(&arena, 4096);
     rights = kdm_rights_create(&protocol);
 }

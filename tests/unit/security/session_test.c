@@ -1,6 +1,6 @@
 /* session_test.c - tokens that are kept: who uses them, who is told, what is forgotten. */
 #include "security/session.h"
-#include "suite.h"
+#include "../suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 

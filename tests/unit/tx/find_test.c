@@ -85,17 +85,6 @@ START_TEST(what_is_wrong_with_a_search_is_the_transactions_failure)
 }
 END_TEST
 
-static enum kdm_outcome empty_it(struct kdm_tx *tx, void *ctx)
-{
-    struct kdm_collection *assets;
-
-    (void)ctx;
-    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
-        return KDM_WAIT;
-    kdm_tx_truncate(tx, assets);
-    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("true")) : KDM_WAIT;
-}
-
 START_TEST(a_collection_that_was_emptied_elsewhere_is_looked_up_again)
 {
     struct run run;
@@ -104,7 +93,7 @@ START_TEST(a_collection_that_was_emptied_elsewhere_is_looked_up_again)
         have_doc("a");
         run_now(&run, &other, &loop, count_all, "{}");
         ck_assert_str_eq(run.result, "1");
-        run_now(&run, &node, &loop, empty_it, NULL);
+        run_now(&run, &node, &loop, empty_collection, NULL);
         run_now(&run, &other, &loop, count_all, "{}");
         ck_assert_str_eq(run.result, "0");
     }

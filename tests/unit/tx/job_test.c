@@ -88,6 +88,39 @@ static void wait_for_jobs(struct node *at, int ms)
     ck_assert_uint_eq(kdm_jobs_running(at->engine), 0);
 }
 
+/* Turns the loop until all jobs are done, whoever does them. */
+static void wait_for_no_record(int ms)
+{
+    int64_t until = kdm_clock_monotonic_ms() + ms;
+
+    while (records() > 0 && kdm_clock_monotonic_ms() < until)
+        turn_for(&loop, 20);
+    ck_assert_int_eq(records(), 0);
+}
+
+START_TEST(a_job_is_done_in_chunks_and_waited_for)
+{
+    struct run run;
+
+    run_now(&run, &node, &loop, start_job, "starter");
+    ck_assert_msg(run.err == KDM_OK, "%s", run.message);
+    ck_assert_str_eq(run.result, "done");
+    ck_assert_int_eq(chunks, 4);
+    expect_doc(&other, "j9", "1 {\"j\":1}");
+    ck_assert_uint_eq(kdm_jobs_running(node.engine), 0);
+}
+END_TEST
+
+START_TEST(a_job_without_a_living_owner_is_resumed_by_another_node)
+{
+    tell(redis.socket, "HSET kdm:jobs left {\"owner\":\"gone\",\"step\":2,\"lease\":1,\"kind\":\"test\",\"args\":{\"total\":10},\"state\":6}");
+    kdm_jobs_resume(other.engine, false);
+    wait_for_no_record(3000);
+    expect_doc(&node, "j9", "1 {\"j\":1}");
+    expect_doc(&node, "j5", "null"); /* it goes on where it was */
+}
+END_TEST
+
 START_TEST(a_chunk_that_fails_for_a_while_is_tried_again)
 {
     struct run run;
@@ -169,9 +202,7 @@ START_TEST(a_job_of_a_node_that_stopped_is_finished_by_another)
     ck_assert_int_eq(records(), 1);
     end_leases();
     kdm_jobs_resume(node.engine, false);
-    for (int i = 0; i < 70 && records() > 0; i++)
-        turn_for(&loop, 100);
-    ck_assert_int_eq(records(), 0);
+    wait_for_no_record(7000);
     expect_doc(&other, "j9", "1 {\"j\":1}");
 }
 END_TEST
@@ -183,10 +214,9 @@ START_TEST(two_nodes_on_one_job_do_no_harm_and_the_slower_one_stops)
     tell(redis.socket, "HSET kdm:jobs both {\"owner\":\"gone\",\"step\":0,\"lease\":1,\"kind\":\"test\",\"args\":{\"total\":60},\"state\":null}");
     kdm_jobs_resume(node.engine, false);
     kdm_jobs_resume(other.engine, false);
-    turn_for(&loop, 300);
+    wait_for_no_record(3000);
     wait_for_jobs(&node, 3000);
     wait_for_jobs(&other, 3000);
-    ck_assert_int_eq(records(), 0);
     turn_for(&loop, 200);
     ck_assert_int_eq(records(), 0); /* none brings it back */
     for (int i = 0; i < 60; i++) { /* each chunk has committed once */
@@ -280,9 +310,7 @@ START_TEST(who_is_alone_on_its_redis_waits_for_no_lease)
     turn_for(&loop, 300);
     ck_assert_int_eq(records(), 1);
     kdm_jobs_resume(node.engine, true);
-    for (int i = 0; i < 20 && records() > 0; i++)
-        turn_for(&loop, 50);
-    ck_assert_int_eq(records(), 0);
+    wait_for_no_record(3000);
     expect_doc(&other, "j9", "1 {\"j\":1}");
 }
 END_TEST
@@ -304,6 +332,8 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, tenant_teardown);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_job_is_done_in_chunks_and_waited_for);
+    tcase_add_test(tcase, a_job_without_a_living_owner_is_resumed_by_another_node);
     tcase_add_test(tcase, a_chunk_that_fails_for_a_while_is_tried_again);
     tcase_add_test(tcase, a_job_that_is_refused_time_and_again_is_given_up);
     tcase_add_test(tcase, who_waits_past_the_deadline_is_answered_and_the_job_goes_on);

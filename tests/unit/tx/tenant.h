@@ -2,6 +2,7 @@
 #ifndef KDM_TESTS_TX_TENANT_H
 #define KDM_TESTS_TX_TENANT_H
 
+#include "../suite.h"
 #include "world.h"
 
 #define INDEX KDM_STR("tenant")
@@ -83,6 +84,17 @@ UNUSED_FN enum kdm_outcome read_doc(struct kdm_tx *tx, void *ctx)
                                              KDM_ARG(doc->text)));
 }
 
+UNUSED_FN enum kdm_outcome empty_collection(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+
+    (void)ctx;
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    kdm_tx_truncate(tx, assets);
+    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("true")) : KDM_WAIT;
+}
+
 /* "<version> <text>", or "null". */
 UNUSED_FN void expect_doc(struct node *at, const char *id, const char *expected)
 {
@@ -111,17 +123,6 @@ UNUSED_FN enum kdm_outcome add_one(struct kdm_tx *tx, void *ctx)
     if (!kdm_tx_commit(tx))
         return KDM_WAIT;
     return kdm_tx_reply(tx, KDM_STR("true"));
-}
-
-UNUSED_FN int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }
 
 #endif

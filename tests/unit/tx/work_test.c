@@ -192,17 +192,6 @@ static enum kdm_outcome delete_doc(struct kdm_tx *tx, void *ctx)
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("true")) : KDM_WAIT;
 }
 
-static enum kdm_outcome empty(struct kdm_tx *tx, void *ctx)
-{
-    struct kdm_collection *assets;
-
-    (void)ctx;
-    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
-        return KDM_WAIT;
-    kdm_tx_truncate(tx, assets);
-    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("true")) : KDM_WAIT;
-}
-
 START_TEST(a_watcher_hears_of_what_is_committed_here)
 {
     struct run run;
@@ -212,7 +201,7 @@ START_TEST(a_watcher_hears_of_what_is_committed_here)
     run_now(&run, &node, &loop, create_doc, "a");
     run_now(&run, &node, &loop, put_60, "b");
     run_now(&run, &node, &loop, delete_doc, "a");
-    run_now(&run, &node, &loop, empty, NULL);
+    run_now(&run, &node, &loop, empty_collection, NULL);
     ck_assert_str_eq(seen, "assets/a={\"n\":0};assets/b={\"n\":60};assets/a=;assets/=;");
     watched_run = NULL;
 }
