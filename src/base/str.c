@@ -12,6 +12,35 @@ int kdm_str_cmp(struct kdm_str a, struct kdm_str b)
     return (a.len > b.len) - (a.len < b.len);
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* strncasecmp() ends at U+0000, which a text may hold. */
+bool kdm_str_starts_nocase(struct kdm_str s, struct kdm_str prefix)
+{
+    size_t i = 0;
+
+    if (s.len < prefix.len)
+        return false;
+    while (i < prefix.len && lower(s.ptr[i]) == lower(prefix.ptr[i]))
+        i++;
+    return i == prefix.len;
+}
+
+bool kdm_str_eq_nocase(struct kdm_str a, struct kdm_str b)
+{
+    return a.len == b.len && kdm_str_starts_nocase(a, b);
+}
+
+bool kdm_str_contains_nocase(struct kdm_str s, struct kdm_str part)
+{
+    while (s.len > part.len && !kdm_str_starts_nocase(s, part))
+        s = kdm_str_from(s, 1);
+    return kdm_str_starts_nocase(s, part);
+}
+
 /* Counts downwards from zero, because the most negative number has no positive twin. */
 bool kdm_str_int64(struct kdm_str s, long long *ret_value)
 {

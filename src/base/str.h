@@ -50,6 +50,12 @@ static inline struct kdm_str kdm_str_from(struct kdm_str s, size_t n)
 /* Byte order, shorter first when one is the other's beginning; <0, 0, >0. */
 int kdm_str_cmp(struct kdm_str a, struct kdm_str b);
 
+/* The same with A-Z and a-z alike, and no other letters; whether a part, which may be empty, is
+ * anywhere in the text. */
+bool kdm_str_eq_nocase(struct kdm_str a, struct kdm_str b);
+bool kdm_str_starts_nocase(struct kdm_str s, struct kdm_str prefix);
+bool kdm_str_contains_nocase(struct kdm_str s, struct kdm_str part);
+
 /* Reads a whole decimal integer ("-12", no blanks, no '+'). false when it is none or
  * does not fit; *ret_value then stays untouched. */
 bool kdm_str_int64(struct kdm_str s, long long *ret_value);

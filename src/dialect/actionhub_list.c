@@ -8,7 +8,6 @@
 #include "doors.gen.h"
 #include "projector/projector.h"
 #include "store/names.h"
-#include <ctype.h>
 #include <stdlib.h>
 
 #define LABELS_MOST 10000
@@ -299,20 +298,6 @@ static bool add_used(struct kdm_tx *tx, const struct list *list, struct labels *
     return true;
 }
 
-static bool holds(struct kdm_str text, struct kdm_str part)
-{
-    for (size_t i = 0; i + part.len <= text.len; i++) {
-        size_t n = 0;
-
-        while (n < part.len
-               && tolower((unsigned char)text.ptr[i + n]) == tolower((unsigned char)part.ptr[n]))
-            n++;
-        if (n == part.len)
-            return true;
-    }
-    return part.len == 0;
-}
-
 enum kdm_outcome kdm_actionhub_list_labels(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct labels labels = { .count = 0 };
@@ -335,7 +320,7 @@ enum kdm_outcome kdm_actionhub_list_labels(struct kdm_tx *tx, const struct kdm_a
         const struct label *label = &labels.items[i];
 
         if ((i > 0 && kdm_str_eq(label->label, label[-1].label))
-            || !holds(label->label, list.page.search))
+            || !kdm_str_contains_nocase(label->label, list.page.search))
             continue;
         if (total >= first && total - first < (uint64_t)list.page.size) {
             kdm_buf_put(&buf, buf.ptr[buf.len - 1] == '[' ? KDM_STR("{\"label\":")

@@ -6,7 +6,6 @@
 #include "security/model.h"
 #include "security/password.h"
 #include "store/names.h"
-#include <ctype.h>
 #include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,21 +234,6 @@ static bool refuse(struct kdm_tx *tx, enum kdm_err err)
     return false;
 }
 
-/* Upper and lower case are the same; of ASCII, as of the names of most people's accounts. */
-static bool contains(struct kdm_str text, struct kdm_str part)
-{
-    for (size_t i = 0; part.len > 0 && i + part.len <= text.len; i++) {
-        size_t n = 0;
-
-        while (n < part.len
-               && tolower((unsigned char)text.ptr[i + n]) == tolower((unsigned char)part.ptr[n]))
-            n++;
-        if (n == part.len)
-            return true;
-    }
-    return false;
-}
-
 static bool regexp_matches(const char *text, struct kdm_str password)
 {
     pcre2_code *code = compile(text);
@@ -292,7 +276,7 @@ static bool check_one(struct kdm_tx *tx, const json_t *policy, const struct kdm_
     const json_t *regexp = json_object_get(policy, "passwordRegex");
 
     if (json_is_true(json_object_get(policy, "forbidLoginInPassword"))
-        && contains(password, username))
+        && username.len > 0 && kdm_str_contains_nocase(password, username))
         return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_LOGIN_IN_PASSWORD);
     if (json_is_string(regexp) && !regexp_matches(json_string_value(regexp), password))
         return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_WEAK_PASSWORD);

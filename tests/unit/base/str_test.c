@@ -80,6 +80,38 @@ START_TEST(what_is_no_integer_leaves_the_result_alone)
 }
 END_TEST
 
+START_TEST(upper_and_lower_case_are_alike_when_asked_for)
+{
+    struct kdm_str text = KDM_STR("Content-Type");
+
+    ck_assert(kdm_str_eq_nocase(text, KDM_STR("content-TYPE")));
+    ck_assert(!kdm_str_eq_nocase(text, KDM_STR("content-typ")));
+    ck_assert(!kdm_str_eq_nocase(text, KDM_STR("content_type")));
+    ck_assert(!kdm_str_eq_nocase(KDM_STR("[`{@"), KDM_STR("{@[`")));
+    ck_assert(!kdm_str_eq_nocase(KDM_STR("a\0b"), KDM_STR("a\0c")));
+    ck_assert(kdm_str_eq_nocase(none, KDM_STR("")));
+    ck_assert(kdm_str_starts_nocase(text, KDM_STR("CONTENT")));
+    ck_assert(kdm_str_starts_nocase(text, KDM_STR("")));
+    ck_assert(!kdm_str_starts_nocase(KDM_STR("Cont"), text));
+}
+END_TEST
+
+START_TEST(a_part_is_found_wherever_it_is)
+{
+    struct kdm_str text = KDM_STR("aaB\0End");
+
+    ck_assert(kdm_str_contains_nocase(text, KDM_STR("AAB")));
+    ck_assert(kdm_str_contains_nocase(text, KDM_STR("ab\0e")));
+    ck_assert(kdm_str_contains_nocase(text, KDM_STR("END")));
+    ck_assert(kdm_str_contains_nocase(text, text));
+    ck_assert(!kdm_str_contains_nocase(text, KDM_STR("ends")));
+    ck_assert(!kdm_str_contains_nocase(text, KDM_STR("aaab")));
+    ck_assert(!kdm_str_contains_nocase(KDM_STR(""), KDM_STR("a")));
+    ck_assert(kdm_str_contains_nocase(text, KDM_STR("")));
+    ck_assert(kdm_str_contains_nocase(none, none));
+}
+END_TEST
+
 static unsigned distance(const char *a, const char *b)
 {
     return kdm_str_distance(kdm_str_of(a), kdm_str_of(b));
@@ -111,6 +143,8 @@ int main(void)
     tcase_add_test(tcase, order_is_by_bytes_and_then_by_length);
     tcase_add_test(tcase, an_integer_is_read_to_its_very_limits);
     tcase_add_test(tcase, what_is_no_integer_leaves_the_result_alone);
+    tcase_add_test(tcase, upper_and_lower_case_are_alike_when_asked_for);
+    tcase_add_test(tcase, a_part_is_found_wherever_it_is);
     tcase_add_test(tcase, distance_counts_slips_of_the_hand);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
