@@ -1,7 +1,6 @@
 /* door.c - see door.h. */
 #include "api/door.h"
 #include <stdlib.h>
-#include <strings.h>
 
 struct kdm_doors {
     size_t count;
@@ -91,15 +90,10 @@ bool kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
     return kdm_query_parse(arena, kdm_arena_copy(arena, request->query), &ret_call->query);
 }
 
-static bool same_but_for_case(struct kdm_str a, struct kdm_str b)
-{
-    return a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
-}
-
 struct kdm_str kdm_door_header(const struct kdm_door_call *call, struct kdm_str name)
 {
     for (size_t i = 0; i < call->header_count; i++) {
-        if (same_but_for_case(call->headers[i].name, name))
+        if (kdm_str_eq_nocase(call->headers[i].name, name))
             return call->headers[i].value;
     }
     return KDM_STR_NONE;

@@ -4,7 +4,6 @@
 #include "dialect/actionhub.h"
 #include "store/unicode.h"
 #include "json/json.h"
-#include <strings.h>
 
 #define ID_LONGEST   64
 #define NAME_LONGEST 124
@@ -42,15 +41,13 @@ void kdm_actionhub_issue(struct kdm_actionhub_issues *issues, struct kdm_str whe
 
 static bool is_json(struct kdm_str content_type)
 {
-    static const char json[] = "json";
+    size_t len = 0;
 
-    if (content_type.len == 0)
-        return true;
-    for (size_t i = 0; i + 4 <= content_type.len && content_type.ptr[i] != ';'; i++) {
-        if (strncasecmp(content_type.ptr + i, json, 4) == 0)
-            return true;
-    }
-    return false;
+    while (len < content_type.len && content_type.ptr[len] != ';')
+        len++;
+    return content_type.len == 0
+           || kdm_str_contains_nocase((struct kdm_str){ .ptr = content_type.ptr, .len = len },
+                                      KDM_STR("json"));
 }
 
 /* Where in the text an error is, as Python's parser says it. */

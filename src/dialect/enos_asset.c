@@ -2,7 +2,6 @@
 #include "action/search.h"
 #include "dialect/enos.h"
 #include "doors.gen.h"
-#include <strings.h>
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
@@ -97,11 +96,8 @@ void kdm_enos_put_name(struct kdm_buf *buf, struct kdm_val name, struct kdm_str 
 
 static bool read_bool(struct kdm_str text, bool *ret_value)
 {
-    bool is_true = text.len == 4 && strncasecmp(text.ptr, "true", 4) == 0;
-    bool is_false = text.len == 5 && strncasecmp(text.ptr, "false", 5) == 0;
-
-    *ret_value = is_true;
-    return is_true || is_false;
+    *ret_value = kdm_str_eq_nocase(text, KDM_STR("true"));
+    return *ret_value || kdm_str_eq_nocase(text, KDM_STR("false"));
 }
 
 bool kdm_enos_read_mode(struct kdm_tx *tx, const struct kdm_args *args,

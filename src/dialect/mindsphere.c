@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 /* --- failures --------------------------------------------------------------------------------- */
 
@@ -230,13 +229,13 @@ struct kdm_str kdm_ms_prefix(struct kdm_str id)
 static bool find_tenant(const struct kdm_ms *ms, const struct kdm_door_call *call,
                         struct kdm_str *ret_tenant)
 {
-    static const char scheme[] = "Bearer ";
+    const struct kdm_str scheme = KDM_STR("Bearer ");
     struct kdm_str given = kdm_door_header(call, KDM_STR("authorization"));
     bool found = false;
 
-    if (given.len <= sizeof(scheme) - 1 || strncasecmp(given.ptr, scheme, sizeof(scheme) - 1) != 0)
+    if (given.len <= scheme.len || !kdm_str_starts_nocase(given, scheme))
         return false;
-    given = kdm_str_from(given, sizeof(scheme) - 1);
+    given = kdm_str_from(given, scheme.len);
     for (size_t i = 0; i < ms->token_count; i++) {
         const struct kdm_ms_token *token = &ms->tokens[i];
 

@@ -191,10 +191,10 @@ static bool read_part_head(struct kdm_arena *arena, struct kdm_str *rest, struct
         if (line.len == 0)
             return true;
         name = cut_at(&line, ':');
-        if (kdm_head_same(name, KDM_STR("content-disposition"))) {
+        if (kdm_str_eq_nocase(name, KDM_STR("content-disposition"))) {
             field->name = kdm_head_parameter(arena, line, KDM_STR("name"));
             field->filename = kdm_head_parameter(arena, line, KDM_STR("filename"));
-        } else if (kdm_head_same(name, KDM_STR("content-type"))) {
+        } else if (kdm_str_eq_nocase(name, KDM_STR("content-type"))) {
             field->type = kdm_head_main(line);
         }
     }

@@ -55,11 +55,6 @@ struct kdm_str kdm_head_item(struct kdm_str list, size_t n)
     return KDM_STR_NONE;
 }
 
-bool kdm_head_same(struct kdm_str a, struct kdm_str b)
-{
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 struct kdm_str kdm_head_main(struct kdm_str value)
 {
     return next_part(&value, ';');
@@ -108,7 +103,7 @@ struct kdm_str kdm_head_parameter(struct kdm_arena *arena, struct kdm_str value,
     struct kdm_str params = kdm_head_params(value), own, found;
 
     while (kdm_head_next_parameter(arena, &params, &own, &found)) {
-        if (kdm_head_same(own, name))
+        if (kdm_str_eq_nocase(own, name))
             return kdm_str_none(found) ? KDM_STR("") : found;
     }
     return KDM_STR_NONE;
@@ -118,22 +113,22 @@ enum kdm_media kdm_head_media(struct kdm_str content_type)
 {
     struct kdm_str type = kdm_head_main(content_type);
 
-    if (type.len == 0 || kdm_head_same(type, KDM_STR("application/json")))
+    if (type.len == 0 || kdm_str_eq_nocase(type, KDM_STR("application/json")))
         return KDM_MEDIA_JSON;
-    if (kdm_head_same(type, KDM_STR("application/x-www-form-urlencoded")))
+    if (kdm_str_eq_nocase(type, KDM_STR("application/x-www-form-urlencoded")))
         return KDM_MEDIA_FORM;
-    if (kdm_head_same(type, KDM_STR("multipart/form-data")))
+    if (kdm_str_eq_nocase(type, KDM_STR("multipart/form-data")))
         return KDM_MEDIA_MULTIPART;
     return KDM_MEDIA_OTHER;
 }
 
 enum kdm_coding kdm_head_coding(struct kdm_str item)
 {
-    if (kdm_head_same(item, KDM_STR("identity")))
+    if (kdm_str_eq_nocase(item, KDM_STR("identity")))
         return KDM_CODING_IDENTITY;
-    if (kdm_head_same(item, KDM_STR("gzip")))
+    if (kdm_str_eq_nocase(item, KDM_STR("gzip")))
         return KDM_CODING_GZIP;
-    if (kdm_head_same(item, KDM_STR("deflate")))
+    if (kdm_str_eq_nocase(item, KDM_STR("deflate")))
         return KDM_CODING_DEFLATE;
     return KDM_CODING_UNKNOWN;
 }
@@ -172,7 +167,7 @@ enum kdm_coding kdm_head_accepted(struct kdm_str accept_encoding)
         struct kdm_str item = next_part(&accept_encoding, ',');
         enum kdm_coding coding = kdm_head_coding(next_part(&item, ';'));
         struct kdm_str name = next_part(&item, '=');
-        int q = thousandths(kdm_head_same(name, KDM_STR("q")) ? trim(item) : KDM_STR_NONE);
+        int q = thousandths(kdm_str_eq_nocase(name, KDM_STR("q")) ? trim(item) : KDM_STR_NONE);
 
         if (coding == KDM_CODING_UNKNOWN || q < 0)
             continue;
@@ -205,7 +200,7 @@ bool kdm_head_origin_allowed(struct kdm_str list, struct kdm_str origin)
     while (list.len > 0) {
         struct kdm_str item = next_part(&list, ',');
 
-        if (kdm_str_eq(item, KDM_STR("*")) || kdm_head_same(item, origin))
+        if (kdm_str_eq(item, KDM_STR("*")) || kdm_str_eq_nocase(item, origin))
             return true;
     }
     return false;

@@ -11,9 +11,6 @@ struct kdm_str kdm_head_item(struct kdm_str list, size_t n);
 /* Takes the next such item off the list; false when there is none left. */
 bool kdm_head_next_item(struct kdm_str *list, struct kdm_str *ret_item);
 
-/* The same text but for ASCII case? */
-bool kdm_head_same(struct kdm_str a, struct kdm_str b);
-
 /* The value of `name` among a value's parameters ("form-data; name=\"x\"; .."), quotes taken off
  * and backslashes resolved in `arena`; none when absent. */
 struct kdm_str kdm_head_parameter(struct kdm_arena *arena, struct kdm_str value,

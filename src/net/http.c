@@ -253,8 +253,8 @@ static enum kdm_err check_content(struct kdm_exchange *exchange, struct kdm_str 
         *ret_prop = type;
         return KDM_ERR_NETWORK_HTTP_UNSUPPORTED_CONTENT;
     }
-    if (!kdm_str_none(charset) && !kdm_head_same(charset, KDM_STR("utf-8"))
-        && !kdm_head_same(charset, KDM_STR("utf8"))) {
+    if (!kdm_str_none(charset) && !kdm_str_eq_nocase(charset, KDM_STR("utf-8"))
+        && !kdm_str_eq_nocase(charset, KDM_STR("utf8"))) {
         *ret_prop = charset;
         return KDM_ERR_NETWORK_HTTP_UNSUPPORTED_CHARSET;
     }
@@ -393,7 +393,7 @@ static void say_continue(struct kdm_exchange *exchange)
     size_t before;
 
     if (exchange->reader.http_1_0
-        || !kdm_head_same(exchange->reader.headers[KDM_HEADER_EXPECT], KDM_STR("100-continue")))
+        || !kdm_str_eq_nocase(exchange->reader.headers[KDM_HEADER_EXPECT], KDM_STR("100-continue")))
         return;
     out = kdm_conn_put(exchange->conn, line.len);
     before = out->len;

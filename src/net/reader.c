@@ -120,7 +120,7 @@ static bool read_headers(struct kdm_reader *reader)
         all[i].value = without_blanks_behind(text_of(reader, reader->lines[i].value));
         if (!kdm_head_is_clean(all[i].value))
             return false;
-        while (header < KDM_HEADERS && !kdm_head_same(all[i].name, known[header].name))
+        while (header < KDM_HEADERS && !kdm_str_eq_nocase(all[i].name, known[header].name))
             header++;
         if (header < KDM_HEADERS)
             keep_known(reader, (enum kdm_header)header, all[i].value, &joined[header]);
@@ -362,7 +362,7 @@ static enum kdm_reader_result read_framing(struct kdm_reader *reader)
 {
     struct kdm_str coding = reader->headers[KDM_HEADER_TRANSFER_ENCODING];
 
-    if (!kdm_str_none(coding) && !kdm_head_same(coding, KDM_STR("chunked")))
+    if (!kdm_str_none(coding) && !kdm_str_eq_nocase(coding, KDM_STR("chunked")))
         return refuse(reader, 501, "a transfer coding other than chunked");
     reader->chunked = (parser_of(reader)->flags & F_CHUNKED) != 0;
     if ((parser_of(reader)->flags & F_CONTENTLENGTH) != 0) {

@@ -56,7 +56,7 @@ static struct kdm_str or_default(const char *text, struct kdm_str otherwise)
 static bool has_header(const struct kdm_http_response *response, struct kdm_str name)
 {
     for (size_t i = 0; i < response->header_count; i++) {
-        if (kdm_head_same(response->headers[i].name, name))
+        if (kdm_str_eq_nocase(response->headers[i].name, name))
             return true;
     }
     return false;

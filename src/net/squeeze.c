@@ -33,7 +33,7 @@ static bool read_offer(struct kdm_arena *arena, struct kdm_str offer, int *ret_w
     while (kdm_head_next_parameter(arena, &params, &name, &value)) {
         int which = 0;
 
-        while (which < 4 && !kdm_head_same(name, kdm_str_of(names[which])))
+        while (which < 4 && !kdm_str_eq_nocase(name, kdm_str_of(names[which])))
             which++;
         if (which == 4 || seen[which])
             return false;
@@ -56,7 +56,7 @@ bool kdm_squeeze_agree(struct kdm_arena *arena, struct kdm_str offers, struct kd
     while (kdm_head_next_item(&offers, &offer)) {
         int window;
 
-        if (!kdm_head_same(kdm_head_main(offer), KDM_STR("permessage-deflate"))
+        if (!kdm_str_eq_nocase(kdm_head_main(offer), KDM_STR("permessage-deflate"))
             || !read_offer(arena, offer, &window))
             continue;
         *ret_window = window;

@@ -12,7 +12,7 @@ static bool has_item(struct kdm_str list, struct kdm_str item)
     struct kdm_str found;
 
     while (kdm_head_next_item(&list, &found)) {
-        if (kdm_head_same(found, item))
+        if (kdm_str_eq_nocase(found, item))
             return true;
     }
     return false;
