@@ -2,7 +2,7 @@
  * 1. Redis is asked where each collection stands. Searches that begin in the same turn of the loop
  *    share one question: it leaves when they have all begun.
  * 2. Each part waits at its view until that has got there.
- * 3. A worker searches (worker.c); of one index never all workers at once.
+ * 3. A worker searches (workers.c, search.c).
  * 4. The sources of the page are fetched (fetch.c). When a hit turns out to be none any more it all
  *    begins again; the third time the hit is left out and not counted.
  */
@@ -145,72 +145,6 @@ static void ask_where(struct kdm_find *find)
     find->waits--;
 }
 
-/* --- a worker ------------------------------------------------------------------------------------
- */
-
-static void get_in_line(struct watched *watched)
-{
-    struct kdm_projector *projector = watched->projector;
-
-    if (watched->in_line || watched->queued == NULL)
-        return;
-    watched->in_line = true;
-    watched->next_in_line = NULL;
-    *projector->line_end = watched;
-    projector->line_end = &watched->next_in_line;
-}
-
-/* One worker is left for other indexes. */
-static bool search_next(struct watched *watched)
-{
-    struct kdm_projector *projector = watched->projector;
-    unsigned workers = kdm_workers_count(projector->workers);
-    struct kdm_find *find = watched->queued;
-
-    if (find == NULL || projector->searching == workers || watched->searching == workers - 1)
-        return false;
-    watched->queued = find->next_waiting;
-    if (watched->queued == NULL)
-        watched->queued_end = &watched->queued;
-    projector->searching++;
-    watched->searching++;
-    kdm_workers_send(projector->workers, find);
-    return true;
-}
-
-/* Indexes take turns, each search by search, until there is no worker or nobody who may have one.
- */
-static void dispatch(struct kdm_projector *projector)
-{
-    bool any = true;
-
-    while (any) {
-        struct watched *watched = projector->line, *next;
-
-        any = false;
-        projector->line = NULL;
-        projector->line_end = &projector->line;
-        for (; watched != NULL; watched = next) {
-            next = watched->next_in_line;
-            watched->in_line = false;
-            any |= search_next(watched);
-            get_in_line(watched);
-        }
-    }
-}
-
-static void enqueue(struct kdm_find *find)
-{
-    struct watched *watched = find->watched;
-
-    find->away = true;
-    find->next_waiting = NULL;
-    *watched->queued_end = find;
-    watched->queued_end = &find->next_waiting;
-    get_in_line(watched);
-    dispatch(find->projector);
-}
-
 /* --- ending --------------------------------------------------------------------------------------
  */
 
@@ -332,7 +266,8 @@ static void go_on(struct kdm_find *find)
     } else if (find->try.err != KDM_OK) {
         fail(find, find->try.err);
     } else if (!searched) {
-        enqueue(find);
+        find->away = true;
+        kdm_workers_send(find->projector->workers, find);
     } else if (find->try.lost > 0 && find->tries < TRIES) {
         begin(find);
     } else {
@@ -348,11 +283,8 @@ void kdm_find_searched(struct kdm_find *find)
     find->away = false;
     if (projector->stopped)
         return;
-    projector->searching--;
     projector->searches++;
-    find->watched->searching--;
     give_editions_back(find);
-    dispatch(projector);
     if (find->fn == NULL)
         free_find(find);
     else if (find->try.result.outcome == KDM_FIND_FAILED)
@@ -472,22 +404,6 @@ static void free_find(struct kdm_find *find)
     give_find(find->projector, find);
 }
 
-/* Out of the queue of those that wait for a worker, when it is still there. */
-static void unqueue(struct kdm_find *find)
-{
-    struct watched *watched = find->watched;
-
-    for (struct kdm_find **link = &watched->queued; *link != NULL; link = &(*link)->next_waiting) {
-        if (*link != find)
-            continue;
-        *link = find->next_waiting;
-        if (*link == NULL)
-            watched->queued_end = link;
-        find->away = false;
-        return;
-    }
-}
-
 void kdm_find_release(struct kdm_find *find)
 {
     if (find == NULL)
@@ -499,8 +415,6 @@ void kdm_find_release(struct kdm_find *find)
             kdm_view_leave(&find->parts[i]);
             find->waits--;
         }
-    if (find->away)
-        unqueue(find);
     if (find->waits == 0 && !find->away && !find->telling && (!find->ended || find->told))
         free_find(find);
 }

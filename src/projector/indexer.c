@@ -5,7 +5,6 @@
  */
 #include "base/clock.h"
 #include "projector/internal.h"
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -280,8 +279,7 @@ static void *run(void *arg)
     while (!atomic_load_explicit(&indexer->stopping, memory_order_relaxed)) {
         sort_in(indexer);
         if (indexer->active == NULL)
-            while (sem_wait(&indexer->work) != 0 && errno == EINTR)
-                ;
+            kdm_wait_for(&indexer->work);
         else if (!take_turns(indexer))
             rest(indexer);
     }

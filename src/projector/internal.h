@@ -5,7 +5,8 @@
  *   indexer.c    the thread that changes projections
  *   find.c       a search, step by step, on the loop
  *   fetch.c      what Redis holds of documents, for searches
- *   worker.c     the threads that search
+ *   workers.c    the threads that search, and whose turn it is
+ *   search.c     what a worker does with a search
  *   warm_up.c    what is built at start
  */
 #ifndef KDM_PROJECTOR_INTERNAL_H
@@ -17,6 +18,7 @@
 #include "search/aggs.h"
 #include "search/projection.h"
 #include "store/feed.h"
+#include <errno.h>
 #include <semaphore.h>
 
 /* Writes to an index wait when the loop has so much of its feed still to read. */
@@ -28,6 +30,12 @@ enum { LETTER_BATCH, LETTER_FIND, LETTER_FETCH };
 struct kdm_indexer;
 struct kdm_workers;
 struct kdm_view;
+
+static inline void kdm_wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0 && errno == EINTR)
+        ;
+}
 
 /* --- batches: changes on their way to a projection ----------------------------------------------
  */
@@ -100,10 +108,12 @@ struct watched {
     bool crowded;   /* the node's own writes wait */
     bool paused;    /* the feed */
     size_t queued_bytes;
-    struct kdm_find *queued, **queued_end; /* for a worker */
-    size_t searching;                      /* on workers */
-    struct watched *next_in_line;
-    bool in_line; /* of those with something queued */
+    struct { /* the workers' */
+        struct kdm_letter *queued, **queued_end;
+        unsigned searching;
+        struct watched *next_in_line;
+        bool in_line;
+    } work;
 };
 
 enum view_state {
@@ -236,7 +246,7 @@ struct kdm_find {
     struct kdm_letter letter;
     struct kdm_projector *projector;
     struct kdm_find *next, **link;   /* of all */
-    struct kdm_find *next_waiting;   /* of those that wait for a worker, or to be told */
+    struct kdm_find *next_waiting;   /* of those to be told */
     struct kdm_find_request request; /* texts in `texts` */
     kdm_find_fn *fn;                 /* NULL: released, nobody is told */
     void *ctx;
@@ -247,7 +257,7 @@ struct kdm_find {
     struct kdm_found_part *found_parts;
     size_t part_count;
     unsigned waits; /* parts that are not ready, answers that have not come */
-    bool away;      /* queued for a worker, or with one */
+    bool away;      /* the workers have it */
     bool ended;     /* to be told.. */
     bool telling;   /* ..right now.. */
     bool told;      /* ..and done */
@@ -305,11 +315,15 @@ void kdm_fetch_sources(struct kdm_find *find);
  */
 
 struct kdm_workers *kdm_workers_create(struct kdm_projector *projector);
-unsigned kdm_workers_count(const struct kdm_workers *workers);
 /* What they ask the loop for meanwhile is refused. */
 void kdm_workers_stop(struct kdm_workers *workers);
 void kdm_workers_destroy(struct kdm_workers *workers);
+/* On the loop. The find comes back as a letter. Searches of one index never have all workers. */
 void kdm_workers_send(struct kdm_workers *workers, struct kdm_find *find);
+/* How many search right now. */
+size_t kdm_workers_searching(const struct kdm_workers *workers);
+/* On a worker (search.c). One that nobody waits for any more is left as it is. */
+void kdm_find_search(struct kdm_find *find);
 
 /* --- the projector -------------------------------------------------------------------------------
  */
@@ -336,11 +350,10 @@ struct kdm_projector {
     bool stopped;
     struct kdm_find *finds;              /* all */
     struct kdm_find *ended, **ended_end; /* to be told */
-    struct watched *line, **line_end;    /* indexes whose searches wait for a worker */
     struct view_ask *asks;               /* that have not left yet */
     struct fetch *fetches;
     struct kdm_find *spare;
-    size_t find_count, spare_count, searching;
+    size_t find_count, spare_count;
     uint64_t builds, searches;
     struct warm_up *warm_up; /* NULL: done, or not wanted */
 };

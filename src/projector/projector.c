@@ -98,7 +98,6 @@ struct kdm_projector *kdm_projector_create(uv_loop_t *loop, struct kdm_store *st
 
     projector->loop = loop;
     projector->store = store;
-    projector->line_end = &projector->line;
     projector->ended_end = &projector->ended;
     projector->ready = true;
     kdm_random_fill(kdm_store_random(store), &projector->seed, sizeof(projector->seed));
@@ -200,10 +199,11 @@ void kdm_projector_counts(const struct kdm_projector *projector,
                           struct kdm_projector_counts *ret_counts)
 {
     int64_t now_ms = kdm_clock_monotonic_ms();
+    size_t searching = kdm_workers_searching(projector->workers);
     struct kdm_projector_counts counts = { .builds = projector->builds,
                                            .searches = projector->searches,
-                                           .searching = projector->searching,
-                                           .waiting = projector->find_count - projector->searching,
+                                           .searching = searching,
+                                           .waiting = projector->find_count - searching,
                                            .queued_bytes = projector->queued_bytes };
     struct kdm_str name;
     void *value;

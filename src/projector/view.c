@@ -34,7 +34,7 @@ static struct watched *watched_of(struct kdm_projector *projector, struct kdm_in
     watched = kdm_zalloc(sizeof(*watched));
     watched->projector = projector;
     watched->name = index->name; /* the store's entries never go */
-    watched->queued_end = &watched->queued;
+    watched->work.queued_end = &watched->work.queued;
     kdm_table_put(projector->watched, index->name, watched);
     return watched;
 }

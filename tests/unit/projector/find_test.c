@@ -47,25 +47,35 @@ static const char wider[] =
     "\"n\":{\"type\":\"long\"},\"late\":{\"type\":\"keyword\"}}}}";
 
 /* Makes the collection, or gives it another mapping; what the writer knows of it. */
-static struct kdm_collection *define(const char *definition)
+static struct kdm_collection *define_in(const char *index, const char *definition)
 {
-    struct found found = lookup_now(&writer, "tenant", "things");
+    struct found found = lookup_now(&writer, index, "things");
     struct kdm_commit *commit = kdm_commit_create(writer.store, KDM_COMMIT_ALL);
 
     if (!found.index_exists)
-        kdm_commit_create_index(commit, KDM_STR("tenant"));
-    kdm_commit_set_collection(commit, KDM_STR("tenant"), KDM_STR("things"), found.collection,
+        kdm_commit_create_index(commit, kdm_str_of(index));
+    kdm_commit_set_collection(commit, kdm_str_of(index), KDM_STR("things"), found.collection,
                               kdm_str_of(definition));
     commit_done(&writer, commit);
     kdm_collection_unref(found.collection);
-    return lookup_now(&writer, "tenant", "things").collection;
+    return lookup_now(&writer, index, "things").collection;
+}
+
+static struct kdm_collection *define(const char *definition)
+{
+    return define_in("tenant", definition);
+}
+
+static void learn_in(const char *index)
+{
+    kdm_collection_unref(things);
+    things = lookup_now(&reader, index, "things").collection;
+    ck_assert_ptr_nonnull(things);
 }
 
 static void learn(void)
 {
-    kdm_collection_unref(things);
-    things = lookup_now(&reader, "tenant", "things").collection;
-    ck_assert_ptr_nonnull(things);
+    learn_in("tenant");
 }
 
 /* `text` NULL: deletes it. */
@@ -106,19 +116,26 @@ static void on_found(void *ctx, const struct kdm_find_result *result)
                                 KDM_ARG(result->found.hits[i].id));
 }
 
-static void begin(struct answer *answer, const char *body)
+static void begin_with(struct answer *answer, const char *body, kdm_found_page_fn *pages)
 {
     struct kdm_find_request request = { .collections = &things,
                                         .count = 1,
                                         .body = kdm_str_of(body),
                                         .from = -1,
-                                        .size = -1,
+                                        .size = pages != NULL ? 1 : -1,
+                                        .all = pages != NULL,
+                                        .pages = pages,
                                         .sources = true,
                                         .deadline_ms = kdm_clock_monotonic_ms() + 10000 };
 
     memset(answer, 0, sizeof(*answer));
     answer->find = kdm_find_start(projector, &request, on_found, answer);
     ck_assert_int_eq(answer->done, 0);
+}
+
+static void begin(struct answer *answer, const char *body)
+{
+    begin_with(answer, body, NULL);
 }
 
 static void end(struct answer *answer)
@@ -307,6 +324,56 @@ START_TEST(who_waits_no_longer_is_never_told)
 }
 END_TEST
 
+static struct {
+    sem_t open;
+    atomic_int inside;
+} barrier;
+
+/* Keeps the worker that makes the page. */
+static struct kdm_str wait_at_barrier(struct kdm_arena *arena, const struct kdm_found *found,
+                                      const struct kdm_hit *hits, size_t count, size_t left)
+{
+    (void)arena, (void)found, (void)hits, (void)count, (void)left;
+    atomic_fetch_add(&barrier.inside, 1);
+    kdm_wait_for(&barrier.open);
+    return KDM_STR("page");
+}
+
+START_TEST(searches_of_one_index_leave_a_worker_for_others)
+{
+    struct kdm_collection *collection = define(mapping), *other = define_in("other", mapping);
+    struct answer slow[24];
+    int released = 0;
+
+    sem_init(&barrier.open, 0, 0);
+    write_one(collection, "a", "{\"k\":\"x\"}");
+    write_one(collection, "b", "{\"k\":\"x\"}");
+    write_one(other, "c", "{\"k\":\"x\"}");
+    learn();
+    for (int i = 0; i < 24; i++)
+        begin_with(&slow[i], "{}", wait_at_barrier);
+    turn_for(&loop, 100);
+    learn_in("other");
+    for (int i = 0; i < 100; i++)
+        ck_assert_uint_eq(total(TERM("x")), 1);
+    ck_assert_int_ge(atomic_load(&barrier.inside), 2);  /* more than one at once, where.. */
+    ck_assert_int_le(atomic_load(&barrier.inside), 15); /* ..there are so many */
+    for (int i = 0; i < 24; i += 3, released++)
+        kdm_find_release(slow[i].find); /* on a worker, or still in the queue */
+    for (int i = 0; i < 24; i++) {
+        ck_assert_int_eq(slow[i].done, 0);
+        sem_post(&barrier.open);
+    }
+    for (int i = 0; i < 24; i++)
+        if (i % 3 != 0)
+            end(&slow[i]);
+    ck_assert_int_ge(atomic_load(&barrier.inside), 24 - released);
+    kdm_collection_unref(collection);
+    kdm_collection_unref(other);
+    sem_destroy(&barrier.open);
+}
+END_TEST
+
 START_TEST(wrong_requests_fail_with_what_is_wrong)
 {
     struct kdm_collection *collection = define(mapping);
@@ -416,6 +483,7 @@ int main(void)
     tcase_add_test(tests, equal_hits_come_in_the_order_they_were_written);
     tcase_add_test(tests, a_collection_that_is_gone_or_another_one_is_stale);
     tcase_add_test(tests, who_waits_no_longer_is_never_told);
+    tcase_add_test(tests, searches_of_one_index_leave_a_worker_for_others);
     tcase_add_test(tests, wrong_requests_fail_with_what_is_wrong);
     tcase_add_test(tests, a_new_mapping_is_in_the_projection_before_it_is_searched);
     tcase_add_test(tests, changes_that_outrun_the_indexer_wait_in_redis);

@@ -1,43 +1,12 @@
-/* worker.c - the threads that search.
- * The loop posts a search and raises the semaphore; whoever wakes takes the oldest. The mutex is
- * the workers' own: the loop never touches it. A search that must look at documents asks the loop
- * to fetch their texts and sleeps meanwhile.
+/* search.c - what a worker does with a search.
+ * It parses the query, asks each collection's projection and makes the page. A search that must
+ * look at documents asks the loop to fetch their texts and sleeps meanwhile.
  */
 #include "projector/internal.h"
-#include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
-#define FEWEST   3 /* one that computes, one that waits for texts, one for the others */
-#define MOST     16
-#define NICE     5
-#define SLICE_NS 100000
-
-struct kdm_workers {
-    struct kdm_projector *projector;
-    struct kdm_mailbox inbox;
-    pthread_mutex_t mutex; /* of `first` */
-    struct kdm_letter *first;
-    sem_t work;
-    atomic_bool stopping;
-    unsigned count;
-    pthread_t threads[MOST];
-};
 
 /* --- texts ---------------------------------------------------------------------------------------
  */
-
-static void wait_for(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0 && errno == EINTR)
-        ;
-}
 
 /* The searching thread holds nothing meanwhile (projection.h). */
 static bool fetch_texts(void *ctx, struct kdm_arena *arena, const struct kdm_str *ids,
@@ -53,7 +22,7 @@ static bool fetch_texts(void *ctx, struct kdm_arena *arena, const struct kdm_str
     fetch->texts = kdm_arena_zalloc(arena, count * sizeof(*fetch->texts) + 1);
     sem_init(&fetch->done, 0, 0);
     kdm_projector_post(part->find->projector, &fetch->letter, LETTER_FETCH);
-    wait_for(&fetch->done);
+    kdm_wait_for(&fetch->done);
     if (fetch->abandoned)
         return false;
     done_well = fetch->done_well;
@@ -262,113 +231,14 @@ static void make_pages(struct kdm_find *find)
     found->pages = pages;
 }
 
-static void search(struct kdm_find *find)
+void kdm_find_search(struct kdm_find *find)
 {
-    bool found = run_search(find);
+    bool found;
 
+    if (atomic_load_explicit(&find->cancelled, memory_order_relaxed))
+        return;
+    found = run_search(find);
     if (found)
         make_pages(find);
     find->try.result.outcome = found ? KDM_FIND_FOUND : KDM_FIND_FAILED;
-}
-
-/* --- threads -------------------------------------------------------------------------------------
- */
-
-static struct kdm_find *next_find(struct kdm_workers *workers)
-{
-    struct kdm_letter *letter;
-
-    pthread_mutex_lock(&workers->mutex);
-    if (workers->first == NULL)
-        workers->first = kdm_mailbox_take(&workers->inbox);
-    letter = workers->first;
-    if (letter != NULL)
-        workers->first = letter->next;
-    pthread_mutex_unlock(&workers->mutex);
-    return (struct kdm_find *)letter;
-}
-
-/* What computes for long is not to delay the loop, Redis, or the kernel's writing of its file,
- * where there are few cores. Linux 6.12 and later can be told how long a thread may go on when
- * others wait; glibc does not know the call. Without it there is the priority alone. */
-static void give_way(void)
-{
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime, deadline, period;
-    } attr = { .size = sizeof(attr), .policy = SCHED_OTHER, .nice = NICE, .runtime = SLICE_NS };
-
-    if (syscall(SYS_sched_setattr, 0, &attr, 0) != 0)
-        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-}
-
-static void *run(void *arg)
-{
-    struct kdm_workers *workers = arg;
-    struct kdm_find *find;
-
-    pthread_setname_np(pthread_self(), "kdm-search");
-    give_way();
-    for (;;) {
-        wait_for(&workers->work);
-        if (atomic_load_explicit(&workers->stopping, memory_order_relaxed))
-            return NULL;
-        find = next_find(workers);
-        KDM_ASSERT(find != NULL);
-        search(find);
-        kdm_projector_post(workers->projector, &find->letter, LETTER_FIND);
-    }
-}
-
-struct kdm_workers *kdm_workers_create(struct kdm_projector *projector)
-{
-    struct kdm_workers *workers = kdm_zalloc(sizeof(*workers));
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-    workers->projector = projector;
-    workers->count = cores < FEWEST ? FEWEST : cores > MOST ? MOST : (unsigned)cores;
-    pthread_mutex_init(&workers->mutex, NULL);
-    sem_init(&workers->work, 0, 0);
-    for (unsigned i = 0; i < workers->count; i++)
-        KDM_ASSERT(pthread_create(&workers->threads[i], NULL, run, workers) == 0);
-    return workers;
-}
-
-unsigned kdm_workers_count(const struct kdm_workers *workers)
-{
-    return workers->count;
-}
-
-void kdm_workers_send(struct kdm_workers *workers, struct kdm_find *find)
-{
-    kdm_mailbox_put(&workers->inbox, &find->letter);
-    sem_post(&workers->work);
-}
-
-/* Searches that no worker has begun come back as they are. */
-void kdm_workers_stop(struct kdm_workers *workers)
-{
-    struct kdm_find *find;
-
-    atomic_store_explicit(&workers->stopping, true, memory_order_relaxed);
-    for (unsigned i = 0; i < workers->count; i++)
-        sem_post(&workers->work);
-    for (unsigned i = 0; i < workers->count; i++)
-        while (pthread_tryjoin_np(workers->threads[i], NULL) != 0) {
-            kdm_projector_read(workers->projector); /* it may be asking for texts */
-            nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-        }
-    while ((find = next_find(workers)) != NULL)
-        kdm_projector_post(workers->projector, &find->letter, LETTER_FIND);
-    kdm_projector_read(workers->projector);
-}
-
-void kdm_workers_destroy(struct kdm_workers *workers)
-{
-    pthread_mutex_destroy(&workers->mutex);
-    sem_destroy(&workers->work);
-    free(workers);
 }
