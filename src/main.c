@@ -388,7 +388,9 @@ static void on_closed(uv_handle_t *handle)
     (void)handle;
 }
 
-/* Lets closed handles have their last turn. */
+/* Lets closed handles have their last turn. The watchers of signals stay open, and the loop with
+ * them: to close the last watcher of a signal gives the signal its default action back, and a
+ * second SIGTERM would then kill what is about to end well. */
 static void settle(struct server *server)
 {
     for (int turn = 0; turn < 100 && uv_run(&server->loop, UV_RUN_NOWAIT) != 0; turn++)
@@ -411,6 +413,7 @@ static void await_workers(struct server *server)
 
 static void take_apart(struct server *server)
 {
+    server->stopping = true;       /* also after a start that failed: a signal finds nothing to stop */
     uv_timer_stop(&server->watch); /* it looks at what is taken apart here */
     if (server->plugins != NULL)
         kdm_native_stop(server->plugins);
@@ -432,15 +435,10 @@ static void take_apart(struct server *server)
     uv_close((uv_handle_t *)&server->watch, on_closed);
     settle(server);
     kdm_own_redis_stop(server->own_redis, REDIS_STOP_MS);
-    uv_close((uv_handle_t *)&server->on_term, on_closed);
-    uv_close((uv_handle_t *)&server->on_int, on_closed);
-    uv_close((uv_handle_t *)&server->on_hup, on_closed);
-    signal(SIGTERM, SIG_IGN); /* a second one must not cut the end short */
-    signal(SIGINT, SIG_IGN);
     settle(server);
     kdm_arena_fini(&server->arena);
     kdm_config_destroy(server->config);
-    if (uv_loop_close(&server->loop) != 0)
+    if (uv_loop_alive(&server->loop))
         kdm_log_debug("the loop still has handles at the end");
 }
 
@@ -617,6 +615,10 @@ static void watch_signals(struct server *server)
     uv_signal_start(&server->on_term, on_signal, SIGTERM);
     uv_signal_start(&server->on_int, on_signal, SIGINT);
     uv_signal_start(&server->on_hup, on_reload, SIGHUP);
+    /* They alone do not keep the loop alive. */
+    uv_unref((uv_handle_t *)&server->on_term);
+    uv_unref((uv_handle_t *)&server->on_int);
+    uv_unref((uv_handle_t *)&server->on_hup);
 }
 
 static bool start(struct server *server)

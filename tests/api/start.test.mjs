@@ -366,6 +366,21 @@ describe('stopping', () => {
     await server.stop();
   });
 
+  test('a second SIGTERM does not cut the end short', async () => {
+    for (let round = 0; round < 3; round++) {
+      const server = await startServer();
+      let ended = false;
+      const exited = server.process.exited.finally(() => { ended = true; });
+      while (!ended) {
+        for (let i = 0; i < 5000; i++) server.process.child.kill('SIGTERM');
+        await new Promise(setImmediate);
+      }
+      const { code, signal } = await exited;
+      assert.equal(code ?? signal, 0, server.log);
+      await server.remove();
+    }
+  });
+
   test("a Redis that was given stays when kdmd goes", async () => {
     const nodes = await startNodes(1);
     await nodes.servers[0].stop();
