@@ -37,7 +37,7 @@ static struct place *place_of(struct kdm_brute *brute, struct kdm_str name)
     return &brute->places[kdm_hash(&brute->seed, name) & (PLACES - 1)];
 }
 
-bool kdm_brute_allows(struct kdm_brute *brute, struct kdm_str name, int64_t now_ms)
+bool kdm_brute_allows(struct kdm_brute *brute, struct kdm_str name, int64_t now_ms, bool *ret_slow)
 {
     struct place *place = place_of(brute, name);
 
@@ -46,7 +46,13 @@ bool kdm_brute_allows(struct kdm_brute *brute, struct kdm_str name, int64_t now_
     if (place->failed >= FREE && now_ms - place->last < SLOW_MS)
         return false;
     place->last = now_ms;
+    *ret_slow = place->failed >= FREE;
     return true;
+}
+
+bool kdm_brute_tells(struct kdm_brute *brute, struct kdm_str name, bool slow)
+{
+    return slow || place_of(brute, name)->failed < FREE;
 }
 
 void kdm_brute_failed(struct kdm_brute *brute, struct kdm_str name, int64_t now_ms)

@@ -360,38 +360,43 @@ static bool wrong(struct kdm_tx *tx, const char *text)
     return false;
 }
 
-/* Asked once a transaction: a replay is the same attempt. */
-static bool may_try(struct kdm_tx *tx, struct kdm_str username)
-{
-    static const char name[] = "attempt";
+/* An attempt at a password. */
+struct attempt {
+    struct kdm_brute *brute;
+    struct kdm_str username;
+};
 
-    if (kdm_tx_kept(tx, name) != NULL)
-        return true;
-    if (!kdm_brute_allows(kdm_security_of(tx)->brute, username, kdm_clock_monotonic_ms())) {
-        kdm_tx_fail(tx, KDM_ERR_API_PROCESS_TOO_MANY_LOGINS_REQUESTS, NULL, 0);
-        return false;
-    }
-    kdm_tx_keep(tx, name, (void *)name);
-    return true;
+static void begin_attempt(struct kdm_tx_wait *wait, void *ctx)
+{
+    const struct attempt *attempt = ctx;
+    bool slow;
+
+    if (kdm_brute_allows(attempt->brute, attempt->username, kdm_clock_monotonic_ms(), &slow))
+        kdm_tx_wait_settle(wait, KDM_OK, slow ? KDM_STR("slow") : KDM_STR("free"));
+    else
+        kdm_tx_wait_settle(wait, KDM_ERR_API_PROCESS_TOO_MANY_LOGINS_REQUESTS, KDM_STR_NONE);
 }
 
+/* Is it the user's password? One who is not there has none. Guesses are counted (brute.h). */
 static bool check_password(struct kdm_tx *tx, const struct kdm_local_user *user,
-                           struct kdm_str password)
+                           struct kdm_str password, bool *ret_same)
 {
-    struct kdm_brute *brute = kdm_security_of(tx)->brute;
+    struct attempt *attempt = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*attempt));
     struct kdm_str hash =
         kdm_val_str(kdm_tx_arena(tx), kdm_val_get(user->source, KDM_STR("password")));
-    bool same;
+    struct kdm_str kind;
 
-    if (!may_try(tx, user->username)
-        || !kdm_password_check(tx, KDM_STR("login"), hash, password, &same))
+    *attempt = (struct attempt){ kdm_security_of(tx)->brute, user->username };
+    if (!kdm_tx_once(tx, KDM_STR("attempt at a password"), begin_attempt, attempt, &kind)
+        || !kdm_password_check(tx, KDM_STR("attempt"), hash, password, ret_same))
         return false;
-    if (same) {
-        kdm_brute_succeeded(brute, user->username);
-        return true;
-    }
-    kdm_brute_failed(brute, user->username, kdm_clock_monotonic_ms());
-    return wrong(tx, "wrong username or password");
+    if (!kdm_brute_tells(attempt->brute, user->username, kdm_str_eq(kind, KDM_STR("slow"))))
+        return refuse(tx, KDM_ERR_API_PROCESS_TOO_MANY_LOGINS_REQUESTS);
+    if (*ret_same)
+        kdm_brute_succeeded(attempt->brute, user->username);
+    else
+        kdm_brute_failed(attempt->brute, user->username, kdm_clock_monotonic_ms());
+    return true;
 }
 
 static struct kdm_val either(struct kdm_val body, struct kdm_val args, const char *name)
@@ -407,13 +412,17 @@ static bool verify(struct kdm_tx *tx, struct kdm_val credentials, struct kdm_val
     struct kdm_str username = kdm_val_str(kdm_tx_arena(tx), either(credentials, args, "username"));
     struct kdm_str password = kdm_val_str(kdm_tx_arena(tx), either(credentials, args, "password"));
     struct kdm_local_user user;
+    bool same;
 
     if (username.len == 0 || password.len == 0)
         return wrong(tx, "Missing credentials");
     if (username.len > NAME_MAX_BYTES || password.len > PASSWORD_MAX_BYTES)
         return wrong(tx, "wrong username or password");
-    if (!read_username(tx, username, &user) || !check_password(tx, &user, password)
-        || !kdm_policy_check_login(tx, &user))
+    if (!read_username(tx, username, &user) || !check_password(tx, &user, password, &same))
+        return false;
+    if (!same)
+        return wrong(tx, "wrong username or password");
+    if (!kdm_policy_check_login(tx, &user))
         return false;
     *ret_kuid = user.kuid;
     return true;
@@ -432,11 +441,11 @@ bool kdm_local_check_current(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_
         return false;
     if (kdm_str_none(password))
         return refuse(tx, KDM_ERR_SECURITY_LOCAL_PASSWORD_REQUIRED);
-    if (!read_kuid(tx, kuid, &user)
-        || !kdm_password_check(
-            tx, KDM_STR("current"),
-            kdm_val_str(kdm_tx_arena(tx), kdm_val_get(user.source, KDM_STR("password"))), password,
-            &same))
+    if (!read_kuid(tx, kuid, &user))
+        return false;
+    if (kdm_val_none(user.source) || password.len > PASSWORD_MAX_BYTES)
+        return refuse(tx, KDM_ERR_SECURITY_LOCAL_WRONG_PASSWORD);
+    if (!check_password(tx, &user, password, &same))
         return false;
     return same || refuse(tx, KDM_ERR_SECURITY_LOCAL_WRONG_PASSWORD);
 }

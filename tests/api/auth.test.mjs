@@ -552,6 +552,15 @@ describe('guessing', () => {
     await until('the owner gets in', async () => !(await attempt(password)).error, 10000);
     await client.close();
   });
+
+  test('many at once learn no more than one after the other', async () => {
+    await addUser('crowded');
+    const attempt = async (guess) =>
+      (await request(first, '/_login/local', { method: 'POST', body: { username: 'crowded', password: guess } })).status;
+    const statuses = await Promise.all(Array.from({ length: 60 }, (_, i) => attempt(`guess ${i}`)));
+    assert.equal(statuses.filter((status) => status === 401).length, 10, statuses.join(' '));
+    assert.equal(statuses.filter((status) => status === 429).length, 50, statuses.join(' '));
+  });
 });
 
 describe('a connection', () => {

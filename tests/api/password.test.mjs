@@ -132,6 +132,17 @@ describe('a password that is asked for again', () => {
     assert.ok((await login('owner', 'second')).error);
   });
 
+  test('and is guessed no faster than at a login', async () => {
+    await asAdmin('security', 'createUser', create('guessed', 'first', ['admin']));
+    const mine = (await login('guessed', 'first')).result.jwt;
+    const statuses = [];
+    for (let i = 0; i < 16; i++)
+      statuses.push((await client.failure({ controller: 'auth', action: 'updateMyCredentials', strategy: 'local', jwt: mine,
+        body: { password: 'second', currentPassword: `guess ${i}` } })).status);
+    assert.deepEqual(statuses.slice(0, 10), Array(10).fill(403));
+    assert.ok(statuses.slice(10).filter((status) => status === 429).length >= 4, statuses.join(' '));
+  });
+
   test('reset tokens end', async () => {
     const { resetToken } = await asAdmin(`${plugin}/password`, 'getResetPasswordToken', { _id: 'root' });
     await sleep(1100);
