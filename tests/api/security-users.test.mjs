@@ -298,6 +298,14 @@ for (const protocol of protocolNames) {
       await asker.fails(search({ query: { term: { 'password.hash': 'x' } } }), 403, undefined);
       await asker.fails(search({ query: { range: { username: { gt: 'a' } } } }), 400, undefined);
       await asker.fails(search({ query, sort: ['password'] }), 400, undefined);
+      const koncorde = (clause, sort) => search({ query: clause, sort }, { lang: 'koncorde' });
+      const two = { or: [{ equals: { username: made[0].username } }, { and: [{ in: { kuid: [made[1].kuid] } }, { not: { equals: { username: 'x' } } }] }] };
+      assert.deepEqual(await asker.result(koncorde(two, ['username'])), { hits: made.slice(0, 2), total: 2 });
+      for (const clause of [{ regexp: { password: '^.argon' } }, { and: [{ exists: 'password' }] }])
+        await asker.fails(koncorde(clause), 400, undefined);
+      for (const clause of [{ not: { equals: { password: 'x' } } }, { bool: { must: [{ in: { updater: ['x'] } }] } }])
+        await asker.fails(koncorde(clause), 403, undefined);
+      await asker.fails(koncorde(two, ['password']), 400, undefined);
     });
   });
 

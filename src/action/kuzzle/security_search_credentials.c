@@ -7,19 +7,19 @@
 #include "action/search.h"
 #include "security/strategy.h"
 
-static bool is_one_of(struct kdm_val name, const struct kdm_str *names, size_t count)
+/* Is it one of these? The list ends with none. */
+static bool is_one_of(struct kdm_val name, const struct kdm_str *names)
 {
-    for (size_t i = 0; i < count; i++)
-        if (kdm_val_str_eq(name, names[i]))
-            return true;
-    return false;
+    while (!kdm_str_none(*names) && !kdm_val_str_eq(name, *names))
+        names++;
+    return !kdm_str_none(*names);
 }
 
 static bool is_field(struct kdm_val name)
 {
-    static const struct kdm_str fields[] = { KDM_STR("username"), KDM_STR("kuid") };
+    static const struct kdm_str fields[] = { KDM_STR("username"), KDM_STR("kuid"), KDM_STR_NONE };
 
-    return is_one_of(name, fields, sizeof(fields) / sizeof(fields[0]));
+    return is_one_of(name, fields);
 }
 
 static bool refuse(struct kdm_tx *tx, enum kdm_err err, struct kdm_val name)
@@ -32,35 +32,56 @@ static bool refuse(struct kdm_tx *tx, enum kdm_err err, struct kdm_val name)
 
 /* --- the query ----------------------------------------------------------------------------- */
 
-static bool check_query(struct kdm_tx *tx, struct kdm_val query);
+/* What a query may be made of. Koncorde has the same words for less than Kuzzle gives it: what is
+ * left is what becomes one of the other language's. */
+struct grammar {
+    struct kdm_str leaves[5]; /* {"<leaf>":{"<field>":..}} */
+    struct kdm_str joints[4]; /* {"<joint>":<queries>} */
+    struct kdm_str parts[5];  /* {"bool":{"<part>":<queries>}} */
+};
+
+static const struct grammar *grammar_of(enum kdm_search_lang lang)
+{
+    static const struct grammar elasticsearch = {
+        .leaves = { KDM_STR("match"), KDM_STR("prefix"), KDM_STR("term"), KDM_STR("terms") },
+        .parts = { KDM_STR("must"), KDM_STR("must_not"), KDM_STR("should"), KDM_STR("filter") },
+    };
+    static const struct grammar koncorde = {
+        .leaves = { KDM_STR("equals"), KDM_STR("in") },
+        .joints = { KDM_STR("and"), KDM_STR("or"), KDM_STR("not") },
+        .parts = { KDM_STR("must"), KDM_STR("must_not"), KDM_STR("should"), KDM_STR("should_not") },
+    };
+
+    return lang == KDM_LANG_KONCORDE ? &koncorde : &elasticsearch;
+}
+
+static bool check_query(struct kdm_tx *tx, const struct grammar *grammar, struct kdm_val query);
 
 /* One clause, or several in an array. */
-static bool check_queries(struct kdm_tx *tx, struct kdm_val queries)
+static bool check_queries(struct kdm_tx *tx, const struct grammar *grammar, struct kdm_val queries)
 {
     struct kdm_val_iter it;
     struct kdm_val query;
 
     if (kdm_val_type(queries) != KDM_JSON_ARRAY)
-        return check_query(tx, queries);
+        return check_query(tx, grammar, queries);
     for (kdm_elements(&it, queries); kdm_element_next(&it, &query);)
-        if (!check_query(tx, query))
+        if (!check_query(tx, grammar, query))
             return false;
     return true;
 }
 
-static bool check_bool(struct kdm_tx *tx, struct kdm_val clause)
+static bool check_bool(struct kdm_tx *tx, const struct grammar *grammar, struct kdm_val clause)
 {
-    static const struct kdm_str parts[] = { KDM_STR("must"), KDM_STR("must_not"), KDM_STR("should"),
-                                            KDM_STR("filter") };
     struct kdm_val_iter it;
     struct kdm_val name, value;
 
     for (kdm_members(&it, clause); kdm_member_next(&it, &name, &value);) {
         if (kdm_val_str_eq(name, KDM_STR("minimum_should_match")))
             continue;
-        if (!is_one_of(name, parts, sizeof(parts) / sizeof(parts[0])))
+        if (!is_one_of(name, grammar->parts))
             return refuse(tx, KDM_ERR_SECURITY_LOCAL_SEARCH_CLAUSE, name);
-        if (!check_queries(tx, value))
+        if (!check_queries(tx, grammar, value))
             return false;
     }
     return true;
@@ -77,24 +98,27 @@ static bool check_fields(struct kdm_tx *tx, struct kdm_val clause)
     return true;
 }
 
-/* What is no clause at all the search itself refuses. */
-static bool check_query(struct kdm_tx *tx, struct kdm_val query)
+static bool check_clause(struct kdm_tx *tx, const struct grammar *grammar, struct kdm_val name,
+                         struct kdm_val value)
 {
-    static const struct kdm_str leaves[] = { KDM_STR("match"), KDM_STR("prefix"), KDM_STR("term"),
-                                             KDM_STR("terms") };
+    if (kdm_val_str_eq(name, KDM_STR("bool")))
+        return check_bool(tx, grammar, value);
+    if (is_one_of(name, grammar->joints))
+        return check_queries(tx, grammar, value);
+    return is_one_of(name, grammar->leaves)
+               ? check_fields(tx, value)
+               : refuse(tx, KDM_ERR_SECURITY_LOCAL_SEARCH_CLAUSE, name);
+}
+
+/* What is no clause at all the search itself refuses. */
+static bool check_query(struct kdm_tx *tx, const struct grammar *grammar, struct kdm_val query)
+{
     struct kdm_val_iter it;
     struct kdm_val name, value;
 
-    for (kdm_members(&it, query); kdm_member_next(&it, &name, &value);) {
-        if (kdm_val_str_eq(name, KDM_STR("bool"))) {
-            if (!check_bool(tx, value))
-                return false;
-        } else if (!is_one_of(name, leaves, sizeof(leaves) / sizeof(leaves[0]))) {
-            return refuse(tx, KDM_ERR_SECURITY_LOCAL_SEARCH_CLAUSE, name);
-        } else if (!check_fields(tx, value)) {
+    for (kdm_members(&it, query); kdm_member_next(&it, &name, &value);)
+        if (!check_clause(tx, grammar, name, value))
             return false;
-        }
-    }
     return true;
 }
 
@@ -127,14 +151,14 @@ static bool check_sorts(struct kdm_tx *tx, struct kdm_val sorts)
     return true;
 }
 
-static bool check_body(struct kdm_tx *tx, struct kdm_val body)
+static bool check_body(struct kdm_tx *tx, enum kdm_search_lang lang, struct kdm_val body)
 {
     struct kdm_val_iter it;
     struct kdm_val name, value;
 
     for (kdm_members(&it, body); kdm_member_next(&it, &name, &value);) {
         if (kdm_val_str_eq(name, KDM_STR("query"))) {
-            if (!check_query(tx, value))
+            if (!check_query(tx, grammar_of(lang), value))
                 return false;
         } else if (!kdm_val_str_eq(name, KDM_STR("sort"))) {
             return refuse(tx, KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY, name);
@@ -173,7 +197,7 @@ enum kdm_outcome kdm_security_search_users_by_credentials(struct kdm_tx *tx,
 
     if (!kdm_strategy_get(tx, kdm_args_str(args, KDM_ARG_STRATEGY), &strategy)
         || !kdm_search_size_allowed(tx, 0, request.size)
-        || (request.lang == KDM_LANG_ELASTICSEARCH && !check_body(tx, args->body))
+        || !check_body(tx, request.lang, args->body)
         || !kdm_security_collection(tx, KDM_SECURITY_LOCAL_USERS, &collection)
         || !kdm_tx_find(tx, KDM_STR("credentials"), false, &request, &found))
         return KDM_WAIT;
