@@ -101,9 +101,16 @@ bool kdm_enos_find(struct kdm_tx *tx, struct kdm_str org, struct kdm_str id, boo
 enum kdm_enos_mode { KDM_ENOS_PATCH, KDM_ENOS_WHOLE, KDM_ENOS_OVERWRITE, KDM_ENOS_TAG_DELETE };
 bool kdm_enos_read_edit(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val asset,
                         enum kdm_enos_mode mode, struct kdm_dm_edit *ret_edit);
-/* By updateMode, else by isPatchUpdate. false: the transaction has its 99400. */
-bool kdm_enos_read_mode(struct kdm_tx *tx, const struct kdm_args *args,
-                        enum kdm_enos_mode *ret_mode);
+
+/* How an operation updates an asset. */
+struct kdm_enos_update {
+    const char *member;                  /* of the body: its AssetUpdateVo */
+    enum kdm_enos_mode whole;            /* what isPatchUpdate=false stands for */
+    enum kdm_enos_code missing, invalid; /* there is no such asset; its attributes do not fit */
+};
+/* Reads body and mode (updateMode, else isPatchUpdate), edits the asset, and replies. */
+enum kdm_outcome kdm_enos_update(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str org,
+                                 const struct kdm_enos_update *how);
 
 /* "/Vehicle/Truck": the models it inherits from, and itself. false: wait. */
 bool kdm_enos_model_path(struct kdm_tx *tx, const struct kdm_dm_model *model,

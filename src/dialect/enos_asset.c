@@ -100,8 +100,9 @@ static bool read_bool(struct kdm_str text, bool *ret_value)
     return *ret_value || kdm_str_eq_nocase(text, KDM_STR("false"));
 }
 
-bool kdm_enos_read_mode(struct kdm_tx *tx, const struct kdm_args *args,
-                        enum kdm_enos_mode *ret_mode)
+/* false: the transaction has its reply. */
+static bool read_mode(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_enos_mode whole,
+                      enum kdm_enos_mode *ret_mode)
 {
     static const struct {
         const char *name;
@@ -127,7 +128,7 @@ bool kdm_enos_read_mode(struct kdm_tx *tx, const struct kdm_args *args,
         kdm_enos_bad(tx, args, "isPatchUpdate");
         return false;
     }
-    *ret_mode = is_patch ? KDM_ENOS_PATCH : KDM_ENOS_WHOLE;
+    *ret_mode = is_patch ? KDM_ENOS_PATCH : whole;
     return true;
 }
 
@@ -191,22 +192,19 @@ static bool is_own_model(struct kdm_tx *tx, struct kdm_val asset, struct kdm_doc
 
 /* --- operations ------------------------------------------------------------------------------- */
 
-enum kdm_outcome kdm_enos_update_asset(struct kdm_tx *tx, const struct kdm_args *args)
+enum kdm_outcome kdm_enos_update(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str org,
+                                 const struct kdm_enos_update *how)
 {
-    static const char *const actions[] = { "update", NULL };
+    struct kdm_val asset = kdm_enos_body(tx, args, how->member);
     struct kdm_dm_edited edited;
+    enum kdm_enos_mode mode;
     struct kdm_dm_edit edit;
     struct kdm_dm_home home;
     struct kdm_doc *stored;
-    struct kdm_val asset;
-    struct kdm_str org, id;
-    enum kdm_enos_mode mode;
-    size_t action;
+    struct kdm_str id;
 
-    if (!kdm_enos_enter(tx, args, actions, &org, &action) || !kdm_enos_read_mode(tx, args, &mode))
-        return KDM_DONE;
-    asset = kdm_enos_body(tx, args, "asset");
-    if (kdm_val_none(asset) || !kdm_enos_read_edit(tx, args, asset, mode, &edit))
+    if (kdm_val_none(asset) || !read_mode(tx, args, how->whole, &mode)
+        || !kdm_enos_read_edit(tx, args, asset, mode, &edit))
         return KDM_DONE;
     id = kdm_val_str(args->arena, kdm_val_get(asset, KDM_STR("assetId")));
     if (id.len == 0)
@@ -214,14 +212,28 @@ enum kdm_outcome kdm_enos_update_asset(struct kdm_tx *tx, const struct kdm_args 
     if (!kdm_enos_find(tx, org, id, true, &home, &stored))
         return KDM_WAIT;
     if (stored == NULL)
-        return kdm_enos_reply(tx, args, KDM_ENOS_NO_ASSET, KDM_STR_NONE, KDM_STR_NONE);
+        return kdm_enos_reply(tx, args, how->missing, KDM_STR_NONE, KDM_STR_NONE);
     if (!is_own_model(tx, asset, stored))
         return kdm_enos_bad(tx, args, "modelId");
     if (!kdm_dm_asset_edit(tx, &home, stored, &edit, &edited))
         return KDM_WAIT;
     if (edited.refused != KDM_DM_EDIT_FITS)
-        return kdm_enos_refuse(tx, args, &edited, KDM_ENOS_ASSET_INVALID);
+        return kdm_enos_refuse(tx, args, &edited, how->invalid);
     return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE, KDM_STR_NONE);
+}
+
+enum kdm_outcome kdm_enos_update_asset(struct kdm_tx *tx, const struct kdm_args *args)
+{
+    static const char *const actions[] = { "update", NULL };
+    static const struct kdm_enos_update how = { .member = "asset",
+                                                .whole = KDM_ENOS_WHOLE,
+                                                .missing = KDM_ENOS_NO_ASSET,
+                                                .invalid = KDM_ENOS_ASSET_INVALID };
+    struct kdm_str org;
+    size_t action;
+
+    return kdm_enos_enter(tx, args, actions, &org, &action) ? kdm_enos_update(tx, args, org, &how)
+                                                            : KDM_DONE;
 }
 
 static void put_or(struct kdm_buf *buf, const char *name, struct kdm_val val, const char *absent)

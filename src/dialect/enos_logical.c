@@ -73,34 +73,15 @@ static enum kdm_outcome create(struct kdm_tx *tx, const struct kdm_args *args, s
 
 /* --- update ---------------------------------------------------------------------------------- */
 
+/* As a whole it needs a name and a time zone here. */
 static enum kdm_outcome update(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str org)
 {
-    struct kdm_val asset = kdm_enos_body(tx, args, "assetUpdateVo");
-    struct kdm_dm_edited edited;
-    enum kdm_enos_mode mode;
-    struct kdm_dm_edit edit;
-    struct kdm_dm_home home;
-    struct kdm_doc *stored;
-    struct kdm_str id;
+    static const struct kdm_enos_update how = { .member = "assetUpdateVo",
+                                                .whole = KDM_ENOS_OVERWRITE,
+                                                .missing = KDM_ENOS_NO_LOGICAL_ASSET,
+                                                .invalid = KDM_ENOS_LOGICAL_INVALID };
 
-    if (kdm_val_none(asset) || !kdm_enos_read_mode(tx, args, &mode))
-        return KDM_DONE;
-    if (mode == KDM_ENOS_WHOLE)
-        mode = KDM_ENOS_OVERWRITE; /* here name and time zone are needed */
-    if (!kdm_enos_read_edit(tx, args, asset, mode, &edit))
-        return KDM_DONE;
-    id = kdm_val_str(args->arena, kdm_val_get(asset, KDM_STR("assetId")));
-    if (id.len == 0)
-        return kdm_enos_bad(tx, args, "assetId");
-    if (!kdm_enos_find(tx, org, id, true, &home, &stored))
-        return KDM_WAIT;
-    if (stored == NULL)
-        return kdm_enos_reply(tx, args, KDM_ENOS_NO_LOGICAL_ASSET, KDM_STR_NONE, KDM_STR_NONE);
-    if (!kdm_dm_asset_edit(tx, &home, stored, &edit, &edited))
-        return KDM_WAIT;
-    if (edited.refused != KDM_DM_EDIT_FITS)
-        return kdm_enos_refuse(tx, args, &edited, KDM_ENOS_LOGICAL_INVALID);
-    return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE, KDM_STR_NONE);
+    return kdm_enos_update(tx, args, org, &how);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */

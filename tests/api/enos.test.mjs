@@ -158,6 +158,8 @@ describe('EnOS: logical assets and models', () => {
     assert.equal((await logical('update', { assetUpdateVo: { assetId: made.data, attributes: { power: 3 } } })).code, 0);
     assert.equal((await logical('update', { assetUpdateVo: { assetId: made.data, attributes: all } }, { isPatchUpdate: false })).code, 99400);
     assert.equal((await logical('update', { assetUpdateVo: { assetId: 'nobody' } })).code, 17404);
+    assert.equal((await logical('update', { assetUpdateVo: { assetId: made.data, modelId: 'Turbine' } })).code, 0);
+    assert.equal((await logical('update', { assetUpdateVo: { assetId: made.data, modelId: 'Other' } })).code, 99400);
     assert.equal((await logical('delete', { assetId: made.data })).code, 0);
     assert.equal((await get(made.data)).code, 12404);
     assert.equal((await logical('delete', undefined, { assetId: made.data })).code, 17404);
