@@ -160,7 +160,7 @@ enum kdm_outcome kdm_actionhub_upsert_assets(struct kdm_tx *tx, const struct kdm
     wish = read_wish(tx, args, &caller);
     if (wish == NULL)
         return KDM_DONE;
-    if (kdm_name_check_index(caller.program) != KDM_OK)
+    if (!kdm_name_valid(caller.program))
         return kdm_actionhub_detail(tx, 404, KDM_STR("Program not found"));
     results = kdm_arena_alloc(args->arena, (wish->count + 1) * sizeof(*results));
     if (!ensure_program(tx, &caller, wish->model, &engine)

@@ -4,7 +4,7 @@
  */
 #include "action/device_manager/dm.h"
 #include "dialect/actionhub.h"
-#include "dialect/store.h"
+#include "dialect/tenant.h"
 #include "doors.gen.h"
 #include "projector/projector.h"
 #include "store/names.h"
@@ -35,8 +35,7 @@ static enum kdm_outcome enter(struct kdm_tx *tx, const struct kdm_args *args, st
         *ret_in = false;
         return kdm_actionhub_refuse(tx, &issues);
     }
-    if (kdm_name_check_index(list->caller.program) != KDM_OK
-        || kdm_index_is_private(list->caller.program))
+    if (!kdm_name_valid(list->caller.program))
         return KDM_DONE;
     return kdm_tx_find_collection(tx, list->caller.program, kdm_dm_collection_name(KDM_DM_ASSETS),
                                   &list->assets)
@@ -228,8 +227,7 @@ enum kdm_outcome kdm_actionhub_put_labels(struct kdm_tx *tx, const struct kdm_ar
         kdm_actionhub_read_labels(args->arena, body, &labels, &issues);
     if (issues.count > 0)
         return kdm_actionhub_refuse(tx, &issues);
-    if (kdm_name_check_index(list.caller.program) != KDM_OK
-        || kdm_index_is_private(list.caller.program))
+    if (!kdm_name_valid(list.caller.program))
         return kdm_actionhub_detail(tx, 404, KDM_STR("Program not found"));
     return put_labels(tx, &list, &labels);
 }

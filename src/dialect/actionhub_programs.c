@@ -6,7 +6,7 @@
 #include "action/device_manager/dm.h"
 #include "base/hash.h"
 #include "dialect/actionhub.h"
-#include "dialect/store.h"
+#include "dialect/tenant.h"
 #include "doors.gen.h"
 #include "store/names.h"
 #include <openssl/crypto.h>
@@ -41,7 +41,7 @@ static bool find_program(struct kdm_tx *tx, struct kdm_str program,
 {
     *ret_doc = NULL;
     *ret_collection = NULL;
-    if (kdm_name_check_index(program) != KDM_OK || kdm_index_is_private(program))
+    if (!kdm_name_valid(program))
         return true;
     if (!kdm_tx_find_collection(tx, program, KDM_ACTIONHUB_COLLECTION, ret_collection))
         return false;
@@ -189,7 +189,7 @@ enum kdm_outcome kdm_actionhub_create_program(struct kdm_tx *tx, const struct kd
                                                        KDM_ACTIONHUB_TEXT, false, &issues));
     if (kdm_str_none(id))
         id = generated_id(tx);
-    if (kdm_name_check_index(id) != KDM_OK || kdm_index_is_private(id))
+    if (!kdm_name_valid(id))
         kdm_actionhub_issue(&issues, KDM_STR("\"body\",\"program_id\""),
                             "value is no name of a program", "value_error", KDM_STR_NONE);
     if (issues.count > 0)

@@ -1,21 +1,10 @@
 /* enos_asset.c - assets told and changed (reference dialects.md 3.3 to 3.8). */
-#include "action/search.h"
 #include "dialect/enos.h"
+#include "dialect/tenant.h"
 #include "doors.gen.h"
+#include "projector/projector.h"
 
 /* --- finding ---------------------------------------------------------------------------------- */
-
-/* *ret_home.assets NULL: there is no such organization. */
-static bool find_home(struct kdm_tx *tx, struct kdm_str org, struct kdm_dm_home *ret_home)
-{
-    struct kdm_dm_engine engine;
-    bool found = false;
-
-    *ret_home = (struct kdm_dm_home){ 0 };
-    if (!kdm_index_is_private(org) && !kdm_dm_engine_find(tx, org, &found, &engine))
-        return false;
-    return !found || kdm_dm_home_of(tx, org, ret_home);
-}
 
 /* The id of the one asset with this reference; none when there is none, or several. */
 static bool find_reference(struct kdm_tx *tx, struct kdm_collection *assets,
@@ -47,7 +36,7 @@ bool kdm_enos_find(struct kdm_tx *tx, struct kdm_str org, struct kdm_str id, boo
     struct kdm_str other;
 
     *ret_asset = NULL;
-    if (!find_home(tx, org, ret_home))
+    if (!kdm_dialect_find_home(tx, org, ret_home))
         return false;
     if (ret_home->assets == NULL)
         return true;

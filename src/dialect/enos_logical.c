@@ -55,7 +55,7 @@ static enum kdm_outcome create(struct kdm_tx *tx, const struct kdm_args *args, s
         return kdm_enos_bad(tx, args, "modelId");
     if (kdm_val_null(edit.identity.name) || kdm_val_null(edit.identity.timezone))
         return kdm_enos_bad(tx, args, kdm_val_null(edit.identity.name) ? "name" : "timezone");
-    if (kdm_index_is_private(org))
+    if (!kdm_name_valid(org))
         return kdm_enos_bad(tx, args, "orgId");
     if (!find_model(tx, org, name, &known, &found, &model))
         return KDM_WAIT;

@@ -185,7 +185,7 @@ enum kdm_outcome kdm_enos_get_model(struct kdm_tx *tx, const struct kdm_args *ar
         return KDM_DONE;
     if (kdm_str_none(name))
         return kdm_enos_bad(tx, args, "modelId");
-    if (!kdm_index_is_private(org) && !kdm_dm_engine_find(tx, org, &known, &engine))
+    if (kdm_name_valid(org) && !kdm_dm_engine_find(tx, org, &known, &engine))
         return KDM_WAIT;
     if (known && !kdm_dm_model_seen(tx, KDM_DM_ASSET, name, engine.group, &found, &model))
         return KDM_WAIT;

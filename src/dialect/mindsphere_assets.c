@@ -1,9 +1,10 @@
 /* mindsphere_assets.c - operations on assets (reference dialects.md 4.12). The order of checks is:
  * token, visibility, preconditions, body.
  */
-#include "action/search.h"
 #include "dialect/mindsphere_asset.h"
+#include "dialect/tenant.h"
 #include "doors.gen.h"
+#include "projector/projector.h"
 #include "store/names.h"
 
 /* --- what the operations share ------------------------------------------------------------------
@@ -18,17 +19,6 @@ struct target {
     struct kdm_doc *doc; /* NULL: there is no such asset */
     struct kdm_ms_asset asset;
 };
-
-static bool find_home(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_dm_home *ret_home)
-{
-    struct kdm_dm_engine engine;
-    bool found = false;
-
-    *ret_home = (struct kdm_dm_home){ 0 };
-    if (!kdm_index_is_private(tenant) && !kdm_dm_engine_find(tx, tenant, &found, &engine))
-        return false;
-    return !found || kdm_dm_home_of(tx, tenant, ret_home);
-}
 
 /* The documents of assets with this id that the caller sees: at most two, of which more than one is
  * no answer. References of different models may be the same when another door made them. */
@@ -85,7 +75,7 @@ static bool find_target(struct kdm_tx *tx, const struct kdm_args *args, bool wri
         return false;
     *ret_done = false;
     if (!kdm_ms_read_world(tx, false, &target->world)
-        || !find_home(tx, target->caller.tenant, &target->home))
+        || !kdm_dialect_find_home(tx, target->caller.tenant, &target->home))
         return false;
     if (target->home.assets == NULL || !is_id(target->id))
         return true;
@@ -277,7 +267,7 @@ enum kdm_outcome kdm_mindsphere_post_asset(struct kdm_tx *tx, const struct kdm_a
     if (!kdm_ms_enter(tx, args, KDM_STR_NONE, &target.caller))
         return KDM_DONE;
     if (!kdm_ms_read_world(tx, false, &target.world)
-        || !find_home(tx, target.caller.tenant, &target.home))
+        || !kdm_dialect_find_home(tx, target.caller.tenant, &target.home))
         return KDM_WAIT;
     if (!kdm_ms_body(tx, args, &body))
         return KDM_DONE;
@@ -476,7 +466,7 @@ enum kdm_outcome kdm_mindsphere_list_assets(struct kdm_tx *tx, const struct kdm_
     kdm_ms_read_page(&errors, args, &page);
     filter = kdm_ms_read_filter(&errors, args);
     if (!kdm_ms_read_world(tx, false, &target.world)
-        || !find_home(tx, target.caller.tenant, &target.home))
+        || !kdm_dialect_find_home(tx, target.caller.tenant, &target.home))
         return KDM_WAIT;
     request.body = kdm_ms_asset_search(&errors, &target.world, &target.caller, filter,
                                        kdm_query_get(&args->call->query, KDM_STR("sort")));

@@ -6,7 +6,7 @@
  */
 #include "action/device_manager/dm.h"
 #include "dialect/mindsphere.h"
-#include "dialect/store.h"
+#include "dialect/tenant.h"
 #include "doors.gen.h"
 #include "projector/projector.h"
 #include "store/unicode.h"

@@ -40,7 +40,7 @@ static bool is_writable(struct kdm_tx *tx, const struct kdm_args *args,
     struct kdm_str prefix = kdm_ms_prefix(target->id);
 
     if (!kdm_str_eq(prefix, KDM_STR("core")) && kdm_str_eq(prefix, target->caller.tenant)
-        && kdm_name_check_index(prefix) == KDM_OK)
+        && kdm_name_valid(prefix))
         return true;
     kdm_ms_fail(tx, args, KDM_MS_FORBIDDEN, "types of " KDM_FMT " can not be changed by you",
                 KDM_ARG(prefix));

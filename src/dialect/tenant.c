@@ -1,6 +1,18 @@
-/* store.c - see store.h. */
-#include "dialect/store.h"
+/* tenant.c - see tenant.h. */
+#include "dialect/tenant.h"
 #include "action/kuzzle/collection_stage.h"
+#include "store/names.h"
+
+bool kdm_dialect_find_home(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_dm_home *ret_home)
+{
+    struct kdm_dm_engine engine;
+    bool found = false;
+
+    *ret_home = (struct kdm_dm_home){ 0 };
+    if (kdm_name_valid(tenant) && !kdm_dm_engine_find(tx, tenant, &found, &engine))
+        return false;
+    return !found || kdm_dm_home_of(tx, tenant, ret_home);
+}
 
 bool kdm_dialect_ensure_collection(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str name,
                                    struct kdm_str mapping, struct kdm_collection **ret_collection)

@@ -1,0 +1,17 @@
+/* tenant.h - a program, an organization or a tenant of a dialect, which is a tenant's index of the
+ * core. Private to dialect/. Loop thread only. */
+#ifndef KDM_DIALECT_TENANT_H
+#define KDM_DIALECT_TENANT_H
+
+#include "action/device_manager/asset.h"
+
+/* Where the tenant's assets live; assets NULL: there is no such tenant. false: wait, or it failed.
+ */
+bool kdm_dialect_find_home(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_dm_home *ret_home);
+
+/* The collection of the tenant, made with this mapping (JSON text) when it is not there; the index
+ * too. Commits once in every run, also when there is nothing to do. false: wait, or it failed. */
+bool kdm_dialect_ensure_collection(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str name,
+                                   struct kdm_str mapping, struct kdm_collection **ret_collection);
+
+#endif
