@@ -3,15 +3,11 @@
  */
 #include "config/config.h"
 #include "config/loader.h"
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+
+#include "../tempdir.h"
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define NOTHING    ((const char *const[]){ NULL })
-
-static char dir[] = "/tmp/kdm-config-test-XXXXXX";
 
 static struct kdm_config *config;
 static char *error;
@@ -55,9 +51,11 @@ static bool has_note(enum kdm_log_level level, const char *part)
 
 static void setup(void)
 {
+    char dir[32];
+
     config = NULL;
     error = NULL;
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    make_temp_dir(dir);
     ck_assert_int_eq(chdir(dir), 0);
 }
 
@@ -65,10 +63,6 @@ static void teardown(void)
 {
     kdm_config_destroy(config);
     free(error);
-    unlink("kdm.json");
-    unlink(".kuzzlerc");
-    ck_assert_int_eq(chdir("/"), 0);
-    rmdir(dir);
 }
 
 START_TEST(without_any_source_the_defaults_hold)

@@ -1,5 +1,6 @@
 /* native_test.c - the loader and the plugin interface, with real shared objects and a pretended
  * API. */
+#include "../tempdir.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "event/bus.h"
@@ -200,15 +201,18 @@ END_TEST
 
 START_TEST(a_file_that_is_no_shared_object_is_refused)
 {
-    char path[] = "/tmp/kdm-native-test-XXXXXX";
-    int fd = mkstemp(path);
+    char dir[32], path[48], wanted[64];
+    FILE *file;
 
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, "text\n", 5), 5);
-    close(fd);
+    make_temp_dir(dir);
+    snprintf(path, sizeof(path), "%s/text", dir);
+    snprintf(wanted, sizeof(wanted), "plugin %s", path);
+    file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs("text\n", file);
+    fclose(file);
     ck_assert(!kdm_native_load(native, path, configs, &error));
-    ck_assert_ptr_nonnull(strstr(error, "plugin /tmp/kdm-native-test-"));
-    unlink(path);
+    ck_assert_ptr_nonnull(strstr(error, wanted));
 }
 END_TEST
 

@@ -34,7 +34,7 @@ static void teardown(void)
     node_stop(&reader);
     kdm_projector_destroy(projector);
     loop_end(&loop);
-    server_close(&redis);
+    server_kill(&redis);
 }
 
 /* --- writing -------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ static void teardown(void)
     close_site(&near);
     close_site(&far);
     loop_end(&loop);
-    server_close(&redis);
+    server_kill(&redis);
 }
 
 static void enter(struct site *site, struct client *client, const char *name)

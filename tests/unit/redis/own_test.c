@@ -77,8 +77,8 @@ static bool has_ended(pid_t pid)
 
 static void set_up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/kdm-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    signal(SIGPIPE, SIG_IGN); /* own.h asks for it */
+    make_temp_dir(dir);
     uv_loop_init(&loop);
     /* A Redis whose kdmd was killed comes to us, so that we see it end. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -88,7 +88,6 @@ static void tear_down(void)
 {
     uv_run(&loop, UV_RUN_DEFAULT);
     ck_assert_int_eq(uv_loop_close(&loop), 0);
-    remove_dir(dir);
 }
 
 START_TEST(it_starts_and_stops)
@@ -225,11 +224,11 @@ START_TEST(a_long_path_gets_a_socket_elsewhere)
 END_TEST
 
 /* Starts another process that starts an own Redis in `data_dir`, writes to it and waits to be
- * killed. */
-static void start_other(const char *data_dir)
+ * killed. Returns that Redis's process. */
+static pid_t start_other(const char *data_dir)
 {
     int ready[2];
-    char byte;
+    pid_t left;
 
     ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
     other = fork();
@@ -238,18 +237,21 @@ static void start_other(const char *data_dir)
         struct kdm_own_redis *own;
         char *error = NULL;
 
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         uv_loop_init(&own_loop);
         own = kdm_own_redis_start(&own_loop, data_dir, KDM_DURABILITY_NO, &error);
         if (own == NULL)
             _exit(1);
         tell(socket_of(own), "SET by other");
-        if (write(ready[1], "x", 1) == 1)
+        left = pid_of(socket_of(own));
+        if (write(ready[1], &left, sizeof left) == sizeof left)
             nap(60000);
         _exit(0);
     }
     close(ready[1]);
-    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    ck_assert_int_eq(read(ready[0], &left, sizeof left), sizeof left);
     close(ready[0]);
+    return left;
 }
 
 static void kill_other(void)
@@ -261,35 +263,22 @@ static void kill_other(void)
 static void adopt_in(const char *data_dir)
 {
     struct kdm_own_redis *own;
-    pid_t pid;
+    pid_t left = start_other(data_dir);
 
-    start_other(data_dir);
     assert_no_start(data_dir, "in use by another kdmd");
     kill_other();
     own = start_in(data_dir);
-    pid = pid_of(socket_of(own));
+    ck_assert_int_eq(pid_of(socket_of(own)), left);
     ck_assert_str_eq(text_of(socket_of(own), "GET by"), "other");
-    /* The same process, as no other could have been started: it holds the lock. */
-    ck_assert_ptr_nonnull(
-        strstr(text_of(socket_of(own), "INFO stats"), "total_commands_processed"));
     ck_assert_str_eq(text_of(socket_of(own), "CONFIG GET appendfsync"), "always");
     kdm_own_redis_stop(own, 5000);
-    ck_assert(has_ended(pid));
+    ck_assert(has_ended(left));
 }
 
 START_TEST(what_a_killed_kdmd_left_is_adopted)
 {
-    char run_id[64], socket[128];
-    struct kdm_own_redis *own;
-
-    start_other(dir);
-    snprintf(socket, sizeof socket, "%s/redis.sock", dir);
-    snprintf(run_id, sizeof run_id, "%.47s", strstr(text_of(socket, "INFO server"), "run_id:"));
-    kill_other();
-    own = start_in(dir);
-    ck_assert_ptr_nonnull(strstr(text_of(socket_of(own), "INFO server"), run_id));
-    kdm_own_redis_stop(own, 5000);
     adopt_in(dir);
+    adopt_in(dir); /* one that found the first one's files */
 }
 END_TEST
 
@@ -315,7 +304,7 @@ START_TEST(a_left_over_redis_of_another_directory_is_not_adopted)
     ck_assert_int_ne(pid_of(socket_of(own)), stranger.pid);
     kdm_own_redis_stop(own, 5000);
     tell(stranger.socket, "PING");
-    server_close(&stranger);
+    server_kill(&stranger);
 }
 END_TEST
 
@@ -365,7 +354,7 @@ START_TEST(a_stopped_redis_that_does_not_answer_is_killed_in_time)
 
     kill(pid, SIGSTOP);
     kdm_own_redis_stop(own, 300);
-    ck_assert_int_lt(kdm_clock_monotonic_ms() - start, 1500);
+    ck_assert_int_lt(kdm_clock_monotonic_ms() - start, 2500); /* and not the 5 s of the others */
     ck_assert(has_ended(pid));
 }
 END_TEST

@@ -121,7 +121,7 @@ static void tear_down(void)
     uv_run(&loop, UV_RUN_DEFAULT);
     ck_assert_int_eq(uv_loop_close(&loop), 0);
     ck_assert_int_eq(answers.calls_inside, 0);
-    server_close(&server);
+    server_kill(&server);
 }
 
 START_TEST(answers_come_in_order)

@@ -4,19 +4,15 @@
 #ifndef KDM_TESTS_REDIS_SERVER_H
 #define KDM_TESTS_REDIS_SERVER_H
 
+#include "../tempdir.h"
 #include "base/clock.h"
-#include <check.h>
-#include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 #include <uv.h>
 
 #define UNUSED_FN __attribute__((unused)) static
@@ -87,8 +83,8 @@ UNUSED_FN void server_start(struct server *server, const char *option, const cha
 
 UNUSED_FN void server_open(struct server *server, const char *option, const char *value)
 {
-    snprintf(server->dir, sizeof server->dir, "/tmp/kdm-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(server->dir));
+    signal(SIGPIPE, SIG_IGN); /* as kdmd has it: hiredis writes to a Redis that has just been killed */
+    make_temp_dir(server->dir);
     snprintf(server->socket, sizeof server->socket, "%s/s", server->dir);
     snprintf(server->url, sizeof server->url, "unix:%s", server->socket);
     server_start(server, option, value);
@@ -101,26 +97,6 @@ UNUSED_FN void server_kill(struct server *server)
     kill(server->pid, SIGKILL);
     waitpid(server->pid, NULL, 0);
     server->pid = 0;
-}
-
-/* Removes a test's own directory of /tmp. */
-UNUSED_FN void remove_dir(const char *dir)
-{
-    pid_t pid;
-
-    ck_assert_int_eq(strncmp(dir, "/tmp/kdm-test-", 14), 0);
-    pid = fork();
-    if (pid == 0) {
-        execlp("rm", "rm", "-rf", "--", dir, (char *)NULL);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
-}
-
-UNUSED_FN void server_close(struct server *server)
-{
-    server_kill(server);
-    remove_dir(server->dir);
 }
 
 UNUSED_FN void on_tick(uv_timer_t *timer)

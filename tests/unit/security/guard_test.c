@@ -317,7 +317,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     stop_node();
-    server_close(&redis);
+    server_kill(&redis);
     ck_assert_int_eq(uv_loop_close(&loop), 0);
     kdm_arena_fini(&arena);
 }

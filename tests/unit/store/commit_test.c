@@ -19,7 +19,7 @@ static void teardown(void)
     redisFree(direct);
     node_stop(&node);
     loop_end(&loop);
-    server_close(&redis);
+    server_kill(&redis);
 }
 
 static struct kdm_commit *begin(void)

@@ -273,7 +273,7 @@ static void teardown(void)
     redisFree(admin);
     node_stop(&node);
     loop_end(&loop);
-    server_close(&redis);
+    server_kill(&redis);
 }
 
 static const char *const names[] = { "one", "two", "three", "%kdm", "nowhere" };

@@ -76,7 +76,7 @@ static void teardown(void)
     node_stop(&follower);
     loop_end(&loop);
     proxy_close(&proxy);
-    server_close(&redis);
+    server_kill(&redis);
 }
 
 static void follow(const char *index)

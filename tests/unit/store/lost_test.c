@@ -29,7 +29,7 @@ static void teardown(void)
     node_stop(&node);
     loop_end(&loop);
     proxy_close(&proxy);
-    server_close(&redis);
+    server_kill(&redis);
 }
 
 /* --- writers: each of its own document, one commit after the other ----------------------------- */

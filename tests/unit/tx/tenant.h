@@ -47,7 +47,7 @@ static void tenant_teardown(void)
     node_stop(&other);
     for (int i = 0; i < 100 && uv_run(&loop, UV_RUN_NOWAIT) != 0; i++)
         nap(1);
-    server_close(&redis);
+    server_kill(&redis);
     ck_assert_int_eq(uv_loop_close(&loop), 0);
 }
 
