@@ -1,13 +1,15 @@
 /* internal.h - what the files of security/ share.
  *   layout.c    where everything lies, and what is there from the start
  *   model.c     users, profiles and roles as documents; model_check.c: what is a valid one
- *   rights.c    what a set of profiles allows, compiled; rights_list.c: the same as a list
- *   jwt.c       signed tokens; token.c: their documents
- *   local.c     the strategy "local"; password.c: its hashes; policy.c: its policies
- *   session.c   verified tokens, kept; verify.c: is this token good?; brute.c: guessing
+ *   grants.c    what profiles give; rights.c: the same compiled; rights_list.c: as a list
+ *   jwt.c       signed tokens; token.c: their documents; sweep.c: those that are over
+ *   strategy.c  ways to log in; local.c: the strategy "local"; password.c: its hashes;
+ *               policy.c: what it demands of passwords; brute.c: guessing
+ *   session.c   verified tokens, kept; verify.c: is this token good?
  *   guard.c     what the API asks; load.c: reading what is not kept; changes.c: what makes it
- * forget caller.c    what actions ask of their caller security.c  life; prepare.c: what a start
- * looks at; sweep.c: tokens that are over
+ *               forget
+ *   caller.c    what actions ask of their caller
+ *   security.c  life; prepare.c: what a start looks at
  */
 #ifndef KDM_SECURITY_INTERNAL_H
 #define KDM_SECURITY_INTERNAL_H

@@ -3,6 +3,7 @@
  * read again, so nothing that is out of date is ever kept.
  */
 #include "base/clock.h"
+#include "security/grants.h"
 #include "security/guard.h"
 #include "security/model.h"
 
@@ -29,62 +30,10 @@ struct sec_load {
     struct kdm_verdict verdict; /* kuid always once it is known */
     struct kdm_str profiles;    /* ids, joined */
     struct kdm_rights *rights;  /* of these, from what is kept; NULL: made of the documents */
-    struct kdm_doc_list profile_docs, role_docs;
+    struct kdm_grants grants;
 };
 
 /* --- the rights ----------------------------------------------------------------------------- */
-
-/* Those of these documents that are there; a profile or role that somebody has removed by hand
- * gives nothing. */
-static bool read_all(struct kdm_tx *tx, enum kdm_security_collection which,
-                     const struct kdm_str_list *ids, struct kdm_doc_list *ret_docs)
-{
-    struct kdm_collection *collection;
-
-    if (!kdm_security_collection(tx, which, &collection))
-        return false;
-    for (size_t i = 0; i < ids->count; i++)
-        kdm_tx_want(tx, collection, ids->items[i]);
-    ret_docs->items = kdm_arena_alloc(kdm_tx_arena(tx), ids->count * sizeof(struct kdm_doc *) + 1);
-    ret_docs->count = 0;
-    for (size_t i = 0; i < ids->count; i++) {
-        struct kdm_doc *doc;
-
-        if (!kdm_tx_read(tx, collection, ids->items[i], &doc))
-            return false;
-        if (doc == NULL)
-            continue;
-        kdm_doc_source(tx, doc);
-        ret_docs->items[ret_docs->count++] = doc;
-    }
-    return true;
-}
-
-/* The roles that the profiles name, each once. */
-static struct kdm_str_list roles_of(struct kdm_arena *arena, const struct kdm_doc_list *profiles)
-{
-    struct kdm_str_list list = { 0 };
-    struct kdm_val_iter it;
-    struct kdm_val policy;
-    size_t count = 0;
-
-    for (size_t i = 0; i < profiles->count; i++)
-        count += kdm_val_count(kdm_val_get(profiles->items[i]->source, KDM_STR("policies")));
-    list.items = kdm_arena_alloc(arena, count * sizeof(*list.items) + 1);
-    for (size_t i = 0; i < profiles->count; i++) {
-        kdm_elements(&it, kdm_val_get(profiles->items[i]->source, KDM_STR("policies")));
-        while (kdm_element_next(&it, &policy)) {
-            struct kdm_str id = kdm_val_str(arena, kdm_val_get(policy, KDM_STR("roleId")));
-            size_t known = 0;
-
-            while (known < list.count && !kdm_str_eq(list.items[known], id))
-                known++;
-            if (known == list.count && id.len > 0)
-                list.items[list.count++] = id;
-        }
-    }
-    return list;
-}
 
 static struct kdm_str joined(struct kdm_arena *arena, const struct kdm_str_list *ids)
 {
@@ -100,7 +49,7 @@ static struct kdm_str joined(struct kdm_arena *arena, const struct kdm_str_list 
 
 static bool read_rights(struct kdm_tx *tx, struct sec_load *load, struct kdm_val user)
 {
-    struct kdm_str_list profiles = kdm_user_profiles(load->arena, user), roles;
+    struct kdm_str_list profiles = kdm_user_profiles(load->arena, user);
 
     if (load->rights != NULL)
         return true;
@@ -112,10 +61,7 @@ static bool read_rights(struct kdm_tx *tx, struct sec_load *load, struct kdm_val
         kdm_rights_ref(load->rights);
         return true;
     }
-    if (!read_all(tx, KDM_SECURITY_PROFILES, &profiles, &load->profile_docs))
-        return false;
-    roles = roles_of(load->arena, &load->profile_docs);
-    return read_all(tx, KDM_SECURITY_ROLES, &roles, &load->role_docs);
+    return kdm_grants_read(tx, &profiles, &load->grants);
 }
 
 static enum kdm_outcome run_load(struct kdm_tx *tx, void *ctx)
@@ -138,36 +84,6 @@ static enum kdm_outcome run_load(struct kdm_tx *tx, void *ctx)
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
-
-static struct kdm_val role_source(const struct sec_load *load, struct kdm_val id)
-{
-    for (size_t i = 0; i < load->role_docs.count; i++) {
-        if (kdm_val_str_eq(id, load->role_docs.items[i]->id))
-            return load->role_docs.items[i]->source;
-    }
-    return KDM_VAL_NONE;
-}
-
-static struct kdm_rights *compile(const struct sec_load *load)
-{
-    struct kdm_rights *rights = kdm_rights_create(load->security->options.protocol);
-    struct kdm_val_iter it;
-    struct kdm_val policy;
-
-    for (size_t i = 0; i < load->profile_docs.count; i++) {
-        struct kdm_val profile = load->profile_docs.items[i]->source;
-
-        kdm_rights_add_limit(rights, kdm_val_get(profile, KDM_STR("rateLimit")));
-        kdm_elements(&it, kdm_val_get(profile, KDM_STR("policies")));
-        while (kdm_element_next(&it, &policy)) {
-            struct kdm_val role = role_source(load, kdm_val_get(policy, KDM_STR("roleId")));
-
-            if (!kdm_val_none(role))
-                kdm_rights_add(rights, role, kdm_val_get(policy, KDM_STR("restrictedTo")));
-        }
-    }
-    return rights;
-}
 
 static void unlink_load(struct sec_load *load)
 {
@@ -222,7 +138,7 @@ static void take_result(struct sec_load *load)
     struct kdm_session *session;
 
     if (load->rights == NULL)
-        load->rights = compile(load);
+        load->rights = kdm_grants_compile(&load->grants, load->security->options.protocol);
     session = keep(load);
     if (load->call != NULL) {
         kdm_guard_give(load->call->user, session, load->rights);

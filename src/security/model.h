@@ -52,7 +52,7 @@ bool kdm_security_admin_exists(struct kdm_tx *tx, bool *ret_exists);
 /* What getMyRights, getUserRights and getProfileRights reply of these profiles:
  * {"hits":[{"controller","action","index","collection","value"}],"total":n}. Profiles that are not
  * there are passed over. */
-bool kdm_rights_list(struct kdm_tx *tx, const struct kdm_str *profile_ids, size_t count,
+bool kdm_rights_list(struct kdm_tx *tx, const struct kdm_str_list *profile_ids,
                      struct kdm_str *ret_result);
 
 /* May a user of these profiles do what `payload` ({controller, action, index?, collection?,

@@ -1,6 +1,7 @@
 /* policy.c - what the configuration demands of passwords (passwordPolicies of the strategy
  * "local"). */
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include "security/grants.h"
 #include "security/internal.h"
 #include "security/local.h"
 #include "security/model.h"
@@ -161,44 +162,19 @@ static bool applies(const json_t *policy, const struct subject *subject)
            || names_any(json_object_get(to, "roles"), &subject->roles);
 }
 
-/* The roles of the user's profiles. */
-static bool read_roles(struct kdm_tx *tx, struct subject *subject)
-{
-    struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_val_iter it;
-    struct kdm_val policy;
-
-    for (size_t i = 0; i < subject->profiles.count; i++) {
-        struct kdm_doc *doc;
-        struct kdm_val policies;
-        struct kdm_str *roles;
-
-        if (!kdm_security_read(tx, KDM_SECURITY_PROFILES, subject->profiles.items[i], &doc))
-            return false;
-        if (doc == NULL)
-            continue;
-        policies = kdm_val_get(kdm_doc_source(tx, doc), KDM_STR("policies"));
-        roles = kdm_arena_alloc(arena, (subject->roles.count + kdm_val_count(policies) + 1)
-                                           * sizeof(*roles));
-        if (subject->roles.count > 0)
-            memcpy(roles, subject->roles.items, subject->roles.count * sizeof(*roles));
-        subject->roles.items = roles;
-        for (kdm_elements(&it, policies); kdm_element_next(&it, &policy);)
-            roles[subject->roles.count++] =
-                kdm_val_str(arena, kdm_val_get(policy, KDM_STR("roleId")));
-    }
-    return true;
-}
-
 static bool read_subject(struct kdm_tx *tx, struct kdm_str kuid, struct subject *ret_subject)
 {
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_doc_list profiles;
     struct kdm_val user;
 
-    *ret_subject = (struct subject){ .kuid = kuid };
     if (!kdm_user_find(tx, kuid, &user))
         return false;
-    ret_subject->profiles = kdm_user_profiles(kdm_tx_arena(tx), user);
-    return read_roles(tx, ret_subject);
+    *ret_subject = (struct subject){ .kuid = kuid, .profiles = kdm_user_profiles(arena, user) };
+    if (!kdm_profiles_read(tx, &ret_subject->profiles, &profiles))
+        return false;
+    ret_subject->roles = kdm_profiles_roles(arena, &profiles);
+    return true;
 }
 
 /* The policies that are for the user; ret_subject is who he is when there are any at all. */
@@ -275,8 +251,8 @@ static bool check_one(struct kdm_tx *tx, const json_t *policy, const struct kdm_
 {
     const json_t *regexp = json_object_get(policy, "passwordRegex");
 
-    if (json_is_true(json_object_get(policy, "forbidLoginInPassword"))
-        && username.len > 0 && kdm_str_contains_nocase(password, username))
+    if (json_is_true(json_object_get(policy, "forbidLoginInPassword")) && username.len > 0
+        && kdm_str_contains_nocase(password, username))
         return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_LOGIN_IN_PASSWORD);
     if (json_is_string(regexp) && !regexp_matches(json_string_value(regexp), password))
         return refuse(tx, KDM_ERR_PLUGIN_KUZZLE_PLUGIN_AUTH_PASSPORT_LOCAL_WEAK_PASSWORD);

@@ -1,58 +1,9 @@
 /* rights_list.c - rights as a list that people and the console read, and the answer to "may this
  * request?" for somebody who is not asking. Read from the documents, not from what the guard keeps:
  * these are rare. */
+#include "security/grants.h"
 #include "security/internal.h"
 #include "security/model.h"
-#include "security/rights.h"
-
-/* One role of a policy, with what restricts it. */
-struct granted {
-    struct kdm_val role, restricted_to;
-};
-
-struct grants {
-    struct granted *items;
-    size_t count;
-};
-
-static bool add_profile(struct kdm_tx *tx, struct kdm_val profile, struct grants *grants)
-{
-    struct kdm_val policies = kdm_val_get(profile, KDM_STR("policies")), policy;
-    size_t room = grants->count + kdm_val_count(policies) + 1;
-    struct granted *items = kdm_arena_alloc(kdm_tx_arena(tx), room * sizeof(*items));
-    struct kdm_val_iter it;
-
-    if (grants->count > 0)
-        memcpy(items, grants->items, grants->count * sizeof(*items));
-    grants->items = items;
-    for (kdm_elements(&it, policies); kdm_element_next(&it, &policy);) {
-        struct kdm_str role = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(policy, KDM_STR("roleId")));
-        struct kdm_doc *doc;
-
-        if (!kdm_security_read(tx, KDM_SECURITY_ROLES, role, &doc))
-            return false;
-        if (doc != NULL)
-            items[grants->count++] =
-                (struct granted){ kdm_doc_source(tx, doc),
-                                  kdm_val_get(policy, KDM_STR("restrictedTo")) };
-    }
-    return true;
-}
-
-static bool read_grants(struct kdm_tx *tx, const struct kdm_str *profile_ids, size_t count,
-                        struct grants *ret_grants)
-{
-    *ret_grants = (struct grants){ 0 };
-    for (size_t i = 0; i < count; i++) {
-        struct kdm_doc *doc;
-
-        if (!kdm_security_read(tx, KDM_SECURITY_PROFILES, profile_ids[i], &doc))
-            return false;
-        if (doc != NULL && !add_profile(tx, kdm_doc_source(tx, doc), ret_grants))
-            return false;
-    }
-    return true;
-}
 
 /* --- the list ------------------------------------------------------------------------------- */
 
@@ -109,28 +60,28 @@ static void put_collections(struct list *list, struct kdm_val controller, struct
         put_entry(list, controller, action, index, kdm_val_text(collection), allowed);
 }
 
-static void put_action(struct list *list, const struct granted *granted, struct kdm_val controller,
+static void put_action(struct list *list, const struct kdm_grant *grant, struct kdm_val controller,
                        struct kdm_val action, bool allowed)
 {
     struct kdm_val_iter it;
     struct kdm_val restriction;
 
-    if (kdm_val_count(granted->restricted_to) == 0)
+    if (kdm_val_count(grant->restricted_to) == 0)
         put_entry(list, controller, action, KDM_STR("\"*\""), KDM_STR("\"*\""), allowed);
-    for (kdm_elements(&it, granted->restricted_to); kdm_element_next(&it, &restriction);)
+    for (kdm_elements(&it, grant->restricted_to); kdm_element_next(&it, &restriction);)
         put_collections(list, controller, action, restriction, allowed);
 }
 
-static void put_grant(struct list *list, const struct granted *granted)
+static void put_grant(struct list *list, const struct kdm_grant *grant)
 {
     struct kdm_val controller, rights, action, value;
     struct kdm_val_iter controllers, actions;
 
-    kdm_members(&controllers, kdm_val_get(granted->role, KDM_STR("controllers")));
+    kdm_members(&controllers, kdm_val_get(grant->role, KDM_STR("controllers")));
     while (kdm_member_next(&controllers, &controller, &rights)) {
         kdm_members(&actions, kdm_val_get(rights, KDM_STR("actions")));
         while (kdm_member_next(&actions, &action, &value))
-            put_action(list, granted, controller, action, kdm_val_type(value) == KDM_JSON_TRUE);
+            put_action(list, grant, controller, action, kdm_val_type(value) == KDM_JSON_TRUE);
     }
 }
 
@@ -150,15 +101,15 @@ static struct kdm_str write_list(const struct list *list)
     return kdm_buf_str(&buf);
 }
 
-bool kdm_rights_list(struct kdm_tx *tx, const struct kdm_str *profile_ids, size_t count,
+bool kdm_rights_list(struct kdm_tx *tx, const struct kdm_str_list *profile_ids,
                      struct kdm_str *ret_result)
 {
     static const struct kdm_hash_seed seed = { 0x6b646d,
                                                0x726967687473 }; /* admins write what is hashed */
     struct list list = { .arena = kdm_tx_arena(tx) };
-    struct grants grants;
+    struct kdm_grants grants;
 
-    if (!read_grants(tx, profile_ids, count, &grants))
+    if (!kdm_grants_read(tx, profile_ids, &grants))
         return false;
     list.end = &list.first;
     list.found = kdm_table_create(&seed);
@@ -196,19 +147,17 @@ bool kdm_rights_check_payload(struct kdm_tx *tx, struct kdm_val user_source, str
                                             .targets = kdm_val_get(payload, KDM_STR("targets")),
                                             .arena = kdm_tx_arena(tx) };
     struct kdm_rights *rights;
-    struct grants grants;
+    struct kdm_grants grants;
     bool known;
 
     if (!require_text(tx, payload, "controller", &question.controller)
         || !require_text(tx, payload, "action", &question.name)
-        || !read_grants(tx, profiles.items, profiles.count, &grants))
+        || !kdm_grants_read(tx, &profiles, &grants))
         return false;
     question.action = options->protocol->find(question.controller, question.name, &known);
     if (options->strict_tenants)
         question.tenant = kdm_val_get(payload, KDM_STR("engineId"));
-    rights = kdm_rights_create(options->protocol);
-    for (size_t i = 0; i < grants.count; i++)
-        kdm_rights_add(rights, grants.items[i].role, grants.items[i].restricted_to);
+    rights = kdm_grants_compile(&grants, options->protocol);
     *ret_allowed = kdm_rights_allow(rights, &question);
     kdm_rights_unref(rights);
     return true;

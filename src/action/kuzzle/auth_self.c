@@ -93,7 +93,7 @@ enum kdm_outcome kdm_auth_get_my_rights(struct kdm_tx *tx, const struct kdm_args
     if (!kdm_user_get(tx, kdm_auth_caller(tx), &source))
         return KDM_WAIT;
     profiles = kdm_user_profiles(kdm_tx_arena(tx), source);
-    if (!kdm_rights_list(tx, profiles.items, profiles.count, &result))
+    if (!kdm_rights_list(tx, &profiles, &result))
         return KDM_WAIT;
     return kdm_tx_reply(tx, result);
 }

@@ -36,7 +36,8 @@ enum kdm_outcome kdm_security_get_profile_rights(struct kdm_tx *tx, const struct
         return KDM_WAIT;
     if (doc == NULL)
         return not_found(tx, id);
-    return kdm_rights_list(tx, &id, 1, &rights) ? kdm_tx_reply(tx, rights) : KDM_WAIT;
+    return kdm_rights_list(tx, &(struct kdm_str_list){ &id, 1 }, &rights) ? kdm_tx_reply(tx, rights)
+                                                                          : KDM_WAIT;
 }
 
 /* --- writing ------------------------------------------------------------------------------- */

@@ -32,8 +32,7 @@ enum kdm_outcome kdm_security_get_user_rights(struct kdm_tx *tx, const struct kd
     if (!kdm_user_get(tx, kdm_user_id(kdm_args_str(args, KDM_ARG__ID)), &source))
         return KDM_WAIT;
     profiles = kdm_user_profiles(args->arena, source);
-    return kdm_rights_list(tx, profiles.items, profiles.count, &rights) ? kdm_tx_reply(tx, rights)
-                                                                        : KDM_WAIT;
+    return kdm_rights_list(tx, &profiles, &rights) ? kdm_tx_reply(tx, rights) : KDM_WAIT;
 }
 
 enum kdm_outcome kdm_security_check_rights(struct kdm_tx *tx, const struct kdm_args *args)
