@@ -3,19 +3,23 @@
  * change of them is an ordinary commit: atomic, checked, and told to all nodes by the change feed.
  * The collections are there from the start on (kdm_security_make). Loop thread only.
  *
- *   collection         id              source
- *   users              kuid            {"profileIds":[..], ..content.., "_kuzzle_info":{..}}
- *   profiles           profile id      {"policies":[{"roleId","restrictedTo"?}], "rateLimit"?,
- * "tags"?, "_kuzzle_info"} roles              role id         {"controllers":{..}, "tags"?,
- * "_kuzzle_info"} api-keys           key id
- * {"userId","description","expiresAt","ttl","fingerprint","_kuzzle_info"} tokens             the
- * JWT's jti   {"userId","expiresAt","ttl","generation","singleUse"?,"refreshed"?} token-generations
- * kuid            {"tokens":n,"apiKeys":n}; absent: 0, 0. A token or key of another generation is
- * dead: so all of a user's are revoked by one write local-users        username        credentials
- * of the strategy "local" (local.h) local-usernames    kuid            {"username"}: the way back
- *   config             "security"      {"secret","resetSecret"}: generated once
- *   validations                        specifications of collections
- * (action/kuzzle/private_index.h)
+ *   collection         id           source
+ *   users              kuid         {"profileIds":[..], ..content.., "_kuzzle_info"}
+ *   profiles           profile id   {"policies":[{"roleId", "restrictedTo"?}, ..], "rateLimit"?,
+ *                                    "tags"?, "_kuzzle_info"}
+ *   roles              role id      {"controllers":{..}, "tags"?, "_kuzzle_info"}
+ *   api-keys           key id       {"userId", "description", "expiresAt", "ttl", "fingerprint",
+ *                                    "generation", "_kuzzle_info"}
+ *   tokens             the JWT's    {"userId", "expiresAt", "ttl", "generation", "singleUse"?,
+ *                      jti           "refreshed"?, "next"?}
+ *   token-generations  kuid         {"tokens":n, "apiKeys":n}; absent: 0, 0. A token or key of
+ *                                    another generation is dead: so all of a user's are revoked by
+ *                                    one write
+ *   local-users        username     credentials of the strategy "local" (local.h)
+ *   local-usernames    kuid         {"username"}: the way back
+ *   config             "security"   {"secret", "resetSecret"}: generated once
+ *                      "lock:<job>" {"at"}: a reset is under way (action/kuzzle/admin_reset.c)
+ *   validations                     specifications of collections (action/kuzzle/private_index.h)
  */
 #ifndef KDM_SECURITY_LAYOUT_H
 #define KDM_SECURITY_LAYOUT_H

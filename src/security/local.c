@@ -549,9 +549,9 @@ bool kdm_local_reset(struct kdm_tx *tx, struct kdm_str token, struct kdm_str pas
     return true;
 }
 
-/* --- the table ------------------------------------------------------------------------------ */
+/* --- the strategy --------------------------------------------------------------------------- */
 
-static const struct kdm_strategy local = {
+const struct kdm_strategy kdm_strategy_local = {
     .name = "local",
     .fields_json = "[\"username\",\"password\"]",
     .exists = exists,
@@ -563,30 +563,3 @@ static const struct kdm_strategy local = {
     .by_id = by_id,
     .verify = verify,
 };
-
-const struct kdm_strategy *const kdm_strategies[] = { &local, NULL };
-
-bool kdm_strategy_get(struct kdm_tx *tx, struct kdm_str name,
-                      const struct kdm_strategy **ret_strategy)
-{
-    for (size_t i = 0; kdm_strategies[i] != NULL; i++) {
-        if (kdm_str_eq(name, kdm_str_of(kdm_strategies[i]->name))) {
-            *ret_strategy = kdm_strategies[i];
-            return true;
-        }
-    }
-    kdm_tx_fail(tx, KDM_ERR_SECURITY_CREDENTIALS_UNKNOWN_STRATEGY, KDM_PROPS(name));
-    return false;
-}
-
-bool kdm_strategies_remove_all(struct kdm_tx *tx, struct kdm_str kuid)
-{
-    for (size_t i = 0; kdm_strategies[i] != NULL; i++) {
-        bool there;
-
-        if (!kdm_strategies[i]->exists(tx, kuid, &there)
-            || (there && !kdm_strategies[i]->remove(tx, kuid)))
-            return false;
-    }
-    return true;
-}

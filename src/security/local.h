@@ -1,16 +1,18 @@
 /* local.h - the strategy "local": a username and a password, and what a configuration says of them
- * (plugins.kuzzle-plugin-auth-passport-local, as the plugin of that name has it). private to
+ * (plugins.kuzzle-plugin-auth-passport-local, as the plugin of that name has it). Private to
  * security/ but for the actions of its own controller. Loop thread only.
  *
- *   local-users      username
- * {"kuid","username","password","updater","updatedAt","history":[{"password","archivedAt"}],
- *                                "_kuzzle_info"}
- *   local-usernames  kuid       {"username"}
+ *   collection       id        source
+ *   local-users      username  {"kuid", "username", "password", "updater", "updatedAt",
+ *                               "history":[{"password", "archivedAt"}, ..]}
+ *   local-usernames  kuid      {"username"}
  */
 #ifndef KDM_SECURITY_LOCAL_H
 #define KDM_SECURITY_LOCAL_H
 
 #include "security/strategy.h"
+
+extern const struct kdm_strategy kdm_strategy_local;
 
 /* Do the options make sense? else *ret_error is one line, to be freed. NULL options are fine. */
 bool kdm_local_check_options(const json_t *options, char **ret_error);

@@ -1,6 +1,5 @@
 /* model_check.c - see model.h: what is a valid role, profile, user. Errors name what is wrong as
- * Kuzzle does:
- * "<id>.policies[0].roleId". */
+ * Kuzzle does: "<id>.policies[0].roleId". */
 #include "security/internal.h"
 #include "security/model.h"
 #include "security/rights.h"
