@@ -27,3 +27,25 @@ bool kdm_strategies_remove_all(struct kdm_tx *tx, struct kdm_str kuid)
     }
     return true;
 }
+
+bool kdm_strategies_of(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_buf *buf,
+                       size_t *ret_count)
+{
+    size_t count = 0;
+
+    kdm_buf_char(buf, '[');
+    for (size_t i = 0; kdm_strategies[i] != NULL; i++) {
+        bool there;
+
+        if (!kdm_strategies[i]->exists(tx, kuid, &there))
+            return false;
+        if (!there)
+            continue;
+        if (count++ > 0)
+            kdm_buf_char(buf, ',');
+        kdm_json_put_str(buf, kdm_str_of(kdm_strategies[i]->name));
+    }
+    kdm_buf_char(buf, ']');
+    *ret_count = count;
+    return true;
+}

@@ -42,6 +42,10 @@ extern const struct kdm_strategy *const kdm_strategies[];
 bool kdm_strategy_get(struct kdm_tx *tx, struct kdm_str name,
                       const struct kdm_strategy **ret_strategy);
 
+/* Appends the names of those that the user has credentials for: ["local"]. */
+bool kdm_strategies_of(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_buf *buf,
+                       size_t *ret_count);
+
 /* Stages the end of all credentials of a user who has some (deleteUser). */
 bool kdm_strategies_remove_all(struct kdm_tx *tx, struct kdm_str kuid);
 

@@ -14,30 +14,12 @@ struct kdm_str kdm_auth_caller(struct kdm_tx *tx)
 
 /* --- the user ------------------------------------------------------------------------------- */
 
-/* ["local"]: the strategies that he has credentials for. */
-static bool strategies_of(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_buf *buf)
-{
-    kdm_buf_char(buf, '[');
-    for (size_t i = 0, count = 0; kdm_strategies[i] != NULL; i++) {
-        bool there;
-
-        if (!kdm_strategies[i]->exists(tx, kuid, &there))
-            return false;
-        if (!there)
-            continue;
-        if (count++ > 0)
-            kdm_buf_char(buf, ',');
-        kdm_json_put_str(buf, kdm_str_of(kdm_strategies[i]->name));
-    }
-    kdm_buf_char(buf, ']');
-    return true;
-}
-
 enum kdm_outcome kdm_auth_get_current_user(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str kuid = kdm_auth_caller(tx);
     struct kdm_val source;
     struct kdm_buf buf;
+    size_t count;
 
     (void)args;
     kdm_buf_init(&buf, kdm_tx_arena(tx), 256);
@@ -48,9 +30,7 @@ enum kdm_outcome kdm_auth_get_current_user(struct kdm_tx *tx, const struct kdm_a
     kdm_buf_lit(&buf, ",\"_source\":");
     kdm_buf_put(&buf, kdm_val_text(source));
     kdm_buf_lit(&buf, ",\"strategies\":");
-    if (kdm_str_eq(kuid, KDM_ANONYMOUS))
-        kdm_buf_lit(&buf, "[]");
-    else if (!strategies_of(tx, kuid, &buf))
+    if (!kdm_strategies_of(tx, kuid, &buf, &count))
         return KDM_WAIT;
     kdm_buf_char(&buf, '}');
     return kdm_tx_reply(tx, kdm_buf_str(&buf));

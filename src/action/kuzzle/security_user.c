@@ -52,24 +52,15 @@ enum kdm_outcome kdm_security_get_user_strategies(struct kdm_tx *tx, const struc
     struct kdm_str id = kdm_user_id(kdm_args_str(args, KDM_ARG__ID));
     struct kdm_val source;
     struct kdm_buf buf;
-    size_t total = 0;
-    bool exists;
+    size_t total;
 
     if (!kdm_user_get(tx, id, &source))
         return KDM_WAIT;
     kdm_buf_init(&buf, args->arena, 64);
-    kdm_buf_lit(&buf, "{\"strategies\":[");
-    for (const struct kdm_strategy *const *strategy = kdm_strategies; *strategy != NULL;
-         strategy++) {
-        if (!(*strategy)->exists(tx, id, &exists))
-            return KDM_WAIT;
-        if (!exists)
-            continue;
-        if (total++ > 0)
-            kdm_buf_char(&buf, ',');
-        kdm_json_put_str(&buf, kdm_str_of((*strategy)->name));
-    }
-    kdm_buf_printf(&buf, "],\"total\":%zu}", total);
+    kdm_buf_lit(&buf, "{\"strategies\":");
+    if (!kdm_strategies_of(tx, id, &buf, &total))
+        return KDM_WAIT;
+    kdm_buf_printf(&buf, ",\"total\":%zu}", total);
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
