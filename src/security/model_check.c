@@ -54,22 +54,6 @@ static bool check_controller(struct kdm_tx *tx, struct kdm_str controller, struc
     return check_actions(tx, controller, kdm_val_get(rights, KDM_STR("actions")));
 }
 
-static bool can_log_in(struct kdm_val controllers)
-{
-    static const char *const names[][2] = {
-        { "auth", "login" }, { "auth", "*" }, { "*", "login" }, { "*", "*" }
-    };
-
-    for (int i = 0; i < 4; i++) {
-        struct kdm_val rights = kdm_val_get(controllers, kdm_str_of(names[i][0]));
-        struct kdm_val actions = kdm_val_get(rights, KDM_STR("actions"));
-
-        if (kdm_val_type(kdm_val_get(actions, kdm_str_of(names[i][1]))) == KDM_JSON_TRUE)
-            return true;
-    }
-    return false;
-}
-
 /* The name that `wrong` may be a slip of; none when nothing is near. */
 static struct kdm_str nearest(struct kdm_tx *tx, struct kdm_str controller, struct kdm_str wrong)
 {
@@ -162,7 +146,8 @@ bool kdm_role_check(struct kdm_tx *tx, struct kdm_str id, struct kdm_val body, b
         if (!check_controller(tx, kdm_val_str(kdm_tx_arena(tx), name), rights))
             return false;
     }
-    if (kdm_str_eq(id, KDM_STR("anonymous")) && !can_log_in(controllers)) {
+    if (kdm_str_eq(id, KDM_STR("anonymous"))
+        && !kdm_role_allows(body, KDM_STR("auth"), KDM_STR("login"))) {
         kdm_tx_fail(tx, KDM_ERR_SECURITY_ROLE_LOGIN_REQUIRED, NULL, 0);
         return false;
     }

@@ -106,6 +106,8 @@ for (const protocol of protocolNames) {
       const body = { controllers: { server: { actions: { now: true } } } };
       for (const action of ['updateRole', 'createOrReplaceRole'])
         await asker.fails(security(action, { _id: 'anonymous', body }), 400, 'security.role.login_required');
+      const hidden = { controllers: { auth: { actions: { checkToken: true } }, '*': { actions: { '*': true } } } }; // by the exact one
+      await asker.fails(security('updateRole', { _id: 'anonymous', body: hidden }), 400, 'security.role.login_required');
       await asker.fails(security('updateProfile', { _id: 'anonymous', body: { policies: [{ roleId: 'default' }] } }), 400,
         'security.profile.missing_anonymous_role');
     });
