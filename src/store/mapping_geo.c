@@ -101,19 +101,29 @@ static bool string_point(struct kdm_str text, struct kdm_point *ret_point)
            && text_degrees(kdm_str_from(text, at + 1), &lon) && make_point(lat, lon, ret_point);
 }
 
-static bool pair_point(struct kdm_val pair, struct kdm_point *ret_point)
+bool kdm_geo_read_pair(struct kdm_val value, double *ret_lon, double *ret_lat)
 {
     struct kdm_val_iter it;
-    struct kdm_val value;
-    double values[3];
+    struct kdm_val element;
+    double numbers[3];
     size_t count = 0;
 
-    if (kdm_val_count(pair) < 2 || kdm_val_count(pair) > 3)
+    if (kdm_val_type(value) != KDM_JSON_ARRAY || kdm_val_count(value) < 2
+        || kdm_val_count(value) > 3)
         return false;
-    for (kdm_elements(&it, pair); kdm_element_next(&it, &value);)
-        if (!kdm_val_double(value, &values[count++]))
+    for (kdm_elements(&it, value); kdm_element_next(&it, &element);)
+        if (!kdm_val_double(element, &numbers[count++]))
             return false;
-    return make_point(values[1], values[0], ret_point);
+    *ret_lon = numbers[0];
+    *ret_lat = numbers[1];
+    return true;
+}
+
+static bool pair_point(struct kdm_val pair, struct kdm_point *ret_point)
+{
+    double lon, lat;
+
+    return kdm_geo_read_pair(pair, &lon, &lat) && make_point(lat, lon, ret_point);
 }
 
 static bool object_point(struct kdm_arena *arena, struct kdm_val object,

@@ -55,6 +55,9 @@ bool kdm_mapping_infer(const struct kdm_mapping *mapping, struct kdm_arena *aren
  * object), rather than a list of values or an object of members? */
 bool kdm_field_takes_object(const struct kdm_field *field);
 
+/* [lon, lat] or [lon, lat, height], not checked against any limits; false: it is none. */
+bool kdm_geo_read_pair(struct kdm_val value, double *ret_lon, double *ret_lat);
+
 #define KDM_KUZZLE_INFO_NAME KDM_STR("_kuzzle_info")
 #define KDM_KUZZLE_INFO_DEFINITION                                                                 \
     KDM_STR("{\"properties\":{\"author\":{\"type\":\"keyword\"},"                                  \

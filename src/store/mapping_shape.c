@@ -50,23 +50,6 @@ static bool put_envelope(struct box *box, double west, double east, double north
 /* --- GeoJSON ------------------------------------------------------------------------------------
  */
 
-static bool read_pair(struct kdm_val pair, double *ret_lon, double *ret_lat)
-{
-    struct kdm_val_iter it;
-    struct kdm_val value;
-    double values[3];
-    size_t count = 0;
-
-    if (kdm_val_count(pair) < 2 || kdm_val_count(pair) > 3)
-        return false;
-    for (kdm_elements(&it, pair); kdm_element_next(&it, &value);)
-        if (!kdm_val_double(value, &values[count++]))
-            return false;
-    *ret_lon = values[0];
-    *ret_lat = values[1];
-    return true;
-}
-
 /* Coordinates `levels` brackets deep: 0 is one place. */
 static bool read_coordinates(struct kdm_val value, int levels, struct box *box)
 {
@@ -77,7 +60,7 @@ static bool read_coordinates(struct kdm_val value, int levels, struct box *box)
     if (kdm_val_type(value) != KDM_JSON_ARRAY)
         return false;
     if (levels == 0)
-        return read_pair(value, &lon, &lat) && widen(box, lon, lat);
+        return kdm_geo_read_pair(value, &lon, &lat) && widen(box, lon, lat);
     for (kdm_elements(&it, value); kdm_element_next(&it, &element);)
         if (!read_coordinates(element, levels - 1, box))
             return false;
@@ -95,7 +78,7 @@ static bool read_envelope(struct kdm_val value, struct box *box)
     kdm_elements(&it, value);
     kdm_element_next(&it, &first);
     kdm_element_next(&it, &second);
-    return read_pair(first, &west, &north) && read_pair(second, &east, &south)
+    return kdm_geo_read_pair(first, &west, &north) && kdm_geo_read_pair(second, &east, &south)
            && put_envelope(box, west, east, north, south);
 }
 
@@ -124,7 +107,7 @@ static bool read_circle(struct kdm_arena *arena, struct kdm_val object, struct b
 {
     double lon, lat, metres, high, wide;
 
-    if (!read_pair(kdm_val_get(object, KDM_STR("coordinates")), &lon, &lat)
+    if (!kdm_geo_read_pair(kdm_val_get(object, KDM_STR("coordinates")), &lon, &lat)
         || !read_radius(arena, kdm_val_get(object, KDM_STR("radius")), &metres)
         || !widen(box, lon, lat))
         return false;

@@ -163,7 +163,8 @@ START_TEST(points_come_in_all_notations)
                         "{\"type\":\"Point\",\"coordinates\":[2,48]}", "{\"geohash\":\"u09\"}",
                         NULL, "{\"lat\":91,\"lon\":0}", "{\"lat\":1}", "{\"lat\":1,\"lng\":2}",
                         "\"a,b\"", "\"abc\"", "[1]", "[1,2,3,4]", "[181,0]", "7", "true",
-                        "\"POINT (1)\"", "{\"lat\":1,\"lon\":2,\"x\":3}", "\"\"", "[1,\"2\"]"));
+                        "\"POINT (1)\"", "{\"lat\":1,\"lon\":2,\"x\":3}", "\"\"", "[1,\"2\"]",
+                        "{\"type\":\"Point\",\"coordinates\":{\"lon\":1,\"lat\":2}}"));
 }
 END_TEST
 
@@ -192,6 +193,7 @@ START_TEST(shapes_have_a_box_around_them)
         "{\"type\":\"Polygon\",\"coordinates\":[[1,2],[3,4]]}",
         "{\"type\":\"Point\",\"coordinates\":[1]}",
         "{\"type\":\"Point\",\"coordinates\":[1,\"2\"]}",
+        "{\"type\":\"circle\",\"coordinates\":{\"lon\":1,\"lat\":2},\"radius\":1}",
         "{\"type\":\"envelope\",\"coordinates\":[[1,2]]}",
         "{\"type\":\"envelope\",\"coordinates\":[[1,2],[3,4]]}",
         "{\"type\":\"circle\",\"coordinates\":[1,2]}",
