@@ -2,6 +2,20 @@
 #include "base/str.h"
 #include <limits.h>
 
+struct kdm_str kdm_str_word(struct kdm_str *rest)
+{
+    const char *blank = rest->len == 0 ? NULL : memchr(rest->ptr, ' ', rest->len);
+    struct kdm_str word = *rest;
+
+    if (blank == NULL) {
+        *rest = kdm_str_from(*rest, rest->len);
+        return word;
+    }
+    word.len = (size_t)(blank - rest->ptr);
+    *rest = kdm_str_from(*rest, word.len + 1);
+    return word;
+}
+
 int kdm_str_cmp(struct kdm_str a, struct kdm_str b)
 {
     size_t common = a.len < b.len ? a.len : b.len;

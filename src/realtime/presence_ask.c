@@ -6,17 +6,6 @@
 
 #define PAGE_FIELDS "1000" /* of a node's counts at a time */
 
-/* The text up to the next blank; *rest goes behind the blank. */
-static struct kdm_str word(struct kdm_str *rest)
-{
-    const char *blank = memchr(rest->ptr, ' ', rest->len);
-    size_t len = blank == NULL ? rest->len : (size_t)(blank - rest->ptr);
-    struct kdm_str found = { rest->ptr, len };
-
-    *rest = kdm_str_from(*rest, blank == NULL ? len : len + 1);
-    return found;
-}
-
 /* --- one room -------------------------------------------------------------------------------- */
 
 struct finding {
@@ -39,8 +28,8 @@ static void on_found(void *ctx, enum kdm_redis_outcome outcome, const redisReply
         found.err = KDM_OK;
         found.connections = (uint64_t)reply->element[0]->integer;
         if (!kdm_str_none(text)) {
-            found.index = word(&text);
-            found.collection = word(&text);
+            found.index = kdm_str_word(&text);
+            found.collection = kdm_str_word(&text);
             found.filter = text;
         }
     }
@@ -103,10 +92,10 @@ static void tell_page(struct listing *listing, const redisReply *page)
         struct kdm_str value = kdm_reply_str(page->element[i + 1]);
         long long connections = 0;
 
-        kdm_str_int64(word(&value), &connections);
-        word(&value);
+        kdm_str_int64(kdm_str_word(&value), &connections);
+        kdm_str_word(&value);
         listed.connections = (uint64_t)connections;
-        listed.index = word(&value);
+        listed.index = kdm_str_word(&value);
         listed.collection = value;
         listing->fn(listing->ctx, &listed);
     }

@@ -71,27 +71,16 @@ uint32_t kdm_feed_entry_digest(const struct kdm_feed_entry *entry)
     return kdm_feed_digest(field(entry, 1), has_text ? field(entry, 3) : KDM_STR(""));
 }
 
-/* The word of `s` that ends at the next blank; *s goes behind the blank. */
-static struct kdm_str word(struct kdm_str *s)
-{
-    const char *blank = memchr(s->ptr, ' ', s->len);
-    size_t len = blank == NULL ? s->len : (size_t)(blank - s->ptr);
-    struct kdm_str found = { s->ptr, len };
-
-    *s = kdm_str_from(*s, blank == NULL ? len : len + 1);
-    return found;
-}
-
 static void read_document(const struct kdm_feed_entry *entry, size_t f, struct kdm_str head,
                           struct kdm_feed_change *change)
 {
     long long version = 0;
 
     change->notify = head.len > 1 && head.ptr[1] == '+';
-    word(&head);
-    kdm_str_int64(word(&head), &version);
+    kdm_str_word(&head);
+    kdm_str_int64(kdm_str_word(&head), &version);
     change->version = version;
-    change->collection = word(&head);
+    change->collection = kdm_str_word(&head);
     change->id = head.len == 0 ? KDM_STR_NONE : head;
     if (change->what != KDM_CHANGE_DELETE)
         change->text = field(entry, f + 1);
@@ -112,7 +101,7 @@ static size_t read_change(const struct kdm_feed_entry *entry, size_t f,
         read_document(entry, f, head, change);
         return f + 4;
     }
-    word(&head);
+    kdm_str_word(&head);
     change->collection = change->what == 'i' || change->what == 'I' ? KDM_STR_NONE : head;
     return f + 2;
 }

@@ -66,20 +66,15 @@ enum kdm_err kdm_store_error_of(enum kdm_redis_outcome outcome, const redisReply
 
 bool kdm_stored_parse(struct kdm_str value, struct kdm_stored *ret_stored)
 {
-    const char *first = memchr(value.ptr, ' ', value.len);
-    const char *second;
+    struct kdm_str rest = value;
     long long sequence, version;
 
-    if (first == NULL)
-        return false;
-    second = memchr(first + 1, ' ', value.len - (size_t)(first + 1 - value.ptr));
-    if (second == NULL
-        || !kdm_str_int64((struct kdm_str){ value.ptr, (size_t)(first - value.ptr) }, &sequence)
-        || !kdm_str_int64((struct kdm_str){ first + 1, (size_t)(second - first - 1) }, &version))
+    if (!kdm_str_int64(kdm_str_word(&rest), &sequence)
+        || !kdm_str_int64(kdm_str_word(&rest), &version) || rest.len == 0)
         return false;
     ret_stored->sequence = (uint64_t)sequence;
     ret_stored->version = version;
-    ret_stored->text = kdm_str_from(value, (size_t)(second + 1 - value.ptr));
+    ret_stored->text = rest;
     return true;
 }
 

@@ -45,6 +45,21 @@ START_TEST(order_is_by_bytes_and_then_by_length)
 }
 END_TEST
 
+START_TEST(words_end_at_a_blank_or_at_the_end)
+{
+    struct kdm_str rest = KDM_STR("one  two");
+
+    ck_assert(kdm_str_eq(kdm_str_word(&rest), KDM_STR("one")));
+    ck_assert(kdm_str_eq(kdm_str_word(&rest), KDM_STR("")));
+    ck_assert(kdm_str_eq(rest, KDM_STR("two")));
+    ck_assert(kdm_str_eq(kdm_str_word(&rest), KDM_STR("two")));
+    ck_assert_uint_eq(rest.len, 0);
+    ck_assert(kdm_str_eq(kdm_str_word(&rest), KDM_STR("")));
+    rest = none;
+    ck_assert_uint_eq(kdm_str_word(&rest).len, 0);
+}
+END_TEST
+
 START_TEST(an_integer_is_read_to_its_very_limits)
 {
     long long value = 7;
@@ -141,6 +156,7 @@ int main(void)
     tcase_add_test(tcase, equal_texts_have_the_same_bytes_also_behind_a_nul);
     tcase_add_test(tcase, every_text_starts_with_nothing);
     tcase_add_test(tcase, order_is_by_bytes_and_then_by_length);
+    tcase_add_test(tcase, words_end_at_a_blank_or_at_the_end);
     tcase_add_test(tcase, an_integer_is_read_to_its_very_limits);
     tcase_add_test(tcase, what_is_no_integer_leaves_the_result_alone);
     tcase_add_test(tcase, upper_and_lower_case_are_alike_when_asked_for);
