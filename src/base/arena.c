@@ -138,16 +138,21 @@ void *kdm_arena_zalloc(struct kdm_arena *arena, size_t size)
     return memset(kdm_arena_alloc(arena, size), 0, size);
 }
 
+static struct kdm_str copy_to(char *space, struct kdm_str s)
+{
+    memcpy(space, s.ptr, s.len);
+    space[s.len] = '\0';
+    return (struct kdm_str){ .ptr = space, .len = s.len };
+}
+
 struct kdm_str kdm_arena_copy(struct kdm_arena *arena, struct kdm_str s)
 {
-    char *copy;
+    return kdm_str_none(s) ? KDM_STR_NONE : copy_to(kdm_arena_alloc(arena, s.len + 1), s);
+}
 
-    if (kdm_str_none(s))
-        return KDM_STR_NONE;
-    copy = kdm_arena_alloc(arena, s.len + 1);
-    memcpy(copy, s.ptr, s.len);
-    copy[s.len] = '\0';
-    return (struct kdm_str){ .ptr = copy, .len = s.len };
+struct kdm_str kdm_heap_copy(struct kdm_str s)
+{
+    return kdm_str_none(s) ? KDM_STR_NONE : copy_to(kdm_malloc(s.len + 1), s);
 }
 
 struct kdm_str kdm_arena_printf(struct kdm_arena *arena, const char *format, ...)

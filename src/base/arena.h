@@ -57,6 +57,9 @@ struct kdm_str kdm_arena_copy(struct kdm_arena *arena, struct kdm_str s);
 struct kdm_str kdm_arena_printf(struct kdm_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same on the heap: the caller frees its text. */
+struct kdm_str kdm_heap_copy(struct kdm_str s);
+
 /* malloc and friends that end the process instead of returning NULL. */
 void *kdm_malloc(size_t size);
 void *kdm_zalloc(size_t size);

@@ -95,15 +95,6 @@ void kdm_event_collect(struct kdm_bus *bus, struct kdm_event *event)
         collect_kind(bus, event, (enum kind)kind);
 }
 
-static char *copy(struct kdm_str s)
-{
-    char *text = kdm_malloc(s.len + 1);
-
-    memcpy(text, s.ptr, s.len);
-    text[s.len] = '\0';
-    return text;
-}
-
 static bool add_listener(struct kdm_bus *bus, enum kind kind, struct kdm_str text,
                          kdm_handler_fn *fn, void *self, const char *owner)
 {
@@ -117,8 +108,8 @@ static bool add_listener(struct kdm_bus *bus, enum kind kind, struct kdm_str tex
     listener = kdm_zalloc(sizeof(*listener));
     listener->fn = fn;
     listener->self = self;
-    listener->owner = copy(kdm_str_of(owner));
-    listener->pattern_text = copy(text);
+    listener->owner = (char *)kdm_heap_copy(kdm_str_of(owner)).ptr;
+    listener->pattern_text = (char *)kdm_heap_copy(text).ptr;
     parse_pattern((struct kdm_str){ .ptr = listener->pattern_text, .len = text.len },
                   &listener->pattern);
     append(&bus->listeners[kind], listener);

@@ -38,17 +38,6 @@ static struct kdm_conn *conn_of(struct kdm_peer *peer)
     return (struct kdm_conn *)((char *)peer - offsetof(struct kdm_conn, peer));
 }
 
-static struct kdm_str heap_copy(struct kdm_str text)
-{
-    char *copy;
-
-    if (kdm_str_none(text))
-        return text;
-    copy = kdm_malloc(text.len + 1);
-    memcpy(copy, text.ptr, text.len);
-    return (struct kdm_str){ .ptr = copy, .len = text.len };
-}
-
 void kdm_ws_open(struct kdm_conn *conn, const struct kdm_upgrade *upgrade, struct kdm_str origin,
                  struct kdm_str cookie)
 {
@@ -60,8 +49,8 @@ void kdm_ws_open(struct kdm_conn *conn, const struct kdm_upgrade *upgrade, struc
     kdm_frame_reader_init(&conn->frames, net->options.max_message, upgrade->squeeze);
     conn->peer.ops = &websocket_ops;
     conn->peer.protocol = "websocket";
-    conn->peer.origin = heap_copy(origin);
-    conn->peer.cookie = heap_copy(cookie);
+    conn->peer.origin = kdm_heap_copy(origin);
+    conn->peer.cookie = kdm_heap_copy(cookie);
     kdm_uuid(&net->random, conn->peer.id);
     net->counts.http--;
     net->counts.websocket++;

@@ -103,12 +103,8 @@ static void on_indexes(void *ctx, enum kdm_err err, const struct kdm_str *values
         return; /* the timer asks again */
     warm_up->listed = true;
     warm_up->indexes = kdm_malloc((count + 1) * sizeof(*warm_up->indexes));
-    for (size_t i = 0; i < count; i++) {
-        char *copy = kdm_malloc(values[i].len + 1);
-
-        memcpy(copy, values[i].ptr, values[i].len);
-        warm_up->indexes[warm_up->index_count++] = (struct kdm_str){ copy, values[i].len };
-    }
+    for (size_t i = 0; i < count; i++)
+        warm_up->indexes[warm_up->index_count++] = kdm_heap_copy(values[i]);
     kdm_warm_up_go_on(warm_up->projector);
 }
 

@@ -55,20 +55,16 @@ static struct kdm_target *need_target(struct kdm_hub *hub, struct kdm_str index,
                                       struct kdm_str collection)
 {
     struct kdm_target *target = kdm_hub_target(hub, index, collection);
-    char space[KEY_MAX], *copy;
-    struct kdm_str key;
+    char space[KEY_MAX];
 
     if (target == NULL) {
-        key = target_key(space, index, collection);
-        copy = kdm_malloc(key.len);
-        memcpy(copy, key.ptr, key.len);
         target = kdm_zalloc(sizeof(*target));
         target->hub = hub;
-        target->key = (struct kdm_str){ .ptr = copy, .len = key.len };
-        target->index = (struct kdm_str){ .ptr = copy, .len = index.len };
+        target->key = kdm_heap_copy(target_key(space, index, collection));
+        target->index = (struct kdm_str){ .ptr = target->key.ptr, .len = index.len };
         target->collection = kdm_str_from(target->key, index.len + 1);
         write_head(target);
-        kdm_table_put(hub->targets, key, target);
+        kdm_table_put(hub->targets, target->key, target);
         kdm_feed_follow(hub->options.store, target->index);
     }
     target->rooms++;
@@ -236,17 +232,6 @@ struct kdm_membership *kdm_membership_find(struct kdm_member *member, struct kdm
     return kdm_table_get(member->hub->memberships, key_of(&key));
 }
 
-static struct kdm_str heap_copy(struct kdm_str text)
-{
-    char *copy;
-
-    if (kdm_str_none(text))
-        return KDM_STR_NONE;
-    copy = kdm_malloc(text.len + 1);
-    memcpy(copy, text.ptr, text.len);
-    return (struct kdm_str){ .ptr = copy, .len = text.len };
-}
-
 static struct kdm_membership *add_membership(struct kdm_member *member, struct kdm_room *room,
                                              struct kdm_str volatile_json)
 {
@@ -255,7 +240,7 @@ static struct kdm_membership *add_membership(struct kdm_member *member, struct k
 
     membership->member = member;
     membership->room = room;
-    membership->volatile_json = heap_copy(volatile_json);
+    membership->volatile_json = kdm_heap_copy(volatile_json);
     membership->next = member->memberships;
     if (membership->next != NULL)
         membership->next->previous = membership;

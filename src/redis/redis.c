@@ -565,13 +565,10 @@ void kdm_redis_eval(struct kdm_redis *redis, const struct kdm_redis_script *scri
 
 void kdm_redis_subscribe(struct kdm_redis *redis, struct kdm_str channel)
 {
-    char *name = kdm_malloc(channel.len + 1);
-
     KDM_ASSERT(redis->queue.count == 0);
-    memcpy(name, channel.ptr, channel.len);
     redis->channels =
         kdm_realloc(redis->channels, (redis->channel_count + 1) * sizeof *redis->channels);
-    redis->channels[redis->channel_count++] = (struct kdm_str){ .ptr = name, .len = channel.len };
+    redis->channels[redis->channel_count++] = kdm_heap_copy(channel);
     /* The hello may still have to ask for those it was made with. */
     redis->hello.plan.channels = redis->channels;
     if (redis->state == STATE_READY)

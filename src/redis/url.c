@@ -23,12 +23,7 @@ static bool fail(char **ret_error, const char *what)
 
 static char *copy(struct kdm_str s)
 {
-    char *text = kdm_malloc(s.len + 1);
-
-    if (s.len > 0)
-        memcpy(text, s.ptr, s.len);
-    text[s.len] = '\0';
-    return text;
+    return (char *)kdm_heap_copy(s).ptr;
 }
 
 /* Cuts `s` at the first `mark`: what stood before it is returned, the rest stays in *s. Without a

@@ -8,16 +8,6 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-static struct kdm_str copy(struct kdm_str s)
-{
-    char *text = kdm_malloc(s.len + 1);
-
-    if (s.len > 0)
-        memcpy(text, s.ptr, s.len);
-    text[s.len] = '\0';
-    return (struct kdm_str){ .ptr = text, .len = s.len };
-}
-
 static struct kdm_str join(struct kdm_str a, struct kdm_str b, struct kdm_str c)
 {
     struct kdm_buf buf;
@@ -56,7 +46,7 @@ struct kdm_index *kdm_catalogue_index(struct kdm_str name)
     struct kdm_str tag;
 
     index->refs = 1;
-    index->name = copy(name);
+    index->name = kdm_heap_copy(name);
     tag_of(name, index->tag);
     tag = (struct kdm_str){ .ptr = index->tag, .len = KDM_INDEX_TAG_LEN };
     index->meta_key = join(KDM_STR("kdm:"), tag, KDM_STR(":m"));
@@ -80,14 +70,12 @@ void kdm_index_unref(struct kdm_index *index)
 /* "<incarnation> <mapping version>" -> its parts; false when it is not that. */
 static bool parse_check(struct kdm_str check, struct kdm_str *ret_incarnation, int64_t *ret_version)
 {
-    const char *blank = memchr(check.ptr, ' ', check.len);
+    struct kdm_str rest = check, incarnation = kdm_str_word(&rest);
     long long version;
 
-    if (blank == NULL || blank == check.ptr)
+    if (incarnation.len == 0 || !kdm_str_int64(rest, &version))
         return false;
-    *ret_incarnation = (struct kdm_str){ .ptr = check.ptr, .len = (size_t)(blank - check.ptr) };
-    if (!kdm_str_int64(kdm_str_from(check, ret_incarnation->len + 1), &version))
-        return false;
+    *ret_incarnation = incarnation;
     *ret_version = version;
     return true;
 }
@@ -112,9 +100,9 @@ struct kdm_collection *kdm_catalogue_collection(struct kdm_index *index, struct 
     collection->refs = 1;
     index->refs++;
     collection->index = index;
-    collection->name = copy(name);
-    collection->check = copy(check);
-    collection->definition = copy(definition);
+    collection->name = kdm_heap_copy(name);
+    collection->check = kdm_heap_copy(check);
+    collection->definition = kdm_heap_copy(definition);
     collection->check_field = join(KDM_STR("c:"), name, KDM_STR(""));
     collection->counter_field = join(KDM_STR("w:"), name, KDM_STR(""));
     if (parse_check(collection->check, &collection->incarnation, &collection->mapping_version)

@@ -81,13 +81,8 @@ static void on_gone(void *ctx, enum kdm_redis_outcome outcome, const redisReply 
     janitor->busy = false;
     if (janitor->closing || kdm_store_error_of(outcome, reply) != KDM_OK)
         return;
-    for (size_t i = 0; i < reply->elements && i < GONE_MAX; i++) {
-        struct kdm_str name = kdm_reply_str(reply->element[i]);
-        char *copy = kdm_malloc(name.len + 1);
-
-        memcpy(copy, name.ptr, name.len);
-        janitor->gone[janitor->gone_count++] = (struct kdm_str){ copy, name.len };
-    }
+    for (size_t i = 0; i < reply->elements && i < GONE_MAX; i++)
+        janitor->gone[janitor->gone_count++] = kdm_heap_copy(kdm_reply_str(reply->element[i]));
     janitor->busy = true;
     kdm_store_list_indexes(janitor->store, kdm_clock_monotonic_ms() + TIMEOUT_MS, on_indexes, janitor);
 }

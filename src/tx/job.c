@@ -38,15 +38,6 @@ struct tx_job {
     bool has_result; /* done: `state` is what it ended with */
 };
 
-static struct kdm_str dup_str(struct kdm_str s)
-{
-    char *text = kdm_malloc(s.len + 1);
-
-    memcpy(text, s.ptr, s.len);
-    text[s.len] = '\0';
-    return (struct kdm_str){ text, s.len };
-}
-
 /* --- kinds ---------------------------------------------------------------------------------- */
 
 void kdm_job_register(struct kdm_tx_engine *engine, const char *kind, kdm_job_fn *fn)
@@ -165,7 +156,7 @@ static void finish(struct tx_job *job, bool done)
 
 static void replace(struct kdm_str *text, struct kdm_str with)
 {
-    struct kdm_str copy = dup_str(with);
+    struct kdm_str copy = kdm_heap_copy(with);
 
     free((char *)text->ptr);
     *text = copy;
@@ -288,10 +279,10 @@ static struct tx_job *job_create(struct kdm_tx_engine *engine, const struct foun
     job = kdm_zalloc(sizeof(*job));
     job->engine = engine;
     job->kind = entry;
-    job->id = dup_str(found->id);
-    job->args = dup_str(found->content.args);
-    job->state = dup_str(found->content.state);
-    job->head = dup_str(found->head);
+    job->id = kdm_heap_copy(found->id);
+    job->args = kdm_heap_copy(found->content.args);
+    job->state = kdm_heap_copy(found->content.state);
+    job->head = kdm_heap_copy(found->head);
     job->step = found->step;
     kdm_arena_init(&job->arena, 16384);
     kdm_table_put(engine->jobs, job->id, job);

@@ -105,12 +105,10 @@ static void queue(struct kdm_tx *tx, struct tx_fact *fact, kdm_tx_work_fn *fn, s
 {
     struct kdm_tx_engine *engine = tx->engine;
     struct tx_work *work = kdm_zalloc(sizeof(*work));
-    char *copy = kdm_malloc(input.len + 1);
 
-    memcpy(copy, input.ptr, input.len);
     work->engine = engine;
     work->fn = fn;
-    work->input = (struct kdm_str){ copy, input.len };
+    work->input = kdm_heap_copy(input);
     kdm_buf_init(&work->answer, NULL, 256);
     work->op = kdm_tx_op_begin(tx, fact);
     *engine->work_end = work;

@@ -86,6 +86,17 @@ START_TEST(a_copy_ends_with_a_nul_that_does_not_count)
 }
 END_TEST
 
+START_TEST(a_copy_on_the_heap_is_the_same)
+{
+    struct kdm_str copy = kdm_heap_copy(KDM_STR("a\0b"));
+
+    ck_assert_uint_eq(copy.len, 3);
+    ck_assert_mem_eq(copy.ptr, "a\0b", 4);
+    free((char *)copy.ptr);
+    ck_assert(kdm_str_none(kdm_heap_copy(KDM_STR_NONE)));
+}
+END_TEST
+
 START_TEST(printf_makes_texts_of_any_length)
 {
     struct kdm_str text = kdm_arena_printf(&arena, "%s-%d", "x", 42);
@@ -126,6 +137,7 @@ int main(void)
     tcase_add_test(tcase, an_arena_serves_again_after_reset_and_after_fini);
     tcase_add_test(tcase, zalloc_clears_what_was_used_before);
     tcase_add_test(tcase, a_copy_ends_with_a_nul_that_does_not_count);
+    tcase_add_test(tcase, a_copy_on_the_heap_is_the_same);
     tcase_add_test(tcase, printf_makes_texts_of_any_length);
     tcase_add_test(tcase, the_heap_gives_something_for_zero_bytes_too);
     srunner_run_all(runner, CK_NORMAL);
