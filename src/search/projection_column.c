@@ -516,16 +516,25 @@ void kdm_column_write(struct kdm_projection *projection, struct kdm_column *colu
 /* --- ranges --------------------------------------------------------------------------------------
  */
 
-/* 64 rows at once, without a branch. */
+#define FEW 16 /* of 64 rows: to so many looking at each is cheaper than at all */
+
+/* Of 64 rows: all without a branch, or the few that are asked for. */
 #define SCAN(type, member)                                                                         \
     do {                                                                                           \
         const type *cells = (const type *)chunk->cells + (size_t)word * 64;                        \
-        for (uint32_t i_ = 0; i_ < 64; i_++)                                                       \
-            bits |= (uint64_t)((cells[i_] >= low.member) & (cells[i_] <= high.member)) << i_;      \
+        if (__builtin_popcountll(within) > FEW)                                                    \
+            for (uint32_t i_ = 0; i_ < 64; i_++)                                                   \
+                bits |= (uint64_t)((cells[i_] >= low.member) & (cells[i_] <= high.member)) << i_;  \
+        else                                                                                       \
+            for (uint64_t left_ = within; left_ != 0; left_ &= left_ - 1) {                        \
+                type cell_ = cells[__builtin_ctzll(left_)];                                        \
+                uint64_t inside_ = (cell_ >= low.member) & (cell_ <= high.member);                 \
+                bits |= left_ & -left_ & -inside_;                                                 \
+            }                                                                                      \
     } while (0)
 
 static uint64_t scan_word(const struct kdm_column *column, const struct kdm_chunk *chunk,
-                          uint32_t word, union kdm_value low, union kdm_value high)
+                          uint32_t word, uint64_t within, union kdm_value low, union kdm_value high)
 {
     uint64_t bits = 0;
 
@@ -548,7 +557,7 @@ static uint64_t scan_word(const struct kdm_column *column, const struct kdm_chun
     default:
         SCAN(double, d);
     }
-    return bits;
+    return bits & within;
 }
 
 static bool in_range(const struct kdm_column *column, union kdm_value value, union kdm_value low,
@@ -585,16 +594,7 @@ static uint64_t range_word(const struct kdm_column *column, const struct kdm_chu
 
     if (lists != 0)
         found = range_lists(column, chunk, word, lists, low, high);
-    within &= ~lists;
-    if (__builtin_popcountll(within) > 8)
-        return found | (scan_word(column, chunk, word, low, high) & within);
-    for (uint64_t left = within; left != 0; left &= left - 1) {
-        uint32_t bit = (uint32_t)__builtin_ctzll(left);
-
-        if (in_range(column, get_cell(column, chunk, word * 64 + bit), low, high))
-            found |= (uint64_t)1 << bit;
-    }
-    return found;
+    return found | scan_word(column, chunk, word, within & ~lists, low, high);
 }
 
 void kdm_column_range(const struct kdm_column *column, const struct kdm_chunk *chunk,

@@ -2,8 +2,8 @@
  * What may be among the first `limit` is collected; when the room (twice the limit) is full it is
  * sorted and halved, and the last that was kept is from then on what others must be better than.
  * Chunks and blocks of numbers are visited best first and passed over when nothing in them can be
- * better. Equal hits come in the order in which they were last written, as Elasticsearch's do; those
- * of one commit by their ids. So the order is the same on every node and after every rebuild.
+ * better. Equal hits come in the order in which they were last written, as Elasticsearch's do;
+ * those of one commit by their ids. So the order is the same on every node and after every rebuild.
  */
 #include "search/projection_query.h"
 #include <math.h>
@@ -415,10 +415,6 @@ static void add_row(struct kdm_sorter *sorter, uint32_t row, float score)
 
     if (nearest_first(sorter) && is_far_off(sorter, row))
         return;
-    entry->ordinal = sorter->run->chunk * KDM_CHUNK_ROWS + row;
-    entry->sequence =
-        kdm_projection_document(sorter->run->projection, entry->ordinal)->sequence;
-    entry->score = score;
     for (size_t i = 0; i < sorter->order_count; i++) {
         entry->keys[i] = key_of(sorter, &sorter->orders[i], row, score);
         if (i == 0 && sorter->worst != NULL && first_is_worse(sorter, &entry->keys[0]))
@@ -427,6 +423,9 @@ static void add_row(struct kdm_sorter *sorter, uint32_t row, float score)
     if (sorter->search->collapse != NULL)
         entry->keys[sorter->order_count] =
             key_of(sorter, &sorter->orders[sorter->order_count], row, score);
+    entry->ordinal = sorter->run->chunk * KDM_CHUNK_ROWS + row;
+    entry->sequence = kdm_projection_document(sorter->run->projection, entry->ordinal)->sequence;
+    entry->score = score;
     push(sorter);
 }
 
