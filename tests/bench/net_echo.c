@@ -34,6 +34,22 @@ void kdm_api_gone(struct kdm_api *api, struct kdm_peer *peer)
     (void)peer;
 }
 
+bool kdm_api_is_foreign(struct kdm_api *api, struct kdm_arena *arena, struct kdm_str verb,
+                        struct kdm_str path)
+{
+    (void)api, (void)arena, (void)verb, (void)path;
+    return false;
+}
+
+/* Nothing is foreign, so nobody asks. */
+void kdm_api_put_refusal(struct kdm_api *api, struct kdm_arena *arena, struct kdm_str verb,
+                         struct kdm_str path, const struct kdm_failure *failure,
+                         struct kdm_buf *body, int *ret_status)
+{
+    (void)api, (void)arena, (void)verb, (void)path, (void)failure, (void)body;
+    *ret_status = 500;
+}
+
 int main(int argc, char **argv)
 {
     struct kdm_net_options options = { .host = "127.0.0.1",
