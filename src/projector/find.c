@@ -256,10 +256,12 @@ static void go_on(struct kdm_find *find)
 {
     bool searched = find->try.result.found.parts != NULL;
 
-    if (find->waits > 0 || find->away || find->ended)
+    if (find->waits > 0 || find->away || (find->ended && !find->told))
         return;
-    if (find->fn == NULL) {
+    if (find->fn == NULL) { /* also one that was told and released before all answers had come */
         free_find(find);
+    } else if (find->ended) {
+        return;
     } else if (find->try.stale) {
         find->try.result.outcome = KDM_FIND_STALE;
         tell_later(find);

@@ -324,6 +324,34 @@ START_TEST(who_waits_no_longer_is_never_told)
 }
 END_TEST
 
+START_TEST(who_was_told_of_its_deadline_leaves_nothing_behind)
+{
+    struct kdm_collection *collection = define(mapping);
+    struct answer answer;
+    struct kdm_gate *gate;
+
+    learn();
+    ck_assert_uint_eq(total("{}"), 0);
+    gate = &kdm_watched_find(projector, KDM_STR("tenant"))->views->edition->projection->gate;
+    kdm_gate_read(gate); /* so that its view does not get there */
+    write_one(collection, "a", "{\"k\":\"x\"}");
+    begin(&answer, "{}");
+    for (int i = 0; i < 2000 && answer.find->parts[0].view == NULL; i++)
+        turn_for(&loop, 1);
+    ck_assert_ptr_nonnull(answer.find->parts[0].view);
+    answer.find->waits++; /* as for a second collection of which Redis has not answered */
+    kdm_find_sweep(projector, answer.find->request.deadline_ms);
+    turn_until(&loop, &answer.done, 1, 5000);
+    ck_assert_int_eq(answer.err, KDM_ERR_SERVICES_STORAGE_SEARCH_NOT_READY);
+    kdm_find_release(answer.find);
+    ck_assert_uint_eq(projector->find_count, 1);
+    kdm_find_stale(&answer.find->parts[0]); /* that answer */
+    ck_assert_uint_eq(projector->find_count, 0);
+    kdm_gate_end_read(gate);
+    kdm_collection_unref(collection);
+}
+END_TEST
+
 static struct {
     sem_t open;
     atomic_int inside;
@@ -483,6 +511,7 @@ int main(void)
     tcase_add_test(tests, equal_hits_come_in_the_order_they_were_written);
     tcase_add_test(tests, a_collection_that_is_gone_or_another_one_is_stale);
     tcase_add_test(tests, who_waits_no_longer_is_never_told);
+    tcase_add_test(tests, who_was_told_of_its_deadline_leaves_nothing_behind);
     tcase_add_test(tests, searches_of_one_index_leave_a_worker_for_others);
     tcase_add_test(tests, wrong_requests_fail_with_what_is_wrong);
     tcase_add_test(tests, a_new_mapping_is_in_the_projection_before_it_is_searched);
