@@ -59,6 +59,24 @@ const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_
     return NULL;
 }
 
+const struct kdm_door *kdm_doors_of_path(const struct kdm_doors *doors, struct kdm_arena *arena,
+                                         struct kdm_str path, struct kdm_str *ret_verbs)
+{
+    for (size_t i = 0; i < doors->count; i++) {
+        const struct entry *entry = &doors->entries[i];
+        struct kdm_str below, verbs;
+
+        if (!is_below(entry->door->prefix, path, &below))
+            continue;
+        verbs = kdm_router_verbs(entry->router, arena, below);
+        if (kdm_str_none(verbs))
+            continue;
+        *ret_verbs = verbs;
+        return entry->door;
+    }
+    return NULL;
+}
+
 static const struct kdm_http_header *copy_headers(struct kdm_arena *arena,
                                                   const struct kdm_http_request *request)
 {
@@ -76,6 +94,7 @@ bool kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
                    const struct kdm_route_match *match, const struct kdm_http_request *request,
                    struct kdm_door_call *ret_call)
 {
+    ret_call->routed = true;
     ret_call->door = door;
     ret_call->verb = kdm_arena_copy(arena, request->verb);
     ret_call->param_count = match->param_count;

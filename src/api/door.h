@@ -33,6 +33,7 @@ struct kdm_door_call {
     struct kdm_str content_type;
     struct kdm_str body;       /* empty: none */
     struct kdm_str request_id; /* of this request, unique on the node */
+    bool routed;               /* false: no route was found, and nothing else is filled in */
     const struct kdm_http_header *headers;
     size_t header_count;
 };
@@ -48,7 +49,8 @@ struct kdm_door {
     struct kdm_str prefix; /* "/api/x", or empty */
     bool open;             /* no credentials are configured: it answers everybody */
     bool owns_prefix;      /* a path below it that has no route is a failure of this door */
-    /* The body that tells a failure, and its status; `call` is NULL when no route was found. */
+    /* The body that tells a failure, and its status; `call` is NULL when it was refused at the
+     * edge. */
     void (*put_failure)(const struct kdm_door_call *call, const struct kdm_failure *failure,
                         struct kdm_arena *arena, struct kdm_buf *body, int *ret_status);
 };
@@ -65,6 +67,11 @@ void kdm_doors_destroy(struct kdm_doors *doors);
 const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_arena *arena,
                                       struct kdm_str verb, struct kdm_str path,
                                       struct kdm_route_match *ret_match);
+
+/* The door that has routes for this path, by whatever verb, and those verbs ("GET, POST"); NULL:
+ * none has. */
+const struct kdm_door *kdm_doors_of_path(const struct kdm_doors *doors, struct kdm_arena *arena,
+                                         struct kdm_str path, struct kdm_str *ret_verbs);
 
 /* What `call` keeps of the request, copied into the arena. false: more query arguments than
  * KDM_QUERY_MAX. */

@@ -144,7 +144,7 @@ static bool is_file(const struct kdm_request *request)
            && !kdm_str_none(kdm_tx_file(request->tx));
 }
 
-/* At most the action's and one of CORS. */
+/* At most the action's, and one of CORS or about verbs. */
 #define HEADERS_MAX (KDM_TX_HEADERS + 1)
 
 static size_t http_headers(const struct kdm_request *request, struct kdm_http_header *headers)
@@ -158,6 +158,9 @@ static size_t http_headers(const struct kdm_request *request, struct kdm_http_he
     if (request->http.bare && kdm_origins_all(request->api->origins))
         headers[count++] = (struct kdm_http_header){ .name = KDM_STR("Access-Control-Allow-Origin"),
                                                      .value = KDM_STR("*") };
+    else if (!kdm_str_none(request->allow))
+        headers[count++] =
+            (struct kdm_http_header){ .name = KDM_STR("Allow"), .value = request->allow };
     return count;
 }
 

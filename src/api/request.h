@@ -31,7 +31,8 @@ struct kdm_request {
     struct kdm_str text;                         /* WebSocket: the message, in the arena */
     struct kdm_http_ask http;                    /* HTTP: what it asks for */
     const struct kdm_door *door;                 /* it came in by another vendor's API; or NULL */
-    const struct kdm_door_call *call;            /* then; NULL when no route was found */
+    const struct kdm_door_call *call;            /* then */
+    struct kdm_str allow; /* the verbs of its path, which its own is none of; or none */
     struct kdm_ask ask;
     struct kdm_user user;
     struct kdm_auth_call auth;       /* while it waits to know the user */

@@ -140,16 +140,13 @@ static void name_params(struct kdm_route_match *match)
     }
 }
 
-bool kdm_router_find(const struct kdm_router *router, struct kdm_arena *arena, struct kdm_str verb,
-                     struct kdm_str path, struct kdm_route_match *ret_match)
+/* Fills in all of *ret_match but the names. */
+static bool find_route(const struct kdm_router *router, struct kdm_arena *arena, size_t verb,
+                       struct kdm_str path, struct kdm_route_match *ret_match)
 {
-    size_t number = verb_number(verb);
+    uint32_t at = router->roots[verb];
     struct kdm_str segment;
-    uint32_t at;
 
-    if (number == VERBS)
-        return false;
-    at = router->roots[number];
     ret_match->param_count = 0;
     while (next_segment(&path, &segment)) {
         uint32_t child;
@@ -165,10 +162,35 @@ bool kdm_router_find(const struct kdm_router *router, struct kdm_arena *arena, s
         at = child;
     }
     ret_match->route = router->nodes[at].route;
-    if (ret_match->route == NULL)
+    return ret_match->route != NULL;
+}
+
+bool kdm_router_find(const struct kdm_router *router, struct kdm_arena *arena, struct kdm_str verb,
+                     struct kdm_str path, struct kdm_route_match *ret_match)
+{
+    size_t number = verb_number(verb);
+
+    if (number == VERBS || !find_route(router, arena, number, path, ret_match))
         return false;
     name_params(ret_match);
     return true;
+}
+
+struct kdm_str kdm_router_verbs(const struct kdm_router *router, struct kdm_arena *arena,
+                                struct kdm_str path)
+{
+    struct kdm_route_match match;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, 64);
+    for (size_t i = 0; i < VERBS; i++) {
+        if (!find_route(router, arena, i, path, &match))
+            continue;
+        if (buf.len > 0)
+            kdm_buf_lit(&buf, ", ");
+        kdm_buf_put(&buf, kdm_str_of(verbs[i]));
+    }
+    return buf.len == 0 ? KDM_STR_NONE : kdm_buf_str(&buf);
 }
 
 bool kdm_router_knows_verb(struct kdm_str verb)

@@ -31,6 +31,10 @@ struct kdm_route_match {
 bool kdm_router_find(const struct kdm_router *router, struct kdm_arena *arena, struct kdm_str verb,
                      struct kdm_str path, struct kdm_route_match *ret_match);
 
+/* The verbs by which a route leads there: "GET, POST"; none: by no verb one does. */
+struct kdm_str kdm_router_verbs(const struct kdm_router *router, struct kdm_arena *arena,
+                                struct kdm_str path);
+
 /* GET, POST, PUT, PATCH, DELETE, HEAD. */
 bool kdm_router_knows_verb(struct kdm_str verb);
 

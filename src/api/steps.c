@@ -65,17 +65,37 @@ static void ask_operation(struct kdm_request *request, const struct kdm_action *
     ask->action = kdm_str_of(operation->action);
 }
 
-static enum kdm_step_result enter_door(struct kdm_request *request,
-                                       const struct kdm_route_match *match)
+static struct kdm_door_call *make_call(struct kdm_request *request)
 {
     struct kdm_door_call *call = kdm_arena_zalloc(&request->arena, sizeof(*call));
 
     make_request_id(request);
     request->user.id = KDM_STR("-1");
-    if (match->route == NULL)
-        return fail(request, KDM_ERR_NETWORK_HTTP_URL_NOT_FOUND, KDM_PROPS(KDM_STR("this path")));
     call->request_id = request->ask.request_id;
     request->call = call;
+    return call;
+}
+
+/* The door has no route: not by this verb, or not at all. */
+static enum kdm_step_result refuse_route(struct kdm_request *request)
+{
+    const struct kdm_http_request *http = request->http_request;
+    struct kdm_str verbs;
+
+    if (kdm_doors_of_path(request->api->doors, &request->arena, http->path, &verbs)
+        != request->door)
+        return fail(request, KDM_ERR_NETWORK_HTTP_URL_NOT_FOUND, KDM_PROPS(KDM_STR("this path")));
+    request->allow = verbs;
+    return fail(request, KDM_ERR_NETWORK_HTTP_WRONG_VERB, KDM_PROPS(http->verb, verbs));
+}
+
+static enum kdm_step_result enter_door(struct kdm_request *request,
+                                       const struct kdm_route_match *match)
+{
+    struct kdm_door_call *call = make_call(request);
+
+    if (match->route == NULL)
+        return refuse_route(request);
     if (!kdm_door_read(&request->arena, request->door, match, request->http_request, call))
         return fail(request, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR,
                     KDM_PROPS(KDM_STR("too many query arguments")));
@@ -88,8 +108,20 @@ static bool finds_door(struct kdm_request *request, struct kdm_route_match *ret_
 {
     const struct kdm_http_request *http = request->http_request;
 
-    request->door = kdm_doors_find(request->api->doors, &request->arena, http->verb, http->path,
-                                   ret_match);
+    request->door =
+        kdm_doors_find(request->api->doors, &request->arena, http->verb, http->path, ret_match);
+    return request->door != NULL;
+}
+
+/* What Kuzzle has no route for either may be a path of a door, by another verb. */
+static bool finds_path(struct kdm_request *request)
+{
+    const struct kdm_http_request *http = request->http_request;
+    struct kdm_route_match match;
+    struct kdm_str verbs;
+
+    if (!kdm_router_find(request->api->router, &request->arena, http->verb, http->path, &match))
+        request->door = kdm_doors_of_path(request->api->doors, &request->arena, http->path, &verbs);
     return request->door != NULL;
 }
 
@@ -101,6 +133,11 @@ static enum kdm_step_result decode_http(struct kdm_request *request)
         &request->arena, api->router, api->options.protocol->actions, request->http_request,
         (struct kdm_str){ .ptr = request->peer->id, .len = KDM_UUID_LEN }, http, &request->failure);
 
+    if (!decoded && finds_path(request)) {
+        http->bare = false; /* which a malformed body makes Kuzzle's error */
+        make_call(request);
+        return refuse_route(request);
+    }
     if (!decoded || http->kind == KDM_HTTP_HEALTH || http->kind == KDM_HTTP_READY) {
         take_http_id(request);
         if (decoded && http->kind == KDM_HTTP_READY && !ready_for_others(api))
@@ -255,7 +292,8 @@ static enum kdm_step_result ask_guard(struct kdm_request *request, struct kdm_st
     return refuse_user(request);
 }
 
-/* A plugin that brings no token asks in its own name: it may do everything, like the server it is part of. */
+/* A plugin that brings no token asks in its own name: it may do everything, like the server it is
+ * part of. */
 static bool is_trusted(const struct kdm_request *request, const struct kdm_auth_token *token)
 {
     return request->api->options.guard == NULL || (request->nested && kdm_str_none(token->text));
@@ -395,7 +433,8 @@ static void on_acted(struct kdm_tx *tx, void *ctx)
     request->status = kdm_tx_status(tx);
     take_target(request, tx);
     if (failure->err == KDM_OK) {
-        kdm_request_resume(request, kdm_request_admit_stream(request) ? KDM_STEP_NEXT : KDM_STEP_DONE);
+        kdm_request_resume(request,
+                           kdm_request_admit_stream(request) ? KDM_STEP_NEXT : KDM_STEP_DONE);
         return;
     }
     request->failure = *failure;

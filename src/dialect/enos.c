@@ -133,8 +133,9 @@ static void put_failure(const struct kdm_door_call *call, const struct kdm_failu
     put_envelope(body, ours ? KDM_ENOS_INVALID_ARGUMENTS : KDM_ENOS_SYSTEM_ERROR,
                  call == NULL ? KDM_STR("") : call->request_id,
                  failure->status == 500 ? KDM_STR_NONE : failure->message, KDM_STR_NONE);
-    *ret_status =
-        call == NULL || failure->status == 413 || failure->status == 503 ? failure->status : 200;
+    *ret_status = call == NULL || !call->routed || failure->status == 413 || failure->status == 503
+                      ? failure->status
+                      : 200;
 }
 
 bool kdm_enos_configure(struct kdm_enos *enos, struct kdm_dialect_reader *reader,

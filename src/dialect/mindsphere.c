@@ -21,6 +21,7 @@ static const struct {
     [KDM_MS_UNAUTHORIZED] = { 401, "unauthorized" },
     [KDM_MS_FORBIDDEN] = { 403, "forbidden" },
     [KDM_MS_NO_MATCH] = { 404, "noMatch" },
+    [KDM_MS_WRONG_METHOD] = { 405, "methodNotAllowed" },
     [KDM_MS_CONFLICT] = { 409, "conflict" },
     [KDM_MS_PRECONDITION_FAILED] = { 412, "preconditionFailed" },
     [KDM_MS_PRECONDITION_REQUIRED] = { 428, "preconditionRequired" },

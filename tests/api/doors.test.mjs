@@ -111,3 +111,54 @@ describe('device-manager/models:share', () => {
     await assert.rejects(share('model-asset-ActionHubAsset', []), { id: 'api.assert.invalid_argument' });
   });
 });
+
+describe('a verb that a door does not know on its path', () => {
+  const actionhub = ({ status, headers, text, body }, allow) => {
+    assert.deepEqual([status, headers.get('allow')], [405, allow], text);
+    assert.deepEqual(body, { detail: 'Method Not Allowed' });
+  };
+  const enosRefuses = ({ status, headers, text, body }, allow) => {
+    assert.deepEqual([status, headers.get('allow'), body.code, body.msg], [405, allow, 99400, 'Invalid arguments'], text);
+    assert.match(body.requestId, /^[0-9a-f-]{36}$/);
+  };
+  let prefixed;
+
+  before(async () => {
+    prefixed = await startServer({ config: { dialects: { actionhub: { prefix: '/hub' }, enos: { prefix: '/enos' } } } });
+  });
+  atEnd(() => prefixed?.stop());
+
+  test('is refused where Kuzzle has no such route, in the words of the vendor and with those it knows', async () => {
+    const ask = (method, path, options = {}) => request(server, path, { method, ...options });
+    actionhub(await ask('PATCH', '/assets', { body: {} }), 'GET, POST');
+    actionhub(await ask('PATCH', '/labels?', { body: '{', headers: { 'content-type': 'application/json' } }), 'GET, PUT');
+    actionhub(await ask('POST', '/program', { body: {} }), 'GET, PUT');
+    enosRefuses(await ask('PATCH', '/asset-service/v2.1/assets?action=update', { body: {} }), 'GET, POST');
+    enosRefuses(await ask('GET', '/apim-token-service/v2.0/token/get'), 'POST');
+    const head = await ask('HEAD', '/assets');
+    assert.deepEqual([head.status, head.headers.get('allow'), head.text], [405, 'GET, POST', '']);
+    const { status, headers, body } = await mind('POST', '/assettypes/mdsp.machine', { body: {} });
+    assert.deepEqual([status, headers.get('allow')], [405, 'GET, PUT, PATCH, DELETE']);
+    assert.deepEqual(body.errors.map(({ code }) => code), ['mdsp.core.generic.methodNotAllowed']);
+    assert.match(body.errors[0].logref, /^[0-9a-f-]{36}$/);
+  });
+
+  test('stays Kuzzle\'s where it has a route, and so does a path of nobody', async () => {
+    const gone = await request(server, '/assets', { method: 'DELETE' });
+    assert.deepEqual([gone.status, gone.body.controller, gone.body.action], [412, 'index', 'delete'], gone.text);
+    const none = await request(server, '/programs/x', { method: 'PATCH', body: {} });
+    assert.deepEqual([none.status, none.body.error.id, none.headers.get('allow')], [404, 'network.http.url_not_found', null]);
+  });
+
+  test('is refused behind a prefix whatever Kuzzle has, and other paths there are not found', async () => {
+    const ask = (method, path) => request(prefixed, path, { method });
+    actionhub(await ask('DELETE', '/hub/assets'), 'GET, POST');
+    actionhub(await ask('PUT', '/hub/program/status'), 'GET');
+    enosRefuses(await ask('DELETE', '/enos/asset-service/v2.1/assets'), 'GET, POST');
+    const none = await ask('GET', '/hub/nothing');
+    assert.deepEqual([none.status, none.body, none.headers.get('allow')], [404, { detail: 'Not Found' }, null]);
+    const other = await ask('GET', '/enos/nothing');
+    assert.deepEqual([other.status, other.body.code], [404, 99400]);
+    assert.equal((await ask('PATCH', '/assets')).body.error.id, 'network.http.url_not_found');
+  });
+});

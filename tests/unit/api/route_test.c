@@ -95,6 +95,21 @@ START_TEST(the_verb_must_fit)
 }
 END_TEST
 
+static struct kdm_str verbs_of(const char *path)
+{
+    return kdm_router_verbs(router, &arena, kdm_str_of(path));
+}
+
+START_TEST(a_path_tells_the_verbs_that_lead_there)
+{
+    assert_text(verbs_of("/users/_mGet"), "GET");
+    assert_text(verbs_of("/e/assets/x"), "GET, POST");
+    assert_text(verbs_of("/"), "GET");
+    ck_assert(kdm_str_none(verbs_of("/users")));
+    ck_assert(kdm_str_none(verbs_of("/a/b/c/d/e")));
+}
+END_TEST
+
 START_TEST(half_a_route_is_none)
 {
     ck_assert_int_eq(find("GET", "/i/c"), -1);
@@ -121,6 +136,7 @@ int main(void)
         empty_segments_and_a_slash_at_the_end_do_not_count,
         segments_are_decoded_after_they_were_split,
         the_verb_must_fit,
+        a_path_tells_the_verbs_that_lead_there,
         half_a_route_is_none,
         a_router_without_routes_finds_nothing,
     };
