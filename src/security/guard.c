@@ -102,17 +102,6 @@ static struct kdm_val targets_of(const struct kdm_auth_question *question)
     return kdm_json_root(doc);
 }
 
-static bool takes_targets(const struct kdm_action *action)
-{
-    if (action == NULL)
-        return true;
-    for (size_t i = 0; i < action->arg_count; i++) {
-        if (strcmp(action->args[i].name, "targets") == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool allowed(const struct kdm_security *security, const struct kdm_user *user,
                     const struct kdm_auth_question *question)
 {
@@ -124,7 +113,7 @@ static bool allowed(const struct kdm_security *security, const struct kdm_user *
                                          .collection = ask->collection,
                                          .arena = question->arena };
 
-    if (!kdm_val_none(ask->targets) && takes_targets(question->action))
+    if (!kdm_val_none(ask->targets))
         asked.targets = targets_of(question);
     if (security->options.strict_tenants)
         asked.tenant = kdm_val_get(ask->payload, KDM_STR("engineId"));

@@ -315,6 +315,24 @@ static bool target_allowed(const struct kdm_rights *rights,
     return true;
 }
 
+/* Of one that is not of our table nobody knows. */
+static bool takes_targets(const struct kdm_action *action)
+{
+    if (action == NULL)
+        return true;
+    for (size_t i = 0; i < action->arg_count; i++) {
+        if (strcmp(action->args[i].name, "targets") == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_targets(const struct kdm_rights_question *question)
+{
+    return kdm_val_type(question->targets) == KDM_JSON_ARRAY && kdm_val_count(question->targets) > 0
+           && takes_targets(question->action);
+}
+
 static bool targets_allowed(const struct kdm_rights *rights,
                             const struct kdm_rights_question *question)
 {
@@ -349,7 +367,7 @@ bool kdm_rights_allow(const struct kdm_rights *rights, const struct kdm_rights_q
 
     if (verdict == DENIED)
         return false;
-    if (kdm_val_type(question->targets) == KDM_JSON_ARRAY && kdm_val_count(question->targets) > 0)
+    if (has_targets(question))
         return targets_allowed(rights, question);
     if (verdict == ALLOWED)
         return true;

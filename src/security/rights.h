@@ -32,9 +32,8 @@ struct kdm_rights_question {
     const struct kdm_action *action; /* NULL: not of our table; then by these names */
     struct kdm_str controller, name;
     struct kdm_val index, collection; /* as the request has them */
-    struct kdm_val
-        tenant; /* security.strictTenants: engineId, that must be in the restrictions too */
-    struct kdm_val targets;  /* [{index, collections}], of actions that take them; NONE: none */
+    struct kdm_val tenant;   /* security.strictTenants: engineId, which is restricted likewise */
+    struct kdm_val targets;  /* [{index, collections}]; counts where the action takes them */
     struct kdm_arena *arena; /* for names that are written with escapes */
 };
 
