@@ -54,8 +54,6 @@ static void prepare_rows(struct kdm_api *api)
 
 static void take_options(struct kdm_api *api, const struct kdm_api_options *options)
 {
-    struct kdm_buf node;
-
     api->options = *options;
     if (api->options.max_in_flight == 0)
         api->options.max_in_flight = MAX_IN_FLIGHT;
@@ -63,9 +61,7 @@ static void take_options(struct kdm_api *api, const struct kdm_api_options *opti
         api->options.max_bytes_in_flight = MAX_BYTES;
     if (api->options.request_timeout_ms == 0)
         api->options.request_timeout_ms = TIMEOUT_MS;
-    kdm_buf_init(&node, &api->arena, options->node.len + 8);
-    kdm_json_put_str(&node, options->node);
-    api->node_json = kdm_buf_str(&node);
+    api->node_json = kdm_json_quoted(&api->arena, options->node);
 }
 
 static struct kdm_stats *start_stats(uv_loop_t *loop, const struct kdm_api_options *options)

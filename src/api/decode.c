@@ -97,22 +97,13 @@ static bool falsy(struct kdm_val val)
     }
 }
 
-static struct kdm_str quoted(struct kdm_arena *arena, struct kdm_str s)
-{
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, arena, s.len + 8);
-    kdm_json_put_str(&buf, s);
-    return kdm_buf_str(&buf);
-}
-
 /* false: it has the wrong type. */
 static bool take_request_id(struct kdm_arena *arena, const struct kdm_payload *payload,
                             struct kdm_val given, struct kdm_ask *ask)
 {
     if (!kdm_str_none(payload->request_id)) {
         ask->request_id = payload->request_id;
-        ask->request_id_json = quoted(arena, payload->request_id);
+        ask->request_id_json = kdm_json_quoted(arena, payload->request_id);
         return true;
     }
     if (falsy(given))

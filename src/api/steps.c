@@ -32,12 +32,8 @@ static void make_request_id(struct kdm_request *request)
 /* What an envelope echoes although nothing could be decoded. */
 static void take_http_id(struct kdm_request *request)
 {
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, &request->arena, 64);
-    kdm_json_put_str(&buf, request->http.payload.request_id);
     request->ask.request_id = request->http.payload.request_id;
-    request->ask.request_id_json = kdm_buf_str(&buf);
+    request->ask.request_id_json = kdm_json_quoted(&request->arena, request->ask.request_id);
 }
 
 /* The request that asks does not count itself. */
@@ -402,24 +398,15 @@ static enum kdm_outcome run_action(struct kdm_tx *tx, void *ctx)
     return request->action->run(tx, &request->args);
 }
 
-static struct kdm_str quoted(struct kdm_arena *arena, struct kdm_str s)
-{
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, arena, s.len + 8);
-    kdm_json_put_str(&buf, s);
-    return kdm_buf_str(&buf);
-}
-
 /* An action that works on another collection than the request names says so in its reply. */
 static void take_target(struct kdm_request *request, const struct kdm_tx *tx)
 {
     struct kdm_str index = kdm_tx_target_index(tx), collection = kdm_tx_target_collection(tx);
 
     if (!kdm_str_none(index))
-        request->index = quoted(&request->arena, index);
+        request->index = kdm_json_quoted(&request->arena, index);
     if (!kdm_str_none(collection))
-        request->collection = quoted(&request->arena, collection);
+        request->collection = kdm_json_quoted(&request->arena, collection);
 }
 
 static void on_acted(struct kdm_tx *tx, void *ctx)

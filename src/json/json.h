@@ -169,6 +169,10 @@ bool kdm_val_equal(struct kdm_arena *arena, struct kdm_val a, struct kdm_val b);
 /* A JSON string with quotes; control characters, '"' and '\' escaped, nothing else. */
 void kdm_json_put_str(struct kdm_buf *buf, struct kdm_str s);
 
+/* The same, as a text in the arena; and {"<name>":"<s>"}, whose name needs no escaping. */
+struct kdm_str kdm_json_quoted(struct kdm_arena *arena, struct kdm_str s);
+struct kdm_str kdm_json_pair(struct kdm_arena *arena, const char *name, struct kdm_str s);
+
 /* A double so that it reads back equal, laid out as JavaScript does: 1, 0.1, 5e-7, 1e+21. What is
  * not finite becomes null. */
 void kdm_json_put_double(struct kdm_buf *buf, double value);

@@ -51,6 +51,26 @@ void kdm_json_put_comma(struct kdm_buf *buf)
         kdm_buf_char(buf, ',');
 }
 
+struct kdm_str kdm_json_quoted(struct kdm_arena *arena, struct kdm_str s)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, s.len + 8);
+    kdm_json_put_str(&buf, s);
+    return kdm_buf_str(&buf);
+}
+
+struct kdm_str kdm_json_pair(struct kdm_arena *arena, const char *name, struct kdm_str s)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, s.len + strlen(name) + 16);
+    kdm_buf_printf(&buf, "{\"%s\":", name);
+    kdm_json_put_str(&buf, s);
+    kdm_buf_char(&buf, '}');
+    return kdm_buf_str(&buf);
+}
+
 void kdm_json_put_name(struct kdm_buf *buf, struct kdm_str name)
 {
     kdm_json_put_comma(buf);

@@ -6,13 +6,9 @@
 
 static struct kdm_val name_val(struct kdm_tx *tx, struct kdm_str name)
 {
-    struct kdm_buf buf;
+    struct kdm_arena *arena = kdm_tx_arena(tx);
 
-    if (kdm_str_none(name))
-        return KDM_VAL_NONE;
-    kdm_buf_init(&buf, kdm_tx_arena(tx), name.len + 8);
-    kdm_json_put_str(&buf, name);
-    return kdm_json_parse(kdm_tx_arena(tx), kdm_buf_str(&buf));
+    return kdm_str_none(name) ? KDM_VAL_NONE : kdm_json_parse(arena, kdm_json_quoted(arena, name));
 }
 
 bool kdm_security_may(struct kdm_tx *tx, struct kdm_str controller, struct kdm_str action,

@@ -202,17 +202,6 @@ static bool validate(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_val cred
 
 /* --- writing -------------------------------------------------------------------------------- */
 
-static struct kdm_str json_str(struct kdm_arena *arena, struct kdm_str s)
-{
-    struct kdm_buf buf;
-
-    if (kdm_str_none(s))
-        return KDM_STR("null");
-    kdm_buf_init(&buf, arena, s.len + 8);
-    kdm_json_put_str(&buf, s);
-    return kdm_buf_str(&buf);
-}
-
 /* The former passwords that a policy wants to be kept, the one that is replaced first. */
 static bool put_history(struct kdm_tx *tx, const struct kdm_local_user *user, struct kdm_buf *buf)
 {
@@ -256,7 +245,10 @@ static bool with_password(struct kdm_tx *tx, const struct kdm_local_user *user,
     kdm_buf_lit(&buf, ",\"password\":");
     kdm_json_put_str(&buf, hash);
     kdm_buf_lit(&buf, ",\"updater\":");
-    kdm_buf_put(&buf, json_str(arena, updater));
+    if (kdm_str_none(updater))
+        kdm_buf_lit(&buf, "null");
+    else
+        kdm_json_put_str(&buf, updater);
     kdm_buf_printf(&buf, ",\"updatedAt\":%lld", (long long)kdm_tx_now(tx));
     if (!put_history(tx, user, &buf))
         return false;
@@ -270,7 +262,7 @@ static struct kdm_str renamed(struct kdm_tx *tx, const struct kdm_local_user *us
                               struct kdm_str username)
 {
     return kdm_json_set(kdm_tx_arena(tx), user->source, KDM_STR("username"),
-                        json_str(kdm_tx_arena(tx), username));
+                        kdm_json_quoted(kdm_tx_arena(tx), username));
 }
 
 /* Under its name, which is another one than before perhaps. */
@@ -289,9 +281,7 @@ static bool stage(struct kdm_tx *tx, const struct kdm_local_user *user, struct k
         kdm_tx_delete(tx, users, user->username, old, KDM_WRITE_SILENT);
     }
     kdm_tx_put(tx, users, username, source, KDM_WRITE_SILENT);
-    kdm_tx_put(tx, names, user->kuid,
-               kdm_arena_printf(kdm_tx_arena(tx), "{\"username\":" KDM_FMT "}",
-                                KDM_ARG(json_str(kdm_tx_arena(tx), username))),
+    kdm_tx_put(tx, names, user->kuid, kdm_json_pair(kdm_tx_arena(tx), "username", username),
                KDM_WRITE_SILENT);
     return true;
 }

@@ -254,17 +254,6 @@ enum kdm_outcome kdm_dm_locales_job_chunk(struct kdm_tx *tx, struct kdm_val args
 
 /* --- the request ----------------------------------------------------------------------------- */
 
-static struct kdm_str stage_job(struct kdm_tx *tx, struct kdm_str model)
-{
-    struct kdm_buf args;
-
-    kdm_buf_init(&args, kdm_tx_arena(tx), 128);
-    kdm_buf_lit(&args, "{\"model\":");
-    kdm_json_put_str(&args, model);
-    kdm_buf_char(&args, '}');
-    return kdm_tx_job(tx, KDM_DM_LOCALES_JOB_KIND, kdm_buf_str(&args));
-}
-
 /* What is wrong is told as upstream tells it. */
 enum kdm_outcome kdm_dm_assets_update_model_locales(struct kdm_tx *tx, const struct kdm_args *args)
 {
@@ -277,7 +266,7 @@ enum kdm_outcome kdm_dm_assets_update_model_locales(struct kdm_tx *tx, const str
         return KDM_WAIT;
     if (kdm_val_none(locales) || engines.count == 0)
         return kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_LOCALES_RESULT_IS_ERROR, NULL, 0);
-    job = stage_job(tx, name);
+    job = kdm_tx_job(tx, KDM_DM_LOCALES_JOB_KIND, kdm_json_pair(args->arena, "model", name));
     if (!kdm_tx_commit(tx) || !kdm_tx_await_job(tx, job, &done))
         return KDM_WAIT;
     told = kdm_tx_job_result(tx, job);

@@ -276,17 +276,6 @@ static bool stage_deletion(struct kdm_tx *tx, struct kdm_str index)
     return all;
 }
 
-static struct kdm_str free_job(struct kdm_tx *tx, struct kdm_str index)
-{
-    struct kdm_buf args;
-
-    kdm_buf_init(&args, kdm_tx_arena(tx), 160);
-    kdm_buf_lit(&args, "{\"index\":");
-    kdm_json_put_str(&args, index);
-    kdm_buf_char(&args, '}');
-    return kdm_tx_job(tx, KDM_DM_FREE_JOB_KIND, kdm_buf_str(&args));
-}
-
 enum kdm_outcome kdm_dm_engine_delete(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str index = kdm_args_str(args, KDM_ARG_INDEX), job;
@@ -302,7 +291,7 @@ enum kdm_outcome kdm_dm_engine_delete(struct kdm_tx *tx, const struct kdm_args *
     if (!stage_deletion(tx, index))
         return KDM_WAIT;
     kdm_tx_delete(tx, config, doc->id, doc, 0);
-    job = free_job(tx, index);
+    job = kdm_tx_job(tx, KDM_DM_FREE_JOB_KIND, kdm_json_pair(args->arena, "index", index));
     if (!kdm_tx_commit(tx) || !kdm_tx_await_job(tx, job, &done))
         return KDM_WAIT;
     return reply_collections(tx, index, false);

@@ -198,15 +198,10 @@ enum kdm_outcome kdm_auth_create_api_key(struct kdm_tx *tx, const struct kdm_arg
 enum kdm_outcome kdm_auth_delete_api_key(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_str id = kdm_args_str(args, KDM_ARG__ID);
-    struct kdm_buf buf;
 
     if (!kdm_api_key_delete(tx, kdm_auth_caller(tx), id) || !kdm_tx_commit(tx))
         return KDM_WAIT;
-    kdm_buf_init(&buf, kdm_tx_arena(tx), id.len + 16);
-    kdm_buf_lit(&buf, "{\"_id\":");
-    kdm_json_put_str(&buf, id);
-    kdm_buf_char(&buf, '}');
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+    return kdm_tx_reply(tx, kdm_json_pair(kdm_tx_arena(tx), "_id", id));
 }
 
 enum kdm_outcome kdm_auth_search_api_keys(struct kdm_tx *tx, const struct kdm_args *args)

@@ -8,15 +8,10 @@ kdm_kuzzle_plugin_auth_passport_local_password_get_reset_password_token(struct k
                                                                         const struct kdm_args *args)
 {
     struct kdm_str token;
-    struct kdm_buf buf;
 
     if (!kdm_local_reset_token(tx, kdm_args_str(args, KDM_ARG__ID), &token))
         return KDM_WAIT;
-    kdm_buf_init(&buf, kdm_tx_arena(tx), token.len + 32);
-    kdm_buf_lit(&buf, "{\"resetToken\":");
-    kdm_json_put_str(&buf, token);
-    kdm_buf_char(&buf, '}');
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+    return kdm_tx_reply(tx, kdm_json_pair(kdm_tx_arena(tx), "resetToken", token));
 }
 
 enum kdm_outcome kdm_kuzzle_plugin_auth_passport_local_password_reset(struct kdm_tx *tx,

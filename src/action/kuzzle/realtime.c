@@ -229,7 +229,6 @@ enum kdm_outcome kdm_realtime_unsubscribe(struct kdm_tx *tx, const struct kdm_ar
     const struct kdm_tx_origin *origin = kdm_tx_origin(tx);
     struct joining *leaving = kdm_arena_zalloc(args->arena, sizeof(*leaving));
     struct kdm_str room = kdm_args_str(args, KDM_ARG_BODY_ROOM_ID), left;
-    struct kdm_buf buf;
 
     if (!peer_possible(tx))
         return KDM_WAIT;
@@ -242,11 +241,7 @@ enum kdm_outcome kdm_realtime_unsubscribe(struct kdm_tx *tx, const struct kdm_ar
         return kdm_tx_fail(
             tx, KDM_ERR_CORE_REALTIME_NOT_SUBSCRIBED,
             KDM_PROPS(((struct kdm_str){ .ptr = origin->peer->id, .len = KDM_UUID_LEN }), room));
-    kdm_buf_init(&buf, args->arena, 128);
-    kdm_buf_lit(&buf, "{\"roomId\":");
-    kdm_json_put_str(&buf, room);
-    kdm_buf_char(&buf, '}');
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+    return kdm_tx_reply(tx, kdm_json_pair(args->arena, "roomId", room));
 }
 
 /* --- publishing ------------------------------------------------------------------------------ */

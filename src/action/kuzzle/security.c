@@ -21,11 +21,7 @@ void kdm_security_log_many(struct kdm_tx *tx, const char *what, struct kdm_str i
 
 void kdm_security_log(struct kdm_tx *tx, const char *what, struct kdm_str id)
 {
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, kdm_tx_arena(tx), id.len + 8);
-    kdm_json_put_str(&buf, id);
-    kdm_security_log_many(tx, what, kdm_buf_str(&buf));
+    kdm_security_log_many(tx, what, kdm_json_quoted(kdm_tx_arena(tx), id));
 }
 
 enum kdm_outcome kdm_security_reply(struct kdm_tx *tx, struct kdm_str id, struct kdm_str source)
@@ -44,14 +40,8 @@ enum kdm_outcome kdm_security_commit(struct kdm_tx *tx, const char *what, struct
 
 enum kdm_outcome kdm_security_reply_end(struct kdm_tx *tx, const char *what, struct kdm_str id)
 {
-    struct kdm_buf buf;
-
     kdm_security_log(tx, what, id);
-    kdm_buf_init(&buf, kdm_tx_arena(tx), id.len + 16);
-    kdm_buf_lit(&buf, "{\"_id\":");
-    kdm_json_put_str(&buf, id);
-    kdm_buf_char(&buf, '}');
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+    return kdm_tx_reply(tx, kdm_json_pair(kdm_tx_arena(tx), "_id", id));
 }
 
 enum kdm_outcome kdm_security_commit_end(struct kdm_tx *tx, const char *what, struct kdm_str id)

@@ -99,17 +99,6 @@ void kdm_security_register_jobs(struct kdm_tx_engine *engine)
     kdm_job_register(engine, JOB_KIND, run_chunk);
 }
 
-static struct kdm_str job_args(struct kdm_tx *tx, struct kdm_str profile)
-{
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, kdm_tx_arena(tx), profile.len + 32);
-    kdm_buf_lit(&buf, "{\"profile\":");
-    kdm_json_put_str(&buf, profile);
-    kdm_buf_char(&buf, '}');
-    return kdm_buf_str(&buf);
-}
-
 static bool await(struct kdm_tx *tx, struct kdm_str job)
 {
     bool done;
@@ -147,6 +136,6 @@ bool kdm_security_take_profile_away(struct kdm_tx *tx, struct kdm_str profile)
         kdm_tx_delete(tx, profiles, profile, doc, KDM_WRITE_SILENT);
         return kdm_tx_commit(tx);
     }
-    job = kdm_tx_job(tx, JOB_KIND, job_args(tx, profile));
+    job = kdm_tx_job(tx, JOB_KIND, kdm_json_pair(kdm_tx_arena(tx), "profile", profile));
     return kdm_tx_commit(tx) && await(tx, job);
 }

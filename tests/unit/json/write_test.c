@@ -118,6 +118,15 @@ START_TEST(a_name_brings_its_comma)
 }
 END_TEST
 
+START_TEST(a_text_alone_and_as_the_only_member)
+{
+    ck_assert(kdm_str_eq(kdm_json_quoted(&arena, KDM_STR("a\"b")), KDM_STR("\"a\\\"b\"")));
+    ck_assert(kdm_str_eq(kdm_json_pair(&arena, "_id", KDM_STR("a\\b")),
+                         KDM_STR("{\"_id\":\"a\\\\b\"}")));
+    ck_assert(kdm_str_eq(kdm_json_pair(&arena, "_id", KDM_STR("")), KDM_STR("{\"_id\":\"\"}")));
+}
+END_TEST
+
 START_TEST(members_are_put_without_those_to_skip)
 {
     struct kdm_str skip[] = { KDM_STR("_kuzzle_info"), KDM_STR("b") };
@@ -162,6 +171,7 @@ int main(void)
     tcase_add_test(tcase, a_double_is_written_as_javascript_writes_it);
     tcase_add_test(tcase, every_double_reads_back_equal);
     tcase_add_test(tcase, a_name_brings_its_comma);
+    tcase_add_test(tcase, a_text_alone_and_as_the_only_member);
     tcase_add_test(tcase, members_are_put_without_those_to_skip);
     tcase_add_test(tcase, pretty_text_has_a_line_a_value);
     srunner_run_all(runner, CK_NORMAL);
