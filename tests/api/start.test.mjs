@@ -180,21 +180,31 @@ describe('a start that can not work ends with one clear line', () => {
 
   const withRedis = (url) => ['--host', '127.0.0.1', '--port', '0', '--redis', url];
 
-  for (const [what, url, pattern] of [
-    ['a socket that is not there', () => `unix:${join(dir, 'nobody.sock')}`, /nobody\.sock: No such file/],
-    ['a port where nobody listens', () => 'redis://127.0.0.1:1', /127\.0\.0\.1:1: Connection refused/],
-    ['a host that has no address', () => 'redis://nowhere.invalid', /nowhere\.invalid/],
-  ]) {
-    test(`a Redis that can't be reached: ${what}`, async () => {
-      const { ms } = await assertRefused(withRedis(url()), pattern);
-      assert.ok(ms < 12000, `took ${ms} ms`);
-    });
-  }
+  // kdmd waits some seconds for a Redis, so these wait side by side.
+  describe('for want of a Redis', { concurrency: true }, () => {
+    for (const [what, url, pattern] of [
+      ['a socket that is not there', () => `unix:${join(dir, 'nobody.sock')}`, /nobody\.sock: No such file/],
+      ['a port where nobody listens', () => 'redis://127.0.0.1:1', /127\.0\.0\.1:1: Connection refused/],
+      ['a host that has no address', () => 'redis://nowhere.invalid', /nowhere\.invalid/],
+    ]) {
+      test(`a Redis that can't be reached: ${what}`, async () => {
+        const { ms } = await assertRefused(withRedis(url()), pattern);
+        assert.ok(ms < 12000, `took ${ms} ms`);
+      });
+    }
 
-  test('a path that is no socket', async () => {
-    const file = join(dir, 'plain');
-    await writeFile(file, '');
-    await assertRefused(withRedis(`unix:${file}`), /plain: Connection refused/);
+    test('a path that is no socket', async () => {
+      const file = join(dir, 'plain');
+      await writeFile(file, '');
+      await assertRefused(withRedis(`unix:${file}`), /plain: Connection refused/);
+    });
+
+    test('also when the configuration had something to note', async () => {
+      const cwd = await temporaryDir();
+      await writeFile(join(cwd, '.kuzzlerc'), '{"services":{"storageEngine":{"client":{"node":"http://search:9200"}}}}');
+      await assertRefused(withRedis('redis://127.0.0.1:1'), /Connection refused/, { cwd });
+      await removeDir(cwd);
+    });
   });
 
   test('a Redis that wants a password, or another one, is not waited for', async () => {
@@ -228,13 +238,6 @@ describe('a start that can not work ends with one clear line', () => {
     await new Promise((resolve) => { old.listen(socket, resolve); });
     await assertRefused(withRedis(`unix:${socket}`), /this is Redis 5\.0\.14; 6\.2 or later is needed/);
     await new Promise((resolve) => { old.close(resolve); });
-  });
-
-  test('also when the configuration had something to note', async () => {
-    const cwd = await temporaryDir();
-    await writeFile(join(cwd, '.kuzzlerc'), '{"services":{"storageEngine":{"client":{"node":"http://search:9200"}}}}');
-    await assertRefused(withRedis('redis://127.0.0.1:1'), /Connection refused/, { cwd });
-    await removeDir(cwd);
   });
 
   test('a kind of Redis URL that is not supported', () =>
@@ -357,13 +360,20 @@ describe('stopping', () => {
   });
 
   test('what was asked before SIGTERM is answered before the end', async () => {
-    const server = await startServer();
+    const redis = await startRedis();
+    const server = await startServer({ redis: redis.url });
     const client = await connectRaw(server);
-    const answers = Array.from({ length: 100 }, () => client.ask(now));
-    await answers[0]; // the rest was sent in the same breath
+    const place = { index: 'letters', collection: 'read' };
+    await client.result({ controller: 'collection', action: 'create', ...place });
+    redis.freeze();
+    const answers = Array.from({ length: 100 }, () => client.ask({ controller: 'document', action: 'create', ...place, body: {} }));
+    await client.result(now); // so it has read all that was sent before
     process.kill(server.pid, 'SIGTERM');
+    await server.logged(/stopping: 100 requests are still running/);
+    redis.thaw();
     for (const answer of await Promise.all(answers)) assert.equal(answer.status, 200);
     await server.stop();
+    await redis.stop();
   });
 
   test('a second SIGTERM does not cut the end short', async () => {
