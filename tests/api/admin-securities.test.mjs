@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
+import { until } from './lib/process.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
 
 const admin = (action, body, more = {}) => ({ controller: 'admin', action, body, ...more });
@@ -136,9 +137,9 @@ describe('resets, on two nodes', () => {
     for (const token of [jwt, key._source.token])
       await one.fails({ controller: 'auth', action: 'getCurrentUser', jwt: token }, 401, 'security.token.invalid');
     assert.equal((await one.ask(login('root'))).error.id, 'plugin.strategy.missing_user');
-    await new Promise((resolve) => { setTimeout(resolve, 200); }); // the other node has heard of it
     for (const asker of askers) {
-      assert.equal((await asker.result({ controller: 'server', action: 'adminExists' })).exists, false);
+      const adminExists = async () => (await asker.result({ controller: 'server', action: 'adminExists' })).exists;
+      await until('it has heard of it', async () => !await adminExists());
       for (const [action, _id, id] of [['getUser', 'ann', 'security.user.not_found'], ['getRole', 'reader', 'security.role.not_found'],
         ['getProfile', 'readers', 'security.profile.not_found']])
         await asker.fails(security(action, { _id }), 404, id);
@@ -176,7 +177,7 @@ describe('resets, on two nodes', () => {
       const answers = await Promise.all([0, 1, 0, 1].map((i) => askers[i].ask(admin(action))));
       const errors = answers.map(({ error }) => error?.id).filter((id) => id !== undefined);
       assert.ok(errors.every((id) => id === 'api.process.action_locked'), errors.join());
-      assert.ok(errors.length < 4);
+      assert.ok(errors.length > 0 && errors.length < 4, `${errors.length} of 4 were refused`);
       await askers[0].result(admin(action)); // the lock is given back
     }
   });

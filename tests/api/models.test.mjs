@@ -579,26 +579,20 @@ describe('models', () => {
       await Promise.all(ids.map((reference) => createAsset('tenant', 'Survivor', reference, {}, one)));
       const answer = write({ model: 'Survivor', metadataMappings: { a: integer, b: integer }, defaultValues: { b: 1 } }, one);
       answer.catch(() => {}); // it dies
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      const followed = async () => (await two.result({
+        controller: 'document', action: 'count', index: 'tenant', collection: 'assets', body: { query: { term: { 'metadata.b': 1 } } },
+      })).count;
+      await until('some have followed', followed);
       await nodes.servers[0].kill();
-      const { _source } = await two.result({ controller, action: 'getAsset', model: 'Survivor' });
-      if (_source.asset.metadataMappings.b) {
-        const end = Date.now() + 40000;
-        for (;;) {
-          const { count } = await two.result({
-            controller: 'document', action: 'count', index: 'tenant', collection: 'assets', body: { query: { term: { 'metadata.b': 1 } } },
-          });
-          if (count === 600) break;
-          assert.ok(Date.now() < end, `${count} of 600 assets followed`);
-          await new Promise((resolve) => setTimeout(resolve, 200));
-        }
-        const { count } = await two.result({
-          controller: 'document', action: 'count', index: 'tenant', collection: 'assets-history', body: {},
-        });
-        assert.equal(count, 1200); // one entry for each creation, one for each that followed
-      }
+      const then = await followed();
+      assert.ok(then < 600, `all ${then} had followed before the node died`);
+      await until('all have followed', async () => await followed() === 600, 40000);
+      const { count } = await two.result({
+        controller: 'document', action: 'count', index: 'tenant', collection: 'assets-history', body: {},
+      });
+      assert.equal(count, 1200); // one entry for each creation, one for each that followed
       await two.close();
-      await nodes.stop().catch(() => {}); // one of them is dead already
+      await nodes.stop();
     });
   });
 
