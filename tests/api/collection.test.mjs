@@ -93,8 +93,10 @@ describe('collections', () => {
         });
 
         test('names that can be', async () => {
-          for (const name of ['_a', '-a', '@a', 'é{1}', '漢', 'x'.repeat(126), "it's", '~', '(a)'])
+          for (const name of ['_a', '-a', '@a', 'é{1}', '漢', 'x'.repeat(126), "it's", '~', '(a)']) {
             await asker.result(on('create', name));
+            assert.equal(await kuzzle.collection.exists(index, name), true, name);
+          }
         });
 
         test('mappings that can not be', async () => {

@@ -636,12 +636,18 @@ describe('clients that go, and clients that stay', () => {
   });
 
   test('half a frame and then nothing more is forgotten with its connection', async () => {
+    const connected = async () => (await client.result({ controller: 'server', action: 'metrics' })).network.connections.websocket;
+    await until('those of the tests before have gone', async () => await connected() === 1);
+    const wires = [];
     for (let i = 0; i < 20; i++) {
       const wire = await upgradeWire(server);
       wire.write(frame('x'.repeat(500000)).subarray(0, 1000 * i + 1));
-      await sleep(1);
-      wire.vanish();
+      wires.push(wire);
     }
+    await until('all have come', async () => await connected() === 21);
+    wires.forEach((wire) => wire.vanish());
+    await until('all are forgotten', async () => await connected() === 1);
+    await assertServes(server);
   });
 });
 

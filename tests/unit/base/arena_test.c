@@ -50,9 +50,17 @@ END_TEST
 
 START_TEST(an_arena_serves_again_after_reset_and_after_fini)
 {
+    unsigned char *parts[100], expected[100];
+
     for (int round = 0; round < 5; round++) {
-        for (int i = 0; i < 100; i++)
-            memset(kdm_arena_alloc(&arena, 100), round, 100);
+        for (int i = 0; i < 100; i++) {
+            parts[i] = kdm_arena_alloc(&arena, 100);
+            memset(parts[i], round + i, 100);
+        }
+        for (int i = 0; i < 100; i++) { /* none lies on another */
+            memset(expected, round + i, 100);
+            ck_assert_mem_eq(parts[i], expected, 100);
+        }
         if (round % 2 == 0)
             kdm_arena_reset(&arena);
         else

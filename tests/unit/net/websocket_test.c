@@ -776,19 +776,35 @@ START_TEST(a_busy_port_is_an_error_with_a_reason)
 }
 END_TEST
 
+/* In a container without IPv6 nobody can bind its loopback. */
+static bool machine_has_ipv6(void)
+{
+    struct sockaddr_in6 any_port = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&any_port, sizeof(any_port)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
 START_TEST(without_a_host_both_families_are_served)
 {
     struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-    int four, six = socket(AF_INET6, SOCK_STREAM, 0);
+    int four, six;
 
     options.host = NULL;
     start_server();
     four = ws_client();
-    to.sin6_port = htons((uint16_t)kdm_net_port(net));
-    if (six >= 0 && connect(six, (struct sockaddr *)&to, sizeof(to)) == 0)
+    wait_for(counts().accepted == 1);
+    if (machine_has_ipv6()) {
+        six = socket(AF_INET6, SOCK_STREAM, 0);
+        to.sin6_port = htons((uint16_t)kdm_net_port(net));
+        ck_assert_int_eq(connect(six, (struct sockaddr *)&to, sizeof(to)), 0);
         wait_for(counts().accepted == 2);
+        close(six);
+    }
     close(four);
-    close(six);
 }
 END_TEST
 

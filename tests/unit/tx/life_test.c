@@ -376,6 +376,7 @@ END_TEST
 START_TEST(nodes_may_stop_while_answers_are_on_their_way)
 {
     static struct run runs[20];
+    int told_before = 0, told = 0;
     struct node third;
 
     have_doc("hot");
@@ -385,10 +386,16 @@ START_TEST(nodes_may_stop_while_answers_are_on_their_way)
     for (int i = 0; i < 3; i++)
         uv_run(&loop, UV_RUN_NOWAIT);
     for (int i = 0; i < 20; i++) {
+        told_before += runs[i].done;
         kdm_tx_release(runs[i].tx);
         kdm_arena_fini(&runs[i].arena);
     }
+    ck_assert_int_lt(told_before, 20);
     node_stop(&third);
+    turn_for(&loop, 20);
+    for (int i = 0; i < 20; i++)
+        told += runs[i].done;
+    ck_assert_int_eq(told, told_before); /* who has left is told nothing */
 }
 END_TEST
 
