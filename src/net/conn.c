@@ -359,6 +359,15 @@ void kdm_conn_put_done(struct kdm_conn *conn, size_t before)
     kdm_conn_mark(conn);
 }
 
+void kdm_conn_put_text(struct kdm_conn *conn, struct kdm_str text)
+{
+    struct kdm_buf *out = kdm_conn_put(conn, text.len);
+    size_t before = out->len;
+
+    kdm_buf_put(out, text);
+    kdm_conn_put_done(conn, before);
+}
+
 /* Gives the out buffer back when all of it was handed over. */
 static void give_out_back(struct kdm_conn *conn)
 {

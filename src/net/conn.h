@@ -132,6 +132,7 @@ bool kdm_conn_is_behind(const struct kdm_conn *conn);
  * its length before. */
 struct kdm_buf *kdm_conn_put(struct kdm_conn *conn, size_t room);
 void kdm_conn_put_done(struct kdm_conn *conn, size_t before);
+void kdm_conn_put_text(struct kdm_conn *conn, struct kdm_str text);
 /* Sends what can be sent now. */
 void kdm_conn_write(struct kdm_conn *conn);
 /* Forgets the frames that have not been handed over yet. */

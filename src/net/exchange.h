@@ -1,4 +1,4 @@
-/* exchange.h - one HTTP request and its reply: what http.c and pieces.c share. */
+/* exchange.h - one HTTP request and its reply: what http.c, reply.c and pieces.c share. */
 #ifndef KDM_NET_EXCHANGE_H
 #define KDM_NET_EXCHANGE_H
 
@@ -27,7 +27,6 @@ struct kdm_exchange {
     bool read;                      /* all of it was read: the next bytes are another request */
     bool known;                     /* the API has this peer */
     bool last;                      /* the connection ends with it */
-    bool foreign;                   /* for another vendor's API: see kdm_api_is_foreign() */
     bool full;                      /* the API waits for room for the next piece */
     struct kdm_exchange *next_idle; /* in net's list of idle ones */
 };
@@ -36,6 +35,23 @@ static inline struct kdm_exchange *kdm_exchange_of(struct kdm_peer *peer)
 {
     return (struct kdm_exchange *)((char *)peer - offsetof(struct kdm_exchange, peer));
 }
+
+/* For another vendor's API? See kdm_api_is_foreign(). */
+bool kdm_exchange_is_foreign(struct kdm_exchange *exchange);
+
+/* --- reply.c: into the out buffer; it leaves with the flush of this loop turn */
+
+/* Answers. `may_encode`: packed, if the client takes that. */
+void kdm_reply(struct kdm_exchange *exchange, const struct kdm_http_response *response,
+               bool may_encode);
+/* A preflight, or a client that asks what it may do: not the API's business. */
+void kdm_reply_options(struct kdm_exchange *exchange);
+/* "Go on": to a client that waits for that before it sends its body. */
+void kdm_reply_continue(struct kdm_exchange *exchange);
+/* An error, bare, for what never gets to the API. */
+void kdm_refuse(struct kdm_exchange *exchange, enum kdm_err err, struct kdm_str prop);
+/* What is no request, or can't be taken as one. `reason` NULL: its verb. */
+void kdm_refuse_bytes(struct kdm_exchange *exchange, int status, const char *reason);
 
 /* --- pieces.c: ops of the peer (api/peer.h) */
 

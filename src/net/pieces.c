@@ -75,11 +75,7 @@ void kdm_pieces_end(struct kdm_peer *peer, bool whole)
         return;
     }
     if (!exchange->reader.http_1_0) {
-        struct kdm_buf *out = kdm_conn_put(conn, 8);
-        size_t before = out->len;
-
-        kdm_buf_lit(out, "0\r\n\r\n");
-        kdm_conn_put_done(conn, before);
+        kdm_conn_put_text(conn, KDM_STR("0\r\n\r\n"));
         reset_at_end(conn, false);
     }
     exchange->full = false;
