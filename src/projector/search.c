@@ -42,7 +42,8 @@ static struct kdm_val parse_text(struct kdm_find *find, struct kdm_str text)
     return kdm_str_none(text) ? KDM_VAL_NONE : kdm_json_parse(&find->arena, text);
 }
 
-static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_mapping *mapping)
+static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_mapping *mapping,
+                                       const struct kdm_mapping *const *mappings)
 {
     const struct kdm_find_request *request = &find->request;
     const struct kdm_search_request asked = { .body = parse_text(find, request->body),
@@ -50,7 +51,9 @@ static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_m
                                               .from = request->from,
                                               .size = request->size,
                                               .now_ms = request->now_ms,
-                                              .aggregates = request->aggregates };
+                                              .aggregates = request->aggregates,
+                                              .mappings = mappings,
+                                              .mapping_count = find->part_count };
     struct kdm_search *search;
 
     if (!request->bare)
@@ -63,12 +66,13 @@ static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_m
 }
 
 /* Each collection's mapping says what the query means there. */
-static bool parse_part(struct kdm_find *find, struct kdm_find_part *part)
+static bool parse_part(struct kdm_find *find, struct kdm_find_part *part,
+                       const struct kdm_mapping *const *mappings)
 {
     const struct kdm_mapping *mapping = part->found->collection->mapping;
     struct kdm_query *filter;
 
-    part->search = parse_search(find, mapping);
+    part->search = parse_search(find, mapping, mappings);
     if (part->search == NULL)
         return false;
     part->found->search = part->search;
@@ -81,6 +85,19 @@ static bool parse_part(struct kdm_find *find, struct kdm_find_part *part)
     if (filter == NULL)
         return false;
     part->query = kdm_search_narrow(&find->arena, part->query, filter);
+    return true;
+}
+
+static bool parse_all(struct kdm_find *find)
+{
+    const struct kdm_mapping **mappings =
+        kdm_arena_alloc(&find->arena, find->part_count * sizeof(*mappings));
+
+    for (size_t i = 0; i < find->part_count; i++)
+        mappings[i] = find->parts[i].found->collection->mapping;
+    for (size_t i = 0; i < find->part_count; i++)
+        if (!parse_part(find, &find->parts[i], mappings))
+            return false;
     return true;
 }
 
@@ -113,19 +130,33 @@ static bool succeeded(struct kdm_find *find, enum kdm_projection_result result)
     return false;
 }
 
+/* As Kuzzle calls the collection in Elasticsearch, whose top_hits it passes on. Names of indexes of
+ * the server's own begin with a sign of theirs. */
+static struct kdm_str index_name(struct kdm_find *find, const struct kdm_collection *collection)
+{
+    struct kdm_str index = collection->index->name;
+
+    return kdm_arena_printf(&find->arena, "%s" KDM_FMT "." KDM_FMT,
+                            kdm_str_starts(index, KDM_STR("%")) ? "" : "&", KDM_ARG(index),
+                            KDM_ARG(collection->name));
+}
+
 /* Of several collections each gives what may be on the page; then they are put together. */
 static bool search_part(struct kdm_find *find, struct kdm_find_part *part, int64_t from,
-                        int64_t size)
+                        int64_t size, struct kdm_aggs *total)
 {
     struct kdm_search order = *part->search;
     struct kdm_projection_search asked = { .query = part->query,
                                            .search = &order,
                                            .aggs = order.aggs,
+                                           .total = total,
                                            .post_filter = order.post_filter,
                                            .fetch = fetch_texts,
                                            .ctx = part,
                                            .cancelled = &find->cancelled };
 
+    if (order.aggs != NULL)
+        asked.index = index_name(find, part->found->collection);
     order.from = from;
     order.size = size;
     if (!succeeded(find, kdm_projection_search(part->edition->projection, &find->arena,
@@ -134,7 +165,7 @@ static bool search_part(struct kdm_find *find, struct kdm_find_part *part, int64
     for (size_t i = 0; i < part->page.count; i++)
         part->page.hits[i].owner = part->found;
     find->try.result.found.total += part->page.total;
-    if (order.aggs != NULL)
+    if (order.aggs != NULL && total == NULL)
         find->try.result.found.aggregations = kdm_aggs_text(order.aggs);
     return true;
 }
@@ -162,6 +193,31 @@ static void merge(struct kdm_find *find, int64_t from, int64_t size)
     found->hits += first;
 }
 
+static bool search_each(struct kdm_find *find, int64_t size, struct kdm_aggs *total)
+{
+    for (size_t i = 0; i < find->part_count; i++)
+        if (!search_part(find, &find->parts[i], 0, size, total))
+            return false;
+    if (total == NULL)
+        return true;
+    if (!succeeded(find, kdm_aggs_answer(total, &find->arena, &find->scratch)))
+        return false;
+    find->try.result.found.aggregations = kdm_aggs_text(total);
+    return true;
+}
+
+static bool search_several(struct kdm_find *find, int64_t from, int64_t size)
+{
+    const struct kdm_aggs *aggs = find->parts[0].search->aggs;
+    struct kdm_aggs *total = aggs == NULL ? NULL : kdm_aggs_total(&find->arena, aggs);
+    bool searched = search_each(find, from + size, total);
+
+    kdm_aggs_destroy_total(total);
+    if (searched)
+        merge(find, from, size);
+    return searched;
+}
+
 static bool search_all(struct kdm_find *find)
 {
     const struct kdm_search *first = find->parts[0].search;
@@ -173,32 +229,20 @@ static bool search_all(struct kdm_find *find)
         size = KDM_FIND_MOST + 1;
     }
     if (find->part_count == 1) {
-        if (!search_part(find, &find->parts[0], from, size))
+        if (!search_part(find, &find->parts[0], from, size, NULL))
             return false;
         found->hits = find->parts[0].page.hits;
         found->hit_count = find->parts[0].page.count;
         return true;
     }
-    for (size_t i = 0; i < find->part_count; i++)
-        if (!search_part(find, &find->parts[i], 0, from + size))
-            return false;
-    merge(find, from, size);
-    return true;
+    return search_several(find, from, size);
 }
 
 static bool run_search(struct kdm_find *find)
 {
     struct kdm_found *found = &find->try.result.found;
 
-    for (size_t i = 0; i < find->part_count; i++)
-        if (!parse_part(find, &find->parts[i]))
-            return false;
-    if (find->part_count > 1 && find->parts[0].search->aggs != NULL) {
-        fail_with(find, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
-                  KDM_STR("[aggs] can't be asked of several collections at once"));
-        return false;
-    }
-    if (!search_all(find))
+    if (!parse_all(find) || !search_all(find))
         return false;
     if (found->hit_count > KDM_FIND_MOST) {
         fail_with(find, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED, KDM_STR(""));

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NO_BUCKET UINT32_MAX
+#define NO_BUCKET KDM_AGG_NO_BUCKET
 #define ALL_DAYS  (1 << 17) /* of a table by day: 350 years */
 #define DAY_MS    86400000.0
 
@@ -17,14 +17,20 @@ static void collect(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *
 /* --- numbers as words
  * ------------------------------------------------------------------------------ */
 
+static double as_double(const struct kdm_agg *agg, union kdm_value value)
+{
+    return kdm_column_real(agg->column) ? value.d : (double)value.i;
+}
+
 uint64_t kdm_agg_word(const struct kdm_agg *agg, union kdm_value value)
 {
     uint64_t bits;
+    double number;
 
-    if (!kdm_column_real(agg->column))
+    if (!agg->real)
         return (uint64_t)value.i ^ (uint64_t)1 << 63;
-    value.d += 0.0;
-    memcpy(&bits, &value.d, sizeof(bits));
+    number = as_double(agg, value) + 0.0; /* -0 is 0 */
+    memcpy(&bits, &number, sizeof(bits));
     return (bits >> 63) != 0 ? ~bits : bits | (uint64_t)1 << 63;
 }
 
@@ -33,15 +39,10 @@ double kdm_agg_number(const struct kdm_agg *agg, uint64_t word)
     uint64_t bits = (word >> 63) != 0 ? word & ~((uint64_t)1 << 63) : ~word;
     double value;
 
-    if (agg->column == NULL || !kdm_column_real(agg->column))
+    if (!agg->real)
         return (double)(int64_t)(word ^ (uint64_t)1 << 63);
     memcpy(&value, &bits, sizeof(value));
     return value;
-}
-
-static double as_double(const struct kdm_agg *agg, union kdm_value value)
-{
-    return kdm_column_real(agg->column) ? value.d : (double)value.i;
 }
 
 /* --- values
@@ -328,8 +329,10 @@ static void need_owner(struct kdm_agg *agg, uint32_t owner)
         room = room == 0 ? 16 : room;
         while (room <= owner)
             room *= 2;
-        if (agg->kind == KDM_AGG_TOP_HITS)
+        if (agg->kind == KDM_AGG_TOP_HITS) {
             agg->sorters = kdm_realloc(agg->sorters, room * sizeof(*agg->sorters));
+            agg->tops = kdm_realloc(agg->tops, room * sizeof(*agg->tops));
+        }
         agg->stats = kdm_realloc(agg->stats, room * sizeof(*agg->stats));
         agg->owner_room = room;
     }
@@ -340,15 +343,22 @@ static void need_owner(struct kdm_agg *agg, uint32_t owner)
             .low = { INFINITY, INFINITY },
             .high = { -INFINITY, -INFINITY },
         };
-        if (agg->kind == KDM_AGG_TOP_HITS)
+        if (agg->kind == KDM_AGG_TOP_HITS) {
             agg->sorters[agg->owner_count] = NULL;
+            agg->tops[agg->owner_count] = (struct kdm_agg_top){ 0 };
+        }
     }
 }
 
-static void keep_value(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg,
-                       uint32_t owner, uint64_t word)
+struct kdm_agg_stats *kdm_agg_stats(struct kdm_agg *agg, uint32_t owner)
 {
-    if (++aggs->kept > KDM_AGGS_MAX_VALUES) {
+    need_owner(agg, owner);
+    return &agg->stats[owner];
+}
+
+void kdm_agg_keep(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner, uint64_t word)
+{
+    if (++run->request->aggs->kept > KDM_AGGS_MAX_VALUES) {
         run->result = KDM_PROJECTION_TOO_MANY_BUCKETS;
         return;
     }
@@ -357,7 +367,7 @@ static void keep_value(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_ag
         agg->values = kdm_realloc(agg->values, agg->value_room * sizeof(*agg->values));
     }
     agg->values[agg->value_count++] = (struct kdm_agg_value){ owner, word };
-    agg->stats[owner].count++;
+    kdm_agg_stats(agg, owner)->count++;
 }
 
 static void add_number(struct kdm_agg_stats *stats, double value)
@@ -388,17 +398,15 @@ static void collect_stats(struct kdm_run *run, struct kdm_agg *agg, const uint32
 }
 
 /* Of a bucket a value is kept once: it is made a bucket of its own. */
-static void collect_distinct(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner,
-                             uint64_t word)
+void kdm_agg_keep_distinct(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner, uint64_t word)
 {
     uint32_t before = agg->bucket_count, bucket = kdm_agg_bucket(run, agg, owner, word);
 
-    need_owner(agg, owner);
-    agg->stats[owner].count += bucket != NO_BUCKET && bucket == before;
+    kdm_agg_stats(agg, owner)->count += bucket != NO_BUCKET && bucket == before;
 }
 
-static void collect_values(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg,
-                           const uint32_t *rows, const uint32_t *owners, uint32_t count)
+static void collect_values(struct kdm_run *run, struct kdm_agg *agg, const uint32_t *rows,
+                           const uint32_t *owners, uint32_t count)
 {
     const struct kdm_chunk *chunk = kdm_column_chunk(agg->column, run->chunk);
     union kdm_value one;
@@ -407,12 +415,11 @@ static void collect_values(struct kdm_run *run, struct kdm_aggs *aggs, struct kd
     for (uint32_t i = 0; i < count && run->result == KDM_PROJECTION_OK; i++) {
         const union kdm_value *values = numbers(agg, chunk, rows[i], &one, &value_count);
 
-        need_owner(agg, owners[i]);
         for (uint32_t j = 0; j < value_count; j++)
             if (agg->kind == KDM_AGG_PERCENTILES)
-                keep_value(run, aggs, agg, owners[i], kdm_agg_word(agg, values[j]));
+                kdm_agg_keep(run, agg, owners[i], kdm_agg_word(agg, values[j]));
             else
-                collect_distinct(run, agg, owners[i], kdm_agg_word(agg, values[j]));
+                kdm_agg_keep_distinct(run, agg, owners[i], kdm_agg_word(agg, values[j]));
     }
 }
 
@@ -436,7 +443,7 @@ static void collect_term_values(struct kdm_run *run, struct kdm_agg *agg, const 
             if (agg->kind == KDM_AGG_VALUE_COUNT)
                 agg->stats[owners[i]].count++;
             else
-                collect_distinct(run, agg, owners[i], terms[j]);
+                kdm_agg_keep_distinct(run, agg, owners[i], terms[j]);
     }
 }
 
@@ -464,8 +471,7 @@ static void collect_points(struct kdm_run *run, struct kdm_agg *agg, const uint3
     }
 }
 
-/* A sorter is as large as many buckets. */
-static bool can_collect(struct kdm_run *run, uint64_t more)
+bool kdm_agg_can_collect(struct kdm_run *run, uint64_t more)
 {
     run->request->aggs->collected += more;
     if (run->request->aggs->collected <= KDM_AGGS_MAX_COLLECTED)
@@ -484,7 +490,7 @@ static void collect_hits(struct kdm_run *run, struct kdm_agg *agg, const uint32_
         agg->stats[owner].count++;
         if (agg->hits->size == 0)
             continue;
-        if (agg->sorters[owner] == NULL && !can_collect(run, 16))
+        if (agg->sorters[owner] == NULL && !kdm_agg_can_collect(run, 16)) /* it is large */
             return;
         if (agg->sorters[owner] == NULL)
             agg->sorters[owner] = kdm_sorter_create(
@@ -496,8 +502,8 @@ static void collect_hits(struct kdm_run *run, struct kdm_agg *agg, const uint32_
 /* --- the switch
  * -------------------------------------------------------------------------------------- */
 
-static void collect_metric(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg,
-                           const uint32_t *rows, const uint32_t *owners, uint32_t count)
+static void collect_metric(struct kdm_run *run, struct kdm_agg *agg, const uint32_t *rows,
+                           const uint32_t *owners, uint32_t count)
 {
     if (agg->kind == KDM_AGG_TOP_HITS)
         collect_hits(run, agg, rows, owners, count);
@@ -508,7 +514,7 @@ static void collect_metric(struct kdm_run *run, struct kdm_aggs *aggs, struct kd
     else if (agg->column->cell == KDM_CELL_POINT)
         collect_points(run, agg, rows, owners, count);
     else if (agg->kind == KDM_AGG_PERCENTILES || agg->kind == KDM_AGG_CARDINALITY)
-        collect_values(run, aggs, agg, rows, owners, count);
+        collect_values(run, agg, rows, owners, count);
     else
         collect_stats(run, agg, rows, owners, count);
 }
@@ -519,7 +525,7 @@ static void collect(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *
     if (run->result != KDM_PROJECTION_OK)
         return;
     if (!kdm_agg_has_buckets(agg)) {
-        collect_metric(run, aggs, agg, rows, owners, count);
+        collect_metric(run, agg, rows, owners, count);
         return;
     }
     if (agg->kind == KDM_AGG_FILTER || agg->kind == KDM_AGG_FILTERS)
@@ -585,7 +591,8 @@ void kdm_aggs_filter(struct kdm_run *run, struct kdm_aggs *aggs, const struct kd
 /* A term that stands for missing ones and that no document has gets a number of its own. */
 static void find_missing_term(struct kdm_agg *agg)
 {
-    agg->missing_term = kdm_terms_find(agg->column->terms, agg->missing.text);
+    if (agg->column->terms != NULL)
+        agg->missing_term = kdm_terms_find(agg->column->terms, agg->missing.text);
     if (agg->missing_term == 0)
         agg->missing_term = UINT32_MAX;
 }
@@ -594,7 +601,7 @@ static void make_table(struct kdm_agg *agg)
 {
     const struct kdm_column *column = agg->column;
 
-    if (agg->kind == KDM_AGG_TERMS && column->cell == KDM_CELL_TERM) {
+    if (agg->kind == KDM_AGG_TERMS && column->terms != NULL) {
         agg->direct_count = column->terms->names.count;
     } else if (agg->kind == KDM_AGG_DATE_HISTOGRAM && agg->offset == 0
                && agg->calendar >= KDM_CALENDAR_DAY) {
@@ -605,22 +612,43 @@ static void make_table(struct kdm_agg *agg)
         agg->direct = calloc(agg->direct_count, sizeof(*agg->direct)); /* NULL: slower */
 }
 
-static void begin_one(struct kdm_run *run, struct kdm_agg *agg)
+/* A column without values, of a field that this collection does not have. */
+static const struct kdm_column *empty_column(struct kdm_run *run, const struct kdm_field *field)
+{
+    struct kdm_column *column = kdm_arena_zalloc(run->arena, sizeof(*column));
+
+    column->field = field;
+    column->cell = (uint8_t)kdm_column_cell(field);
+    column->root = true;
+    return column;
+}
+
+static void find_column(struct kdm_run *run, struct kdm_agg *agg)
 {
     bool maybe = false;
 
+    if (agg->elsewhere)
+        agg->column = empty_column(run, agg->field);
+    else if (agg->field != NULL)
+        agg->column = kdm_plan_column(run->projection, agg->field, &maybe);
+    if (agg->column == NULL || maybe || !agg->column->root) {
+        agg->column = NULL;
+        return;
+    }
+    if (agg->column->terms != NULL)
+        agg->names = &agg->column->terms->names;
+    if (agg->column->cell == KDM_CELL_TERM && agg->has_missing)
+        find_missing_term(agg);
+    make_table(agg);
+}
+
+static void begin_one(struct kdm_run *run, struct kdm_agg *agg)
+{
     if (agg->kind == KDM_AGG_NESTED) {
         kdm_agg_nested_begin(run, agg);
         return; /* those below begin with its objects */
     }
-    if (agg->field != NULL)
-        agg->column = kdm_plan_column(run->projection, agg->field, &maybe);
-    if (maybe || (agg->column != NULL && !agg->column->root))
-        agg->column = NULL;
-    if (agg->column != NULL && agg->column->cell == KDM_CELL_TERM && agg->has_missing)
-        find_missing_term(agg);
-    if (agg->column != NULL)
-        make_table(agg);
+    find_column(run, agg);
     if (agg->child_count > 0) {
         agg->batch_rows = kdm_arena_alloc(run->arena, KDM_AGG_BATCH * sizeof(uint32_t));
         agg->batch_owners = kdm_arena_alloc(run->arena, KDM_AGG_BATCH * sizeof(uint32_t));
@@ -642,11 +670,33 @@ void kdm_aggs_begin(struct kdm_run *run, struct kdm_aggs *aggs)
         begin_one(run, aggs->items[i]);
 }
 
+/* Those below a nested one run now, over its objects. */
+static void end_nested(struct kdm_run *run, struct kdm_agg *agg)
+{
+    if (agg->kind == KDM_AGG_NESTED) {
+        kdm_agg_nested_end(run, agg);
+        return;
+    }
+    for (uint32_t i = 0; i < agg->child_count; i++)
+        end_nested(run, agg->children[i]);
+}
+
+void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs)
+{
+    for (uint32_t i = 0; i < aggs->count; i++)
+        end_nested(run, aggs->items[i]);
+    if (run->request->total != NULL)
+        kdm_aggs_merge(run, aggs);
+    else
+        kdm_aggs_render(run, aggs);
+}
+
 static void fini_one(struct kdm_agg *agg)
 {
     for (uint32_t i = 0; agg->sorters != NULL && i < agg->owner_count; i++)
         kdm_sorter_destroy(agg->sorters[i]);
     free(agg->sorters);
+    free(agg->tops);
     kdm_agg_nested_fini(agg);
     free(agg->stats);
     free(agg->owners);

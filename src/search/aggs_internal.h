@@ -81,6 +81,25 @@ struct kdm_agg_pending {
     uint32_t ordinal, owner;
 };
 
+/* The first hits of several collections, in order. */
+struct kdm_agg_top {
+    struct kdm_hit *hits;
+    size_t count;
+};
+
+/* An item of a total's names. */
+struct kdm_agg_name {
+    struct kdm_name name;
+    bool used; /* by a document; else it only stands for missing values */
+};
+
+/* Where a hit of top_hits comes from; its `owner`. */
+struct kdm_agg_source {
+    kdm_projection_fetch_fn *fetch; /* NULL: none */
+    void *ctx;
+    struct kdm_str index; /* none: untold */
+};
+
 #define KDM_AGG_BATCH 1024
 
 struct kdm_agg {
@@ -88,6 +107,8 @@ struct kdm_agg {
     struct kdm_str name;
     enum kdm_agg_kind kind;
     const struct kdm_field *field; /* NULL: not mapped, no document has a value */
+    bool elsewhere; /* it is of another collection that is searched too: none has a value here */
+    bool real;      /* numbers are doubles, in some collection at least */
     struct kdm_agg **children;
     uint32_t child_count;
     struct kdm_str meta; /* JSON text; none */
@@ -115,6 +136,8 @@ struct kdm_agg {
 
     /* in progress */
     const struct kdm_column *column; /* NULL: no values */
+    const struct kdm_names *names;   /* texts that keys are numbers of; NULL: keys are words */
+    struct kdm_names *own_names;     /* the same, of a total */
     struct kdm_plan **plans;         /* of filters */
     struct kdm_bits **matched;       /* of filters, this chunk */
     uint32_t missing_term;
@@ -129,7 +152,8 @@ struct kdm_agg {
     int64_t direct_first;
     uint32_t owner_count, owner_room; /* metrics */
     struct kdm_agg_stats *stats;
-    struct kdm_sorter **sorters;
+    struct kdm_sorter **sorters; /* top_hits, while they are collected.. */
+    struct kdm_agg_top *tops;    /* ..and in a total */
     struct kdm_agg_value *values;
     uint64_t value_count, value_room;
     uint32_t *batch_rows, *batch_owners; /* for the children */
@@ -147,6 +171,7 @@ struct kdm_aggs {
     uint32_t count;
     uint64_t collected, kept, answered;
     struct kdm_str text;
+    struct kdm_slab *slab; /* of a total: of its names */
 };
 
 static inline bool kdm_agg_has_buckets(const struct kdm_agg *agg)
@@ -174,7 +199,7 @@ void kdm_aggs_collect(struct kdm_run *run, struct kdm_aggs *aggs, const uint32_t
                       const uint32_t *owners, uint32_t count);
 /* Reads the nested objects of the chunk's documents; lets go of the projection meanwhile. */
 void kdm_aggs_fetch(struct kdm_run *run, struct kdm_aggs *aggs);
-/* Makes the text; the caller reads. */
+/* Answers, or gives what was collected to the request's total; the caller reads. */
 void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs);
 /* Frees what is not in the arena. */
 void kdm_aggs_fini(struct kdm_aggs *aggs);
@@ -182,6 +207,36 @@ void kdm_aggs_fini(struct kdm_aggs *aggs);
 /* One more bucket, or the one that is there; UINT32_MAX with run->result set when there are too
  * many. */
 uint32_t kdm_agg_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner, uint64_t key);
+#define KDM_AGG_NO_BUCKET UINT32_MAX
+
+/* The metric's figures of an owner, zeroed at first. Lent until the next call. */
+struct kdm_agg_stats *kdm_agg_stats(struct kdm_agg *agg, uint32_t owner);
+/* One more value of percentiles, or of cardinality: kept once an owner. Sets run->result when there
+ * are too many. */
+void kdm_agg_keep(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner, uint64_t word);
+void kdm_agg_keep_distinct(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner, uint64_t word);
+/* Counts `more` as collected buckets; false with run->result set when that is too much. */
+bool kdm_agg_can_collect(struct kdm_run *run, uint64_t more);
+
+/* --- answering (aggs_render.c) -------------------------------------------------------------------
+ */
+
+/* Makes the text. The caller reads the run's projection; a total's has none. */
+void kdm_aggs_render(struct kdm_run *run, struct kdm_aggs *aggs);
+/* The text that a key of terms stands for. */
+struct kdm_str kdm_agg_term_text(const struct kdm_agg *agg, uint64_t key);
+/* Of the run's hits; in its arena. */
+const struct kdm_agg_source *kdm_agg_source(struct kdm_run *run);
+/* The owner's hits from place `from` on. Lent. */
+struct kdm_hit *kdm_agg_hits(const struct kdm_agg *agg, uint32_t owner, size_t from,
+                             const struct kdm_agg_source *source, size_t *ret_count);
+
+/* --- several collections (aggs_merge.c) ----------------------------------------------------------
+ */
+
+/* Adds what was collected of the run's projection, which the caller reads, to run->request->total.
+ */
+void kdm_aggs_merge(struct kdm_run *run, const struct kdm_aggs *aggs);
 
 /* --- nested objects (aggs_nested.c) --------------------------------------------------------------
  */
@@ -191,6 +246,7 @@ void kdm_agg_nested_collect(struct kdm_run *run, struct kdm_agg *agg, const uint
                             const uint32_t *owners, uint32_t count);
 /* Runs the aggregations below over the objects. */
 void kdm_agg_nested_end(struct kdm_run *run, struct kdm_agg *agg);
+void kdm_agg_nested_add(struct kdm_agg *agg, uint32_t owner, uint64_t objects);
 uint64_t kdm_agg_nested_count(const struct kdm_agg *agg, uint32_t owner);
 void kdm_agg_nested_fini(struct kdm_agg *agg);
 

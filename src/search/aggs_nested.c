@@ -26,6 +26,8 @@ void kdm_agg_nested_begin(struct kdm_run *run, struct kdm_agg *agg)
 void kdm_agg_nested_collect(struct kdm_run *run, struct kdm_agg *agg, const uint32_t *rows,
                             const uint32_t *owners, uint32_t count)
 {
+    if (agg->elsewhere)
+        return; /* this collection has no such objects */
     while (agg->pending_count + count > agg->pending_room) {
         agg->pending_room = agg->pending_room == 0 ? KDM_AGG_BATCH : 2 * agg->pending_room;
         agg->pending = kdm_realloc(agg->pending, agg->pending_room * sizeof(*agg->pending));
@@ -103,8 +105,7 @@ static void fetch_batch(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_a
     for (uint32_t i = 0; i < count; i++)
         ids[i] =
             kdm_arena_copy(run->scratch, kdm_projection_id(run->projection, pending[i].ordinal));
-    kdm_run_held(run);
-    kdm_gate_end_read(&run->projection->gate);
+    kdm_run_let_go(run);
     kdm_projection_write(agg->objects); /* nobody else knows it */
     if (!run->request->fetch(run->request->ctx, run->scratch, ids, texts, count))
         run->result = KDM_PROJECTION_CANCELLED;
@@ -112,8 +113,7 @@ static void fetch_batch(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_a
         read_objects(run, aggs, agg, texts[i], pending[i].owner);
     kdm_projection_end_write(agg->objects);
     kdm_arena_reset(run->scratch);
-    kdm_gate_read(&run->projection->gate);
-    kdm_run_hold(run);
+    kdm_run_take_back(run);
 }
 
 static void fetch_one(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg)
@@ -161,18 +161,18 @@ static void run_chunk(struct kdm_run *inner, struct kdm_aggs *below, struct kdm_
     kdm_run_give(inner, live);
 }
 
-/* Objects of each owner. */
-static void count_objects(struct kdm_agg *agg)
+void kdm_agg_nested_add(struct kdm_agg *agg, uint32_t owner, uint64_t objects)
 {
-    uint32_t owners = 0;
+    uint32_t room = agg->bucket_room == 0 ? 16 : agg->bucket_room;
 
-    for (uint32_t i = 0; i < agg->object_count; i++)
-        if (agg->object_owners[i] >= owners)
-            owners = agg->object_owners[i] + 1;
-    agg->counts = kdm_zalloc((owners + 1) * sizeof(*agg->counts));
-    agg->bucket_count = owners;
-    for (uint32_t i = 0; i < agg->object_count; i++)
-        agg->counts[agg->object_owners[i]]++;
+    while (room <= owner)
+        room *= 2;
+    if (room != agg->bucket_room)
+        agg->counts = kdm_realloc(agg->counts, room * sizeof(*agg->counts));
+    agg->bucket_room = room;
+    while (agg->bucket_count <= owner)
+        agg->counts[agg->bucket_count++] = 0;
+    agg->counts[owner] += objects;
 }
 
 void kdm_agg_nested_end(struct kdm_run *run, struct kdm_agg *agg)
@@ -184,7 +184,8 @@ void kdm_agg_nested_end(struct kdm_run *run, struct kdm_agg *agg)
                              .scratch = run->scratch,
                              .request = &request };
 
-    count_objects(agg);
+    for (uint32_t i = 0; i < agg->object_count; i++)
+        kdm_agg_nested_add(agg, agg->object_owners[i], 1);
     request.aggs = &below;
     request.fetch = NULL;
     below.collected = run->request->aggs->collected;

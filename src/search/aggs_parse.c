@@ -81,6 +81,56 @@ static bool suits(enum kdm_agg_kind kind, const struct kdm_field *field)
     }
 }
 
+/* Some only ask whether there is a value. */
+static bool agrees(enum kdm_agg_kind kind, const struct kdm_field *a, const struct kdm_field *b)
+{
+    return kind == KDM_AGG_MISSING || kind == KDM_AGG_VALUE_COUNT || kdm_query_alike(a, b);
+}
+
+static bool is_real(const struct kdm_field *field)
+{
+    return field->type >= KDM_FIELD_DOUBLE && field->type <= KDM_FIELD_SCALED_FLOAT;
+}
+
+static bool look_up(struct parse *parse, const struct kdm_mapping *mapping, struct kdm_str name,
+                    const struct kdm_field **ret_field)
+{
+    struct kdm_query_parser parser = parse->query;
+
+    parser.mapping = mapping;
+    if (!kdm_query_field(&parser, parse->agg->name, name, ret_field))
+        return false;
+    return *ret_field == NULL || *ret_field == &kdm_query_id
+           || kdm_mapping_find(mapping, name) != NULL /* no key of a flattened field */
+           || fail(parse, "can't be asked of a part of", name);
+}
+
+/* A field that only other collections have is theirs, so that each of them reads the request alike:
+ * numbers are whole when they are so everywhere, and what stands for a missing value is the same.
+ */
+static bool find_field(struct parse *parse, struct kdm_str name)
+{
+    struct kdm_agg *agg = parse->agg;
+    const struct kdm_field *field;
+
+    if (!look_up(parse, parse->query.mapping, name, &agg->field))
+        return false;
+    agg->real = agg->field != NULL && is_real(agg->field);
+    for (size_t i = 0; i < parse->query.peer_count; i++) {
+        if (!look_up(parse, parse->query.peers[i], name, &field))
+            return false;
+        if (field == NULL)
+            continue;
+        agg->elsewhere |= agg->field == NULL;
+        if (agg->field == NULL)
+            agg->field = field;
+        if (!agrees(agg->kind, agg->field, field))
+            return fail(parse, "the collections have different types of the field", name);
+        agg->real |= is_real(field);
+    }
+    return true;
+}
+
 static bool read_field(struct parse *parse)
 {
     struct kdm_agg *agg = parse->agg;
@@ -88,7 +138,7 @@ static bool read_field(struct parse *parse)
 
     if (kdm_str_none(name))
         return fail(parse, "needs a field", KDM_STR(""));
-    if (!kdm_query_field(&parse->query, agg->name, name, &agg->field))
+    if (!find_field(parse, name))
         return false;
     if (agg->field == &kdm_query_id)
         return fail(parse, "can't be asked of", name);
@@ -445,8 +495,8 @@ static bool read_nested(struct parse *parse)
 
     if (parse->nested)
         return fail(parse, "nested in nested is not supported yet", KDM_STR(""));
-    if (!kdm_str_none(path) && parse->query.mapping != NULL)
-        agg->field = kdm_mapping_find(parse->query.mapping, path);
+    if (!kdm_str_none(path) && !find_field(parse, path))
+        return false;
     return (agg->field != NULL && agg->field->type == KDM_FIELD_NESTED)
            || fail(parse, "there is no nested field at", kdm_str_none(path) ? KDM_STR("") : path);
 }
@@ -632,11 +682,18 @@ struct kdm_aggs *kdm_aggs_parse(struct kdm_arena *arena, const struct kdm_mappin
                                 struct kdm_val definition, int64_t now_ms,
                                 struct kdm_failure *ret_failure)
 {
-    struct kdm_aggs *aggs = kdm_arena_zalloc(arena, sizeof(*aggs));
-    struct parse parse = {
-        .query = { .arena = arena, .mapping = mapping, .failure = ret_failure, .now_ms = now_ms },
-        .aggs = aggs,
+    const struct kdm_query_parser parser = {
+        .arena = arena, .mapping = mapping, .failure = ret_failure, .now_ms = now_ms
     };
 
+    return kdm_aggs_read(&parser, definition);
+}
+
+struct kdm_aggs *kdm_aggs_read(const struct kdm_query_parser *parser, struct kdm_val definition)
+{
+    struct kdm_aggs *aggs = kdm_arena_zalloc(parser->arena, sizeof(*aggs));
+    struct parse parse = { .query = *parser, .aggs = aggs };
+
+    parse.query.clauses = 0;
     return read_all(&parse, definition, 1, &aggs->items, &aggs->count) ? aggs : NULL;
 }

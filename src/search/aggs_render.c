@@ -1,6 +1,6 @@
 /* aggs_render.c - what was collected as Elasticsearch's JSON.
  * Made while the search still holds the projection, because keys of keywords are texts of its
- * dictionaries.
+ * dictionaries; a total has texts of its own and holds nothing.
  */
 #include "search/aggs_internal.h"
 #include <math.h>
@@ -9,6 +9,7 @@
 struct render {
     struct kdm_run *run;
     struct kdm_aggs *aggs;
+    const struct kdm_agg_source *source; /* of hits; a total's have their own */
     struct kdm_buf *buf;
 };
 
@@ -99,10 +100,9 @@ static void put_date_text(struct kdm_buf *buf, const struct kdm_agg *agg, double
 
 static void put_ip(struct kdm_buf *buf, struct kdm_str bytes);
 
-static struct kdm_str term_text(const struct kdm_agg *agg, uint64_t key)
+struct kdm_str kdm_agg_term_text(const struct kdm_agg *agg, uint64_t key)
 {
-    return key == UINT32_MAX ? agg->missing.text
-                             : kdm_terms_text(agg->column->terms, (uint32_t)key);
+    return key == UINT32_MAX ? agg->missing.text : kdm_names_text(agg->names, (uint32_t)key);
 }
 
 /* "key": .. of a terms bucket. */
@@ -111,15 +111,15 @@ static void put_term_key(struct kdm_buf *buf, const struct kdm_agg *agg, uint64_
     double number;
 
     kdm_buf_lit(buf, "{\"key\":");
-    if (agg->column->cell == KDM_CELL_TERM) {
+    if (agg->names != NULL) {
         if (agg->field->type == KDM_FIELD_IP)
-            put_ip(buf, term_text(agg, key));
+            put_ip(buf, kdm_agg_term_text(agg, key));
         else
-            kdm_json_put_str(buf, term_text(agg, key));
+            kdm_json_put_str(buf, kdm_agg_term_text(agg, key));
         return;
     }
     number = kdm_agg_number(agg, key);
-    if (kdm_column_real(agg->column))
+    if (agg->real)
         kdm_json_put_double(buf, number);
     else
         kdm_buf_int(buf, (int64_t)(key ^ (uint64_t)1 << 63));
@@ -196,8 +196,8 @@ static int compare_bucket_keys(const struct kdm_agg *agg, uint32_t a, uint32_t b
 {
     uint64_t x = agg->keys[a], y = agg->keys[b];
 
-    if (agg->kind == KDM_AGG_TERMS && agg->column->cell == KDM_CELL_TERM && x != y)
-        return kdm_str_cmp(term_text(agg, x), term_text(agg, y));
+    if (agg->kind == KDM_AGG_TERMS && agg->names != NULL && x != y)
+        return kdm_str_cmp(kdm_agg_term_text(agg, x), kdm_agg_term_text(agg, y));
     return (x > y) - (x < y);
 }
 
@@ -248,9 +248,9 @@ static uint32_t keep_large(const struct kdm_agg *agg, uint32_t *buckets, uint32_
 
 static struct kdm_key key_of(const struct kdm_agg *agg, uint64_t word)
 {
-    if (agg->column->cell == KDM_CELL_TERM)
-        return (struct kdm_key){ .is_text = true, .text = term_text(agg, word) };
-    if (kdm_column_real(agg->column))
+    if (agg->names != NULL)
+        return (struct kdm_key){ .is_text = true, .text = kdm_agg_term_text(agg, word) };
+    if (agg->real)
         return (struct kdm_key){ .number = kdm_number_double(kdm_agg_number(agg, word)) };
     return (struct kdm_key){ .number = kdm_number_int((int64_t)(word ^ (uint64_t)1 << 63)) };
 }
@@ -693,25 +693,81 @@ static void put_sort_value(struct kdm_buf *buf, const struct kdm_sort_value *val
         kdm_json_put_double(buf, value->key.number.d);
 }
 
+const struct kdm_agg_source *kdm_agg_source(struct kdm_run *run)
+{
+    struct kdm_agg_source *source = kdm_arena_alloc(run->arena, sizeof(*source));
+
+    *source = (struct kdm_agg_source){ .fetch = run->request->fetch,
+                                       .ctx = run->request->ctx,
+                                       .index = run->request->index };
+    return source;
+}
+
+struct kdm_hit *kdm_agg_hits(const struct kdm_agg *agg, uint32_t owner, size_t from,
+                             const struct kdm_agg_source *source, size_t *ret_count)
+{
+    struct kdm_hit *hits;
+
+    *ret_count = 0;
+    if (owner >= agg->owner_count || agg->sorters == NULL)
+        return NULL;
+    if (agg->sorters[owner] == NULL) { /* a total has none */
+        const struct kdm_agg_top *top = &agg->tops[owner];
+
+        *ret_count = top->count > from ? top->count - from : 0;
+        return *ret_count > 0 ? top->hits + from : NULL;
+    }
+    hits = kdm_sorter_hits(agg->sorters[owner], from, ret_count);
+    for (size_t i = 0; i < *ret_count; i++)
+        hits[i].owner = (void *)(uintptr_t)source;
+    return hits;
+}
+
+/* The texts of those hits that are of one source. */
+static bool fetch_of(struct kdm_arena *arena, const struct kdm_agg_source *source,
+                     const struct kdm_hit *hits, size_t count, struct kdm_str *texts)
+{
+    struct kdm_str *ids = kdm_arena_alloc(arena, count * sizeof(*ids));
+    struct kdm_str *found = kdm_arena_alloc(arena, count * sizeof(*found));
+    size_t wanted = 0, at = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (hits[i].owner == source)
+            ids[wanted++] = hits[i].id;
+    if (source->fetch == NULL || !source->fetch(source->ctx, arena, ids, found, wanted))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (hits[i].owner == source)
+            texts[i] = found[at++];
+    return true;
+}
+
+/* Is it the first hit of its source? */
+static bool is_first(const struct kdm_hit *hits, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (hits[i].owner == hits[at].owner)
+            return false;
+    return true;
+}
+
 /* The hits' texts as they are now, into `arena`; NULL: none are wanted, or there is no fetch. Lets
  * go of the projection meanwhile. */
 static struct kdm_str *fetch_texts(struct kdm_run *run, const struct kdm_agg *agg,
                                    struct kdm_arena *arena, const struct kdm_hit *hits,
                                    size_t count)
 {
-    struct kdm_str *ids = kdm_arena_alloc(arena, (count + 1) * sizeof(*ids));
-    struct kdm_str *texts = kdm_arena_alloc(arena, (count + 1) * sizeof(*texts));
+    struct kdm_str *texts;
 
-    if (count == 0 || agg->hits->source.none || run->request->fetch == NULL)
+    if (count == 0 || agg->hits->source.none
+        || ((const struct kdm_agg_source *)hits[0].owner)->fetch == NULL)
         return NULL;
-    for (size_t i = 0; i < count; i++)
-        ids[i] = hits[i].id;
-    kdm_run_held(run);
-    kdm_gate_end_read(&run->projection->gate);
-    if (!run->request->fetch(run->request->ctx, arena, ids, texts, count))
-        run->result = KDM_PROJECTION_CANCELLED;
-    kdm_gate_read(&run->projection->gate);
-    kdm_run_hold(run);
+    texts = kdm_arena_zalloc(arena, count * sizeof(*texts));
+    kdm_run_let_go(run);
+    for (size_t i = 0; i < count && run->result == KDM_PROJECTION_OK; i++)
+        if (is_first(hits, i) && !fetch_of(arena, hits[i].owner, hits, count, texts))
+            run->result = KDM_PROJECTION_CANCELLED;
+    kdm_run_take_back(run);
     return run->result == KDM_PROJECTION_OK ? texts : NULL;
 }
 
@@ -724,17 +780,24 @@ static void put_source(struct kdm_buf *buf, const struct kdm_agg *agg, struct kd
     kdm_search_source(agg->hits, arena, kdm_json_parse(arena, text), buf);
 }
 
+static void put_index(struct kdm_buf *buf, const struct kdm_agg_source *source)
+{
+    if (kdm_str_none(source->index))
+        return;
+    kdm_json_put_name(buf, KDM_STR("_index"));
+    kdm_json_put_str(buf, source->index);
+}
+
 static void put_hits(struct render *render, const struct kdm_agg *agg, uint32_t owner)
 {
     struct kdm_buf *buf = render->buf;
     bool has = owner < agg->owner_count;
-    struct kdm_hit *hits = NULL;
+    struct kdm_hit *hits;
     struct kdm_arena arena;
     struct kdm_str *texts;
-    size_t count = 0;
+    size_t count;
 
-    if (has && agg->sorters != NULL && agg->sorters[owner] != NULL)
-        hits = kdm_sorter_hits(agg->sorters[owner], (size_t)agg->hits->from, &count);
+    hits = kdm_agg_hits(agg, owner, (size_t)agg->hits->from, render->source, &count);
     kdm_arena_init(&arena, 16384);
     texts = fetch_texts(render->run, agg, &arena, hits, count);
     kdm_buf_printf(buf,
@@ -744,6 +807,7 @@ static void put_hits(struct render *render, const struct kdm_agg *agg, uint32_t 
     for (size_t i = 0; i < count && answer_one(render); i++) {
         kdm_buf_put(buf, i == 0 ? KDM_STR("{\"_id\":") : KDM_STR(",{\"_id\":"));
         kdm_json_put_str(buf, hits[i].id);
+        put_index(buf, hits[i].owner);
         kdm_buf_lit(buf, ",\"_score\":null");
         if (texts != NULL)
             put_source(buf, agg, &arena, texts[i]);
@@ -818,39 +882,33 @@ static void put_agg(struct render *render, struct kdm_agg *agg, uint32_t owner)
     kdm_buf_char(render->buf, '}');
 }
 
-static void end_nested(struct kdm_run *run, struct kdm_agg *agg)
+/* Does a document have the term? */
+static bool is_used(const struct kdm_agg *agg, uint32_t term)
 {
-    if (agg->kind == KDM_AGG_NESTED) {
-        kdm_agg_nested_end(run, agg);
-        return;
-    }
-    for (uint32_t i = 0; i < agg->child_count; i++)
-        end_nested(run, agg->children[i]);
+    if (agg->own_names != NULL)
+        return ((const struct kdm_agg_name *)kdm_names_item(agg->own_names, term))->used;
+    return kdm_terms_at(agg->column->terms, term)->count > 0;
 }
 
 /* Terms of the dictionary that no bucket has, for aggregations that show them. */
 static void add_empty(struct kdm_run *run, struct kdm_agg *agg, uint32_t owners)
 {
-    const struct kdm_terms *terms =
-        agg->kind == KDM_AGG_TERMS && agg->min_doc_count == 0 && agg->column != NULL
-            ? agg->column->terms
-            : NULL;
+    const struct kdm_names *names =
+        agg->kind == KDM_AGG_TERMS && agg->min_doc_count == 0 ? agg->names : NULL;
 
-    for (uint32_t owner = 0; terms != NULL && owner < owners; owner++)
-        for (uint32_t term = 1; term < terms->names.count; term++)
-            if (kdm_terms_at(terms, term)->count > 0 && run->result == KDM_PROJECTION_OK)
+    for (uint32_t owner = 0; names != NULL && owner < owners; owner++)
+        for (uint32_t term = 1; term < names->count; term++)
+            if (run->result == KDM_PROJECTION_OK && is_used(agg, term))
                 kdm_agg_bucket(run, agg, owner, term);
     for (uint32_t i = 0; agg->kind != KDM_AGG_NESTED && i < agg->child_count; i++)
         add_empty(run, agg->children[i], agg->bucket_count);
 }
 
-void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs)
+void kdm_aggs_render(struct kdm_run *run, struct kdm_aggs *aggs)
 {
     struct kdm_buf buf;
-    struct render render = { run, aggs, &buf };
+    struct render render = { run, aggs, kdm_agg_source(run), &buf };
 
-    for (uint32_t i = 0; i < aggs->count; i++)
-        end_nested(run, aggs->items[i]);
     for (uint32_t i = 0; i < aggs->count; i++)
         add_empty(run, aggs->items[i], 1);
     kdm_buf_init(&buf, run->arena, 1024);

@@ -89,6 +89,8 @@ struct kdm_projection_search {
     const struct kdm_query *query;       /* with regular expressions of its own */
     const struct kdm_search *search;     /* order, after, from and size; NULL: only count */
     struct kdm_aggs *aggs;               /* NULL: none; see aggs.h */
+    struct kdm_aggs *total;              /* takes in what they collect; NULL: they answer */
+    struct kdm_str index;                /* of their top_hits, as clients know it; none: untold */
     const struct kdm_query *post_filter; /* of hits and total, behind the aggregations; or NULL */
     kdm_projection_fetch_fn *fetch;      /* NULL: none */
     void *ctx;

@@ -266,6 +266,8 @@ static inline struct kdm_chunk *kdm_column_chunk(const struct kdm_column *column
     return chunk < column->chunk_count ? column->chunks[chunk] : NULL;
 }
 
+/* What a column of such a field is made of. */
+enum kdm_cell kdm_column_cell(const struct kdm_field *field);
 void kdm_column_fini(struct kdm_column *column);
 size_t kdm_column_memory(const struct kdm_column *column);
 

@@ -47,10 +47,29 @@ void kdm_run_held(struct kdm_run *run)
         run->held_us = us;
 }
 
+void kdm_run_let_go(struct kdm_run *run)
+{
+    if (run->projection == NULL)
+        return;
+    kdm_run_held(run);
+    kdm_gate_end_read(&run->projection->gate);
+}
+
+void kdm_run_take_back(struct kdm_run *run)
+{
+    if (run->projection == NULL)
+        return;
+    kdm_gate_read(&run->projection->gate);
+    kdm_run_hold(run);
+}
+
 void kdm_run_pause(struct kdm_run *run)
 {
-    struct kdm_gate *gate = &run->projection->gate;
+    struct kdm_gate *gate;
 
+    if (run->projection == NULL)
+        return;
+    gate = &run->projection->gate;
     kdm_run_held(run);
     if (atomic_load_explicit(&gate->wanted, memory_order_relaxed)) {
         kdm_gate_end_read(gate);

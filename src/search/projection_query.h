@@ -70,7 +70,7 @@ struct kdm_plan {
 struct kdm_bits_pool;
 
 struct kdm_run {
-    struct kdm_projection *projection;
+    struct kdm_projection *projection; /* NULL: what several collected is put together */
     struct kdm_arena *arena, *scratch;
     const struct kdm_projection_search *request;
     struct kdm_ticket ticket;
@@ -93,6 +93,9 @@ struct kdm_plan *kdm_plan_create(struct kdm_run *run, const struct kdm_query *qu
 void kdm_plan_refresh(struct kdm_run *run);
 /* Lets a waiting writer in. */
 void kdm_run_pause(struct kdm_run *run);
+/* Nothing is held between the two. Without a projection neither does anything. */
+void kdm_run_let_go(struct kdm_run *run);
+void kdm_run_take_back(struct kdm_run *run);
 /* Holding begins, or ends here for a moment. */
 void kdm_run_hold(struct kdm_run *run);
 void kdm_run_held(struct kdm_run *run);

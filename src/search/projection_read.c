@@ -107,7 +107,7 @@ static void add_path(struct kdm_arena *arena, struct kdm_trie *trie, struct kdm_
     trie->columns = columns;
 }
 
-static enum kdm_cell cell_of(const struct kdm_field *field)
+enum kdm_cell kdm_column_cell(const struct kdm_field *field)
 {
     switch ((enum kdm_field_type)field->type) {
     case KDM_FIELD_BOOLEAN:
@@ -159,7 +159,7 @@ static struct kdm_column *new_column(struct kdm_projection *projection,
     *column = (struct kdm_column){
         .field = field,
         .path = field->path,
-        .cell = (uint8_t)cell_of(field),
+        .cell = (uint8_t)kdm_column_cell(field),
         .text = field->type == KDM_FIELD_TEXT,
         .filling = projection->count > 0,
     };

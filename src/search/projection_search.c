@@ -39,8 +39,7 @@ static void look_at_all(struct kdm_run *run, const struct kdm_query *query,
 {
     if (batch->count == 0 || run->result != KDM_PROJECTION_OK)
         return;
-    kdm_run_held(run);
-    kdm_gate_end_read(&run->projection->gate);
+    kdm_run_let_go(run);
     if (run->request->fetch(run->request->ctx, run->scratch, batch->ids, batch->texts,
                             batch->count))
         for (uint32_t i = 0; i < batch->count; i++)
@@ -50,8 +49,7 @@ static void look_at_all(struct kdm_run *run, const struct kdm_query *query,
     run->verified += batch->count;
     batch->count = 0;
     kdm_arena_reset(run->scratch);
-    kdm_gate_read(&run->projection->gate);
-    kdm_run_hold(run);
+    kdm_run_take_back(run);
 }
 
 static void verify(struct kdm_run *run, const struct kdm_query *query,

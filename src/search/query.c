@@ -330,6 +330,18 @@ bool kdm_query_field(struct kdm_query_parser *parser, struct kdm_str clause, str
     return true;
 }
 
+static unsigned family(const struct kdm_field *field)
+{
+    if (field->type >= KDM_FIELD_LONG && field->type <= KDM_FIELD_SCALED_FLOAT)
+        return KDM_FIELD_LONG;
+    return field->type == KDM_FIELD_FLATTENED ? KDM_FIELD_KEYWORD : field->type;
+}
+
+bool kdm_query_alike(const struct kdm_field *a, const struct kdm_field *b)
+{
+    return family(a) == family(b);
+}
+
 /* --- values
  * ----------------------------------------------------------------------------------------- */
 

@@ -98,6 +98,9 @@ extern const struct kdm_field kdm_query_id;
 struct kdm_query_parser {
     struct kdm_arena *arena;
     const struct kdm_mapping *mapping; /* NULL: none (realtime filters) */
+    /* Of all collections that are searched together, `mapping` too; NULL: of one only. */
+    const struct kdm_mapping *const *peers;
+    size_t peer_count;
     struct kdm_failure *failure;
     int64_t now_ms; /* what "now" means in dates */
     size_t clauses; /* so far */

@@ -191,9 +191,7 @@ static bool parse_aggs(struct kdm_query_parser *parser, struct kdm_val body,
         return true;
     if (!asks_nothing(brief) && !asks_nothing(full))
         return kdm_query_fail(parser, KDM_STR("aggs"), "stands beside \"aggregations\"") != NULL;
-    search->aggs =
-        kdm_aggs_parse(parser->arena, parser->mapping, asks_nothing(brief) ? full : brief,
-                       parser->now_ms, parser->failure);
+    search->aggs = kdm_aggs_read(parser, asks_nothing(brief) ? full : brief);
     return search->aggs != NULL;
 }
 
@@ -224,9 +222,12 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
                                      const struct kdm_search_request *request,
                                      struct kdm_failure *ret_failure)
 {
-    struct kdm_query_parser parser = {
-        .arena = arena, .mapping = mapping, .failure = ret_failure, .now_ms = request->now_ms
-    };
+    struct kdm_query_parser parser = { .arena = arena,
+                                       .mapping = mapping,
+                                       .peers = request->mappings,
+                                       .peer_count = request->mapping_count,
+                                       .failure = ret_failure,
+                                       .now_ms = request->now_ms };
     struct kdm_search *search = kdm_arena_zalloc(arena, sizeof(*search));
     struct kdm_val body = request->body;
 
@@ -234,13 +235,13 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
         kdm_query_fail(&parser, KDM_STR("body"), "must be an object");
         return NULL;
     }
-    if (!check_members(&parser, body, request->aggregates) || !check_scripts(&parser, NULL, body)
-        || !read_window(&parser, request, search))
+    if (!check_members(&parser, body, request->aggregates || request->answered)
+        || !check_scripts(&parser, NULL, body) || !read_window(&parser, request, search))
         return NULL;
     search->query = parse_query(&parser, kdm_val_get(body, KDM_STR("query")), request->lang);
     if (search->query == NULL || !kdm_highlight_parse(&parser, body, search)
-        || !parse_aggs(&parser, body, search) || !add_post_filter(&parser, body, search)
-        || !kdm_sort_parse(&parser, body, search)
+        || (!request->answered && !parse_aggs(&parser, body, search))
+        || !add_post_filter(&parser, body, search) || !kdm_sort_parse(&parser, body, search)
         || !kdm_source_parse(&parser, body, &search->source)
         || !kdm_collapse_parse(&parser, body, search))
         return NULL;

@@ -73,6 +73,11 @@ struct kdm_search_request {
     int64_t from, size; /* of the arguments; -1: not given, then the body's, then 0 and 10 */
     int64_t now_ms;
     bool aggregates; /* the caller answers aggregations; else they are refused */
+    bool answered;   /* they have been: they are allowed, and not looked at */
+    /* Of all collections that are searched together, this one's too; NULL: of one only. What is
+     * asked of a field must then suit it in all of them, and one that lacks it has no values. */
+    const struct kdm_mapping *const *mappings;
+    size_t mapping_count;
 };
 
 /* NULL with *ret_failure: invalid_search_query for unknown members of the body,

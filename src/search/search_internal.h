@@ -26,6 +26,9 @@ bool kdm_collapse_parse(struct kdm_query_parser *parser, struct kdm_val body,
 bool kdm_highlight_parse(struct kdm_query_parser *parser, struct kdm_val body,
                          struct kdm_search *search);
 
+/* The value of "aggs"; see kdm_aggs_parse(). */
+struct kdm_aggs *kdm_aggs_read(const struct kdm_query_parser *parser, struct kdm_val definition);
+
 /* body._source, _source_includes, _source_excludes. */
 bool kdm_source_parse(struct kdm_query_parser *parser, struct kdm_val body,
                       struct kdm_source_filter *filter);

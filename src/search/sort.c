@@ -63,6 +63,19 @@ static bool is_sortable(const struct kdm_field *field)
            && field->type != KDM_FIELD_GEO_SHAPE;
 }
 
+/* Numbers of one collection and texts of another have no order. */
+static bool alike_everywhere(struct kdm_query_parser *parser, struct kdm_str name,
+                             const struct kdm_field *field)
+{
+    for (size_t i = 0; i < parser->peer_count; i++) {
+        const struct kdm_field *peer = kdm_mapping_find(parser->peers[i], name);
+
+        if (peer != NULL && !kdm_query_alike(field, peer))
+            return fail(parser, "the collections have different types of the field", name);
+    }
+    return true;
+}
+
 static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool unmapped,
                     struct kdm_sort *sort)
 {
@@ -86,7 +99,9 @@ static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool u
     if (sort->field == NULL)
         return unmapped
                || fail(parser, "the field is not mapped, so nothing can be sorted by it", name);
-    return is_sortable(sort->field) || fail(parser, "this type of field can't be sorted by", name);
+    if (!is_sortable(sort->field))
+        return fail(parser, "this type of field can't be sorted by", name);
+    return alike_everywhere(parser, name, sort->field);
 }
 
 /* {path}: the field is of those objects, and the values of all of them are the document's. */

@@ -36,6 +36,11 @@ describe('searching', () => {
     await kuzzle.collection.create(index, 'none', { mappings });
     for (const [id, body] of Object.entries(things)) await kuzzle.document.create(index, 'things', body, id);
     await kuzzle.document.create(index, 'more', { name: 'a sofa', color: 'red', price: 300 }, 'sofa');
+    await kuzzle.collection.create('depot', 'parts', { mappings: { properties: {
+      price: { type: 'integer' }, stock: { type: 'integer' },
+      shelves: { type: 'nested', properties: { room: { type: 'keyword' } } } } } });
+    await kuzzle.document.create('depot', 'parts', { price: 30, shelves: [{ room: 'a' }, { room: 'b' }] }, 'nail');
+    await kuzzle.document.create('depot', 'parts', { price: 50, shelves: { room: 'a' } }, 'hinge');
     kuzzle.disconnect();
   });
   after(() => server.stop());
@@ -192,8 +197,29 @@ describe('searching', () => {
         const rest = await asker.result({ controller: 'document', action: 'scroll', scrollId: page.scrollId });
         assert.equal(rest.hits.length, 1);
         await asker.fails(on({ body: { aggs: { x: { nope: {} } } } }), 400, 'services.storage.unexpected_bad_request');
-        await asker.fails({ controller: 'document', action: 'search', targets: [{ index, collections: ['things', 'more'] }],
-          body: { aggs } }, 400, 'services.storage.unexpected_bad_request');
+      });
+
+      test('aggregations over several collections are those of all their documents', async () => {
+        const targets = [{ index, collections: ['things', 'more', 'none'] }, { index: 'depot', collections: ['parts'] }];
+        const ask = (aggs, more = {}) => ({ controller: 'document', action: 'search', targets, ...more, body: { aggs } });
+        const { aggregations, hits, total } = await asker.result(ask({
+          colors: { terms: { field: 'color', order: { mean: 'desc' }, missing: 'none' }, aggs: { mean: { avg: { field: 'price' } } } },
+          dearest: { top_hits: { size: 2, sort: [{ price: 'desc' }], _source: 'price' } },
+          shelves: { nested: { path: 'shelves' }, aggs: { rooms: { cardinality: { field: 'shelves.room' } } } },
+        }, { size: 2 }));
+        assert.deepEqual([hits.length, total], [2, 7]);
+        assert.deepEqual(aggregations.colors.buckets.map(({ key, doc_count: n, mean }) => [key, n, mean.value]),
+          [['red', 3, 136.5], ['none', 2, 40], ['blue', 1, 7], ['green', 1, 5]]);
+        assert.deepEqual(aggregations.dearest.hits.hits.map(({ _id, _index, _source, sort }) => [_id, _index, _source, sort]),
+          [['sofa', `&${index}.more`, { price: 300 }, [300]], ['table', `&${index}.things`, { price: 99 }, [99]]]);
+        assert.equal(aggregations.dearest.hits.total.value, 7);
+        assert.deepEqual(aggregations.shelves, { doc_count: 3, rooms: { value: 2 } });
+        const { error } = await asker.ask(ask({ x: { terms: { field: 'name.raw' } }, y: { max: { field: 'stock' } } }));
+        assert.deepEqual([error.status, error.id], [400, 'services.storage.unexpected_bad_request']);
+        assert.match(error.message, /\[y\].*"stock"/);
+        const page = await asker.result(ask({ n: { nested: { path: 'shelves' } } }, { scroll: '10s', size: 4 }));
+        const rest = await asker.result({ controller: 'document', action: 'scroll', scrollId: page.scrollId });
+        assert.deepEqual([page.aggregations.n.doc_count, rest.hits.length], [3, 3]);
       });
 
       test('one hit of each color', async () => {

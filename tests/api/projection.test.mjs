@@ -167,13 +167,6 @@ describe('one node', () => {
     assert.deepEqual(aggregations.keys.buckets[0], { key: 'k0', doc_count: 100, most: { value: 693 } });
   });
 
-  test('aggregations of several collections are refused', async () => {
-    await index.result('collection', 'create', { collection: 'more', body: { mappings } });
-    const { error } = await client.ask({ controller: 'document', action: 'search',
-      targets: [{ index: 'tenant', collections: ['things', 'more'] }], body: { aggs: { a: { max: { field: 'n' } } } } });
-    assert.deepEqual([error.status, error.id], [400, 'services.storage.unexpected_bad_request']);
-  });
-
   test('what is changed while it is searched is shown as it is, or not at all', async () => {
     let going = true;
     const writes = (async () => {

@@ -139,6 +139,31 @@ static void ask_aggs(struct world *world, struct kdm_val definition)
         kdm_json_parse(&world->arena, kdm_aggs_text(asked.aggs));
 }
 
+/* The same of two collections that are alike. */
+static void ask_aggs_of_two(struct world *world, struct kdm_val definition)
+{
+    enum kdm_projection_result result = KDM_PROJECTION_OK;
+    struct kdm_projection_search asked = { .fetch = fetch };
+    struct kdm_projection_page page;
+    struct kdm_failure failure = { 0 };
+
+    asked.query = kdm_search_query(&world->arena, world->mapping, KDM_VAL_NONE,
+                                   KDM_LANG_ELASTICSEARCH, 0, &failure);
+    for (int i = 0; i < 2 && result == KDM_PROJECTION_OK; i++) {
+        asked.aggs = kdm_aggs_parse(&world->arena, world->mapping, definition, 0, &failure);
+        if (asked.aggs == NULL)
+            return;
+        if (i == 0)
+            asked.total = kdm_aggs_total(&world->arena, asked.aggs);
+        result =
+            kdm_projection_search(world->projection, &world->arena, &world->scratch, &asked, &page);
+    }
+    if (result == KDM_PROJECTION_OK
+        && kdm_aggs_answer(asked.total, &world->arena, &world->scratch) == KDM_PROJECTION_OK)
+        kdm_json_parse(&world->arena, kdm_aggs_text(asked.total));
+    kdm_aggs_destroy_total(asked.total);
+}
+
 static void ask_filter(struct world *world, struct kdm_val filter)
 {
     struct kdm_failure failure = { 0 };
@@ -165,6 +190,7 @@ static void ask_json(struct world *world, struct kdm_val root)
 
     if (!kdm_val_none(aggs)) {
         ask_aggs(world, aggs);
+        ask_aggs_of_two(world, aggs);
         return;
     }
     ask(world, root, KDM_LANG_ELASTICSEARCH);

@@ -162,7 +162,7 @@ static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_fou
                                                 .from = -1,
                                                 .size = -1,
                                                 .now_ms = kdm_tx_now(turn->tx),
-                                                .aggregates = true }; /* told with the first page */
+                                                .answered = true }; /* with the first page */
     struct kdm_failure failure;
     struct kdm_search *search;
     struct kdm_val_iter it;
