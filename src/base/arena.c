@@ -29,6 +29,12 @@ struct kdm_arena_chunk {
     char data[];
 };
 
+struct kdm_arena_end {
+    struct kdm_arena_end *earlier;
+    void (*fn)(void *ptr);
+    void *ptr;
+};
+
 /* Where an empty arena points, so that it has no NULL to add to. */
 static char nothing[1];
 
@@ -37,6 +43,22 @@ void kdm_arena_init(struct kdm_arena *arena, size_t chunk_size)
     arena->chunk = NULL;
     arena->at = arena->end = nothing;
     arena->chunk_size = chunk_size < 64 ? 64 : (chunk_size + 7) & ~(size_t)7;
+    arena->ends = NULL;
+}
+
+void kdm_arena_at_end(struct kdm_arena *arena, void (*fn)(void *ptr), void *ptr)
+{
+    struct kdm_arena_end *end = kdm_arena_alloc(arena, sizeof(*end));
+
+    *end = (struct kdm_arena_end){ .earlier = arena->ends, .fn = fn, .ptr = ptr };
+    arena->ends = end;
+}
+
+static void call_ends(struct kdm_arena *arena)
+{
+    for (struct kdm_arena_end *end = arena->ends; end != NULL; end = end->earlier)
+        end->fn(end->ptr);
+    arena->ends = NULL;
 }
 
 static void free_chunks(struct kdm_arena_chunk *chunk)
@@ -59,6 +81,7 @@ void kdm_arena_reset(struct kdm_arena *arena)
         kdm_arena_fini(arena);
         return;
     }
+    call_ends(arena);
     free_chunks(kept->older);
     kept->older = NULL;
     arena->at = kept->data;
@@ -67,6 +90,7 @@ void kdm_arena_reset(struct kdm_arena *arena)
 
 void kdm_arena_fini(struct kdm_arena *arena)
 {
+    call_ends(arena);
     free_chunks(arena->chunk);
     kdm_arena_init(arena, arena->chunk_size);
 }

@@ -12,11 +12,13 @@
 #include "base/str.h"
 
 struct kdm_arena_chunk;
+struct kdm_arena_end;
 
 struct kdm_arena {
     struct kdm_arena_chunk *chunk; /* the newest, from which is taken */
     char *at, *end;                /* what is free in it */
     size_t chunk_size;             /* bytes of an ordinary chunk */
+    struct kdm_arena_end *ends;    /* what to call when it forgets, the latest first */
 };
 
 /* An empty arena; takes its first chunk at the first use. */
@@ -27,6 +29,10 @@ void kdm_arena_reset(struct kdm_arena *arena);
 
 /* Frees everything; the arena may be used again. */
 void kdm_arena_fini(struct kdm_arena *arena);
+
+/* Calls fn(ptr) when the arena forgets what it holds, by reset or fini: for a reference to something
+ * shared that what is allocated in it points to. The latest is called first; fn leaves the arena alone. */
+void kdm_arena_at_end(struct kdm_arena *arena, void (*fn)(void *ptr), void *ptr);
 
 /* Bytes it has taken from the heap. */
 size_t kdm_arena_size(const struct kdm_arena *arena);

@@ -196,6 +196,8 @@ static void put_facts(struct kdm_tx *tx, struct kdm_commit *commit)
             kdm_commit_check_counter(commit, fact->collection, kdm_tx_scan_counter(fact));
         else if (fact->kind == FACT_FIND)
             put_found(commit, fact->found);
+        else if (fact->kind == FACT_ALL)
+            kdm_commit_check_counter(commit, fact->collection, fact->text);
         else if (fact->kind == FACT_COLLECTION && fact->collection == NULL)
             kdm_commit_check_no_collection(commit, fact->key, fact->key2);
         else if (fact->kind == FACT_COLLECTION)
@@ -374,7 +376,7 @@ uint64_t kdm_tx_staged_digest(struct kdm_tx *tx)
 
 /* --- the outcome ------------------------------------------------------------------------------- */
 
-static uint64_t sequence_of(const struct kdm_commit_result *result, const struct kdm_collection *collection)
+uint64_t kdm_tx_sequence_of(const struct kdm_commit_result *result, const struct kdm_collection *collection)
 {
     for (size_t i = 0; i < result->sequence_count; i++) {
         if (result->sequences[i].index == collection->index)
@@ -431,16 +433,6 @@ static const struct kdm_commit_item **items_by_write(struct kdm_tx *tx, const st
     return items;
 }
 
-/* A commit in this life of the collection has just been made or checked: what it does not hold is
- * absent. */
-static void mark_fresh(struct kdm_tx *tx, const struct kdm_collection *collection)
-{
-    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
-        if (fact->kind == FACT_COLLECTION && fact->collection == collection)
-            fact->fresh = true;
-    }
-}
-
 /* A request made from a handler has changed a document that its parents have read: they go on with the new
  * state, and what their handlers answered about the old one stands. */
 static void refresh_parents(struct kdm_tx *tx, const struct tx_write *write, uint64_t sequence, int64_t version)
@@ -452,7 +444,7 @@ static void refresh_parents(struct kdm_tx *tx, const struct tx_write *write, uin
             continue; /* after its commit it only replays what it did */
         kdm_tx_forget_kept(up);
         if (kdm_str_none(write->text)) {
-            mark_fresh(up, read->collection);
+            kdm_tx_mark_fresh(up, read->collection);
             kdm_tx_memory_learn(up, read, KDM_STR_NONE);
         } else {
             kdm_tx_memory_set(up, read, sequence, version, write->text);
@@ -480,7 +472,7 @@ static void note_written(struct kdm_tx *tx, const struct kdm_commit_result *resu
     add_done(tx, write, &written);
     tell_watcher(tx, write);
     if (tx->parent != NULL)
-        refresh_parents(tx, write, sequence_of(result, write->collection), written.version);
+        refresh_parents(tx, write, kdm_tx_sequence_of(result, write->collection), written.version);
 }
 
 /* Gives the place back, with the document as it is now for the next in line. */
@@ -491,7 +483,7 @@ static void pass_on(struct kdm_tx *tx, const struct kdm_commit_result *result)
 
         if (!kdm_str_none(write->text) && kdm_tx_queue_holds(tx, write->collection, write->id)) {
             struct kdm_written *done = find_done(tx, write->collection, write->id);
-            struct kdm_stored stored = { .sequence = sequence_of(result, write->collection), .text = write->text };
+            struct kdm_stored stored = { .sequence = kdm_tx_sequence_of(result, write->collection), .text = write->text };
 
             if (done == NULL || done->existed)
                 continue;
@@ -549,7 +541,7 @@ static void learn_conflicts(struct kdm_tx *tx, const struct kdm_commit_result *r
         if (!result->items[i].conflict)
             continue;
         read = read_of_token(tx, result->items[i].token);
-        mark_fresh(tx, read->collection);
+        kdm_tx_mark_fresh(tx, read->collection);
         if (result->items[i].stale)
             kdm_tx_memory_ask_again(tx, read);
         else
@@ -602,6 +594,7 @@ static void learn_committed(struct kdm_tx *tx, const struct kdm_commit_result *r
         note_each(tx, result);
     else
         note_all(tx, result);
+    kdm_tx_resident_follow(tx, result);
     for (uint32_t i = 0; i < tx->catalogue_count; i++)
         tell_watcher_of_catalogue(tx, &tx->catalogue_writes[i]);
     kdm_tx_jobs_start(tx);

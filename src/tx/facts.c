@@ -104,7 +104,7 @@ void kdm_tx_facts_drop(struct kdm_tx *tx, bool catalogue, bool scans)
         if (scans && fact->kind == FACT_SCAN)
             uncount_scan(tx, fact->scan);
         if ((catalogue && fact->kind <= FACT_COLLECTION_LIST)
-            || (scans && (fact->kind == FACT_SCAN || fact->kind == FACT_FIND)))
+            || (scans && (fact->kind == FACT_SCAN || fact->kind == FACT_FIND || fact->kind == FACT_ALL)))
             fact->key = KDM_STR_NONE;
     }
 }
@@ -207,6 +207,14 @@ bool kdm_tx_collection_fresh(struct kdm_tx *tx, const struct kdm_collection *col
     struct tx_fact *fact = fact_of(tx, collection);
 
     return fact == NULL || fact->fresh; /* not by name but from a list: that was read from Redis */
+}
+
+void kdm_tx_mark_fresh(struct kdm_tx *tx, const struct kdm_collection *collection)
+{
+    for (struct tx_fact *fact = tx->facts; fact != NULL; fact = fact->next) {
+        if (fact->kind == FACT_COLLECTION && fact->collection == collection)
+            fact->fresh = true;
+    }
 }
 
 void kdm_tx_verify_collection(struct kdm_tx *tx, struct kdm_collection *collection)

@@ -432,6 +432,7 @@ void kdm_tx_engine_destroy(struct kdm_tx_engine *engine)
         kdm_tx_op_end(op);
     }
     kdm_table_destroy(engine->places, NULL);
+    kdm_tx_residents_fini(engine);
     for (struct kdm_tx *tx = engine->free_txs, *next; tx != NULL; tx = next) {
         next = tx->next;
         free(tx);

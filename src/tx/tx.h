@@ -153,6 +153,12 @@ struct kdm_doc_list {
 bool kdm_tx_scan(struct kdm_tx *tx, struct kdm_str name, struct kdm_collection *collection, bool checked,
                  kdm_tx_match_fn *match, void *ctx, struct kdm_doc_list *ret_docs);
 
+/* All documents of a small collection that many requests read whole and few write (models), by id and scanned. The node
+ * holds them over transactions; one look at the write counter in Redis tells whether they still are all there is, so
+ * what comes is what a scan begun now would find. `checked` and the rest as for kdm_tx_scan(); a collection of more than
+ * 8 MiB is scanned each time. */
+bool kdm_tx_all(struct kdm_tx *tx, struct kdm_collection *collection, bool checked, struct kdm_doc_list *ret_docs);
+
 /* What a search finds (projector/projector.h); now_ms and deadline_ms of the request are filled in. It sees all that was
  * acknowledged before it began, on any node, but neither staged writes nor validation. `checked`: the decision rests on
  * it, so the commit fails when somebody has written into one of the collections meanwhile. Remembered under `name`.

@@ -12,6 +12,7 @@
  *   once.c    what happens outside, once
  *   work.c    what is computed on the thread pool
  *   find.c    searches
+ *   resident.c  small collections that the node holds
  *   stream.c  results that are made while they are sent
  */
 #ifndef KDM_TX_TX_PRIVATE_H
@@ -25,7 +26,9 @@
 #include "tx/job.h"
 #include "tx/run.h"
 
+struct tx_all;
 struct tx_job;
+struct tx_resident;
 struct tx_stream;
 struct tx_work;
 
@@ -42,6 +45,7 @@ struct kdm_tx_engine {
     struct kdm_table *places; /* "docs key\0id" -> struct tx_place */
     struct kdm_table *jobs;   /* id -> struct tx_job that runs here */
     struct job_kind *job_kinds;
+    struct tx_resident *residents;
     bool alone; /* no other node has our Redis */
     struct tx_op *held;       /* commits that wait until the projector has room; see find.c */
     struct tx_op *ready;      /* transactions that go on in the next turn; see kdm_tx_ready() */
@@ -109,6 +113,7 @@ enum fact_kind {
     FACT_LOGGED,
     FACT_WORK,
     FACT_FIND,
+    FACT_ALL,
 };
 
 struct tx_scan;
@@ -137,6 +142,7 @@ struct tx_fact {
     struct tx_scan *scan;
     struct kdm_find *find; /* FIND, with `collections`, `op` while it is under way */
     const struct kdm_found *found;
+    struct tx_all *all; /* ALL; `text` is the counter */
     struct kdm_event_run *run; /* with `op`: the pipe at work */
     struct tx_op *op;
     int attempt;
@@ -255,6 +261,8 @@ struct tx_fact *kdm_tx_fact_find(struct kdm_tx *tx, enum fact_kind kind, struct 
 struct tx_fact *kdm_tx_fact_add(struct kdm_tx *tx, enum fact_kind kind, struct kdm_str key, struct kdm_str key2);
 void kdm_tx_facts_drop(struct kdm_tx *tx, bool catalogue, bool scans);
 void kdm_tx_facts_fini(struct kdm_tx *tx);
+/* Redis has just told that the collection still is what this transaction thinks: what it does not hold is absent. */
+void kdm_tx_mark_fresh(struct kdm_tx *tx, const struct kdm_collection *collection);
 /* The write counter that a SCAN fact rests on. */
 struct kdm_str kdm_tx_scan_counter(const struct tx_fact *fact);
 /* Makes sure that the collection is what this transaction thinks it is, before a document's absence is told. */
@@ -272,6 +280,11 @@ void kdm_tx_let_go(struct kdm_tx_engine *engine);
 /* The fact's search, which is the caller's from now on. */
 struct kdm_find *kdm_tx_find_take(struct tx_fact *fact);
 
+/* resident.c */
+/* The commit is done: what is held goes on with it. Before what it wrote is forgotten. */
+void kdm_tx_resident_follow(struct kdm_tx *tx, const struct kdm_commit_result *result);
+void kdm_tx_residents_fini(struct kdm_tx_engine *engine);
+
 /* stream.c */
 /* The transaction ends well: what the stream needs of it is kept until kdm_tx_stream_fini(). */
 void kdm_tx_stream_keep(struct kdm_tx *tx);
@@ -284,6 +297,8 @@ void kdm_tx_catalogue_write(struct kdm_tx *tx, const struct tx_catalogue_write *
 /* commit.c */
 void kdm_tx_commit_send(struct kdm_tx *tx);
 uint64_t kdm_tx_staged_digest(struct kdm_tx *tx);
+/* That a commit which is done has in the collection's index. */
+uint64_t kdm_tx_sequence_of(const struct kdm_commit_result *result, const struct kdm_collection *collection);
 
 /* queue.c */
 /* True: the tx may go on (it holds the place, or is not to wait). False: it waits. */

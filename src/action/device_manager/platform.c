@@ -79,7 +79,7 @@ bool kdm_dm_models(struct kdm_tx *tx, bool checked, struct kdm_dm_models *ret_mo
 
     if (models == NULL) {
         if (!kdm_dm_models_collection(tx, &collection)
-            || !kdm_tx_scan(tx, KDM_STR(key), collection, checked, NULL, NULL, &docs))
+            || !kdm_tx_all(tx, collection, checked, &docs))
             return false;
         models = read_models(tx, &docs);
         kdm_tx_keep(tx, key, models);

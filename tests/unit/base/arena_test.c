@@ -48,6 +48,37 @@ START_TEST(what_is_larger_than_a_chunk_fits_too)
 }
 END_TEST
 
+static void note(void *ptr)
+{
+    const char **at = ptr;
+
+    (*at)++;
+}
+
+static void expect_noted(void *ptr)
+{
+    const char **at = ptr;
+
+    ck_assert_int_eq(**at, 'b'); /* the later one comes first */
+}
+
+START_TEST(what_is_to_be_called_at_the_end_is_called_once_the_latest_first)
+{
+    const char *at = "abc";
+
+    kdm_arena_at_end(&arena, expect_noted, &at);
+    kdm_arena_at_end(&arena, note, &at);
+    kdm_arena_reset(&arena);
+    ck_assert_int_eq(*at, 'b');
+    kdm_arena_reset(&arena);
+    kdm_arena_fini(&arena);
+    ck_assert_int_eq(*at, 'b');
+    kdm_arena_at_end(&arena, note, &at);
+    kdm_arena_fini(&arena);
+    ck_assert_int_eq(*at, 'c');
+}
+END_TEST
+
 START_TEST(an_arena_serves_again_after_reset_and_after_fini)
 {
     unsigned char *parts[100], expected[100];
@@ -142,6 +173,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, every_allocation_is_aligned_and_its_own);
     tcase_add_test(tcase, what_is_larger_than_a_chunk_fits_too);
+    tcase_add_test(tcase, what_is_to_be_called_at_the_end_is_called_once_the_latest_first);
     tcase_add_test(tcase, an_arena_serves_again_after_reset_and_after_fini);
     tcase_add_test(tcase, zalloc_clears_what_was_used_before);
     tcase_add_test(tcase, a_copy_ends_with_a_nul_that_does_not_count);
