@@ -354,11 +354,21 @@ bool kdm_tx_await_job(struct kdm_tx *tx, struct kdm_str job_id, bool *ret_done)
     return fact->done;
 }
 
-struct kdm_str kdm_tx_job_result(struct kdm_tx *tx, struct kdm_str job_id)
+bool kdm_tx_complete_job(struct kdm_tx *tx, struct kdm_str job_id, struct kdm_str *ret_result)
 {
-    struct tx_fact *fact = kdm_tx_fact_find(tx, FACT_JOB, job_id, KDM_STR(""));
+    struct kdm_str result;
+    bool done;
 
-    return fact == NULL ? KDM_STR_NONE : fact->answer;
+    if (!kdm_tx_await_job(tx, job_id, &done))
+        return false;
+    result = kdm_tx_fact_find(tx, FACT_JOB, job_id, KDM_STR(""))->answer;
+    if (!done || (ret_result != NULL && kdm_str_none(result))) {
+        kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_JOB_GOES_ON, KDM_PROPS(job_id));
+        return false;
+    }
+    if (ret_result != NULL)
+        *ret_result = result;
+    return true;
 }
 
 /* Not inside the transaction that made it. */

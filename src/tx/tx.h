@@ -224,8 +224,10 @@ struct kdm_str kdm_tx_job(struct kdm_tx *tx, const char *kind, struct kdm_str ar
 /* After the commit: waits until that job is done (false: not yet). A job that outlasts the deadline goes on by
  * itself; then true with *ret_done false. */
 bool kdm_tx_await_job(struct kdm_tx *tx, struct kdm_str job_id, bool *ret_done);
-/* What a job that was awaited and is done has left; none: nothing, or another node has ended it. */
-struct kdm_str kdm_tx_job_result(struct kdm_tx *tx, struct kdm_str job_id);
+/* The same for a request whose reply says that it is done: one that goes on fails it with
+ * services.storage.job_goes_on. *ret_result: what the job has left, which another node that ended it keeps to itself -
+ * then the request fails likewise; ret_result NULL: it does not matter. */
+bool kdm_tx_complete_job(struct kdm_tx *tx, struct kdm_str job_id, struct kdm_str *ret_result);
 
 /* Commits what is staged; false until it is done. A lost race drops what was read and runs the function again.
  * An action may commit several times: in a replay the commits that are done return true at once. Then

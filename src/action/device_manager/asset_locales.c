@@ -260,17 +260,12 @@ enum kdm_outcome kdm_dm_assets_update_model_locales(struct kdm_tx *tx, const str
     struct kdm_str name = kdm_args_str(args, KDM_ARG_MODEL), job, told;
     struct kdm_dm_engines engines;
     struct kdm_val locales;
-    bool done;
 
     if (!find_locales(tx, name, &locales) || !kdm_dm_engines(tx, &engines))
         return KDM_WAIT;
     if (kdm_val_none(locales) || engines.count == 0)
         return kdm_tx_fail(tx, KDM_ERR_DEVICE_MANAGER_LOCALES_RESULT_IS_ERROR, NULL, 0);
     job = kdm_tx_job(tx, KDM_DM_LOCALES_JOB_KIND, kdm_json_pair(args->arena, "model", name));
-    if (!kdm_tx_commit(tx) || !kdm_tx_await_job(tx, job, &done))
-        return KDM_WAIT;
-    told = kdm_tx_job_result(tx, job);
-    if (!done || kdm_str_none(told))
-        return kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_JOB_GOES_ON, KDM_PROPS(job));
-    return kdm_tx_reply(tx, told);
+    return kdm_tx_commit(tx) && kdm_tx_complete_job(tx, job, &told) ? kdm_tx_reply(tx, told)
+                                                                    : KDM_WAIT;
 }

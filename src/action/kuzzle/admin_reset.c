@@ -128,17 +128,12 @@ static enum kdm_outcome run_step(struct kdm_tx *tx, kdm_tx_fn *step, struct stat
 static enum kdm_outcome run_job(struct kdm_tx *tx, const char *kind, struct kdm_str why_not)
 {
     struct kdm_str job, result;
-    bool done;
 
     if (!kdm_tx_commit_made(tx) && !lock(tx, kind, why_not))
         return KDM_WAIT;
     job = kdm_tx_job(tx, kind, KDM_STR("{}"));
-    if (!kdm_tx_commit(tx) || !kdm_tx_await_job(tx, job, &done))
-        return KDM_WAIT;
-    result = kdm_tx_job_result(tx, job);
-    if (!done || kdm_str_none(result))
-        return kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_JOB_GOES_ON, KDM_PROPS(job));
-    return kdm_tx_reply(tx, result);
+    return kdm_tx_commit(tx) && kdm_tx_complete_job(tx, job, &result) ? kdm_tx_reply(tx, result)
+                                                                      : KDM_WAIT;
 }
 
 /* --- resetDatabase ------------------------------------------------------------------------- */

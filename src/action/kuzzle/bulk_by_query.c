@@ -187,13 +187,9 @@ static struct kdm_str job_args(struct kdm_tx *tx, const struct kdm_args *args,
 static enum kdm_outcome reply_count(struct kdm_tx *tx, struct kdm_str job, const char *name)
 {
     struct kdm_str count;
-    bool done;
 
-    if (!kdm_tx_await_job(tx, job, &done))
+    if (!kdm_tx_complete_job(tx, job, &count))
         return KDM_WAIT;
-    count = kdm_tx_job_result(tx, job);
-    if (!done || kdm_str_none(count))
-        return kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_JOB_GOES_ON, KDM_PROPS(job));
     return kdm_tx_reply(
         tx, kdm_arena_printf(kdm_tx_arena(tx), "{\"%s\":" KDM_FMT "}", name, KDM_ARG(count)));
 }

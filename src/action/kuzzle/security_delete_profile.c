@@ -99,17 +99,6 @@ void kdm_security_register_jobs(struct kdm_tx_engine *engine)
     kdm_job_register(engine, JOB_KIND, run_chunk);
 }
 
-static bool await(struct kdm_tx *tx, struct kdm_str job)
-{
-    bool done;
-
-    if (!kdm_tx_await_job(tx, job, &done))
-        return false;
-    if (!done)
-        kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_JOB_GOES_ON, KDM_PROPS(job));
-    return done;
-}
-
 /* --- the request --------------------------------------------------------------------------- */
 
 static bool is_deletable(struct kdm_tx *tx, struct kdm_str profile, const struct kdm_doc *doc)
@@ -137,5 +126,5 @@ bool kdm_security_take_profile_away(struct kdm_tx *tx, struct kdm_str profile)
         return kdm_tx_commit(tx);
     }
     job = kdm_tx_job(tx, JOB_KIND, kdm_json_pair(kdm_tx_arena(tx), "profile", profile));
-    return kdm_tx_commit(tx) && await(tx, job);
+    return kdm_tx_commit(tx) && kdm_tx_complete_job(tx, job, NULL);
 }
