@@ -434,6 +434,60 @@ describe('assets', () => {
       assert.deepEqual(entry.asset.linkedDevices, []);
     });
 
+    describe('with more devices than one commit frees', () => {
+      const count = 400;
+      const names = (prefix) => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+
+      const newLinked = async (devices) => {
+        const { _id } = await newAsset();
+        for (const index of ['device-manager', engineId]) {
+          for (let from = 0; from < count; from += 200) {
+            await client.result({
+              controller: 'document', action: 'mCreate', index, collection: 'devices', strict: true, body: {
+                documents: devices.slice(from, from + 200).map((device) => (
+                  { _id: device, body: { model: 'D', reference: device, engineId, assetId: _id } })) },
+            });
+          }
+        }
+        await client.result({
+          controller: 'document', action: 'update', index: engineId, collection: 'assets', _id,
+          body: { linkedDevices: devices.map((device) => ({ _id: device, measureNames: [] })) },
+        });
+        return _id;
+      };
+
+      test('frees all of them, in their order, and goes', async () => {
+        const devices = names('Many');
+        const _id = await newLinked(devices);
+        assert.ok(!('result' in await client.ask({ controller, action: 'delete', engineId, _id })));
+        assert.equal((await client.failure({ controller, action: 'get', engineId, _id })).status, 404);
+        for (const index of ['device-manager', engineId]) {
+          for (let from = 0; from < count; from += 200) {
+            const { successes } = await client.result({ controller: 'document', action: 'mGet', index, collection: 'devices',
+              body: { ids: devices.slice(from, from + 200) } });
+            assert.equal(successes.length, 200);
+            assert.ok(successes.every(({ _source }) => _source.assetId === null && _source.engineId === engineId));
+            assert.deepEqual([...new Set(successes.map(({ _source }) => _source._kuzzle_info.updater))], ['-1']);
+          }
+        }
+        const unlinked = (await historyOf(_id)).filter(({ event }) => event.name === 'unlink');
+        assert.deepEqual(unlinked.map(({ event }) => event.unlink.deviceId), devices.toReversed());
+        assert.deepEqual(unlinked.map(({ asset }) => asset.linkedDevices.length), devices.map((_, i) => i));
+        assertFalling(unlinked.map(({ timestamp }) => timestamp));
+      });
+
+      test('leaves another alone that takes its place meanwhile', async () => {
+        const _id = await newLinked(names('Other'));
+        const linked = async () => (await client.ask({ controller, action: 'get', engineId, _id })).result?._source.linkedDevices.length ?? 0;
+        const deleted = client.ask({ controller, action: 'delete', engineId, _id });
+        while (await linked() === count);
+        await client.result({ controller: 'document', action: 'createOrReplace', index: engineId, collection: 'assets', _id,
+          body: { model: 'Container', reference: 'another', linkedDevices: [] } });
+        assert.equal((await deleted).error, null);
+        assert.equal((await client.result({ controller, action: 'get', engineId, _id }))._source.reference, 'another');
+      });
+    });
+
     test('a device that is not there does not keep it', async () => {
       const { _id } = await newAsset();
       await link(_id, 'D-nobody');

@@ -181,6 +181,11 @@ enum kdm_outcome kdm_dm_free_job_chunk(struct kdm_tx *tx, struct kdm_val args,
 enum kdm_outcome kdm_dm_locales_job_chunk(struct kdm_tx *tx, struct kdm_val args,
                                           struct kdm_val state);
 
+/* Deletes an asset of more devices than one commit frees. */
+#define KDM_DM_DELETE_JOB_KIND "dm-delete-asset"
+enum kdm_outcome kdm_dm_delete_job_chunk(struct kdm_tx *tx, struct kdm_val args,
+                                         struct kdm_val state);
+
 /* --- _kuzzle_info ---------------------------------------------------------------------------- */
 
 /* The date of a write that follows the state `old` (a source, or NONE): now, or just after the date
@@ -195,6 +200,9 @@ struct kdm_str kdm_dm_info_created(struct kdm_tx *tx, enum kdm_dm_author author,
 struct kdm_str kdm_dm_info_replaced(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date);
 struct kdm_str kdm_dm_info_updated(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date,
                                    struct kdm_val old);
+/* The same by this user, none: nobody. For jobs, which go on for whoever began them. */
+struct kdm_str kdm_dm_info_updated_by(struct kdm_tx *tx, struct kdm_str kuid, int64_t date,
+                                      struct kdm_val old);
 
 /* --- history --------------------------------------------------------------------------------- */
 

@@ -17,32 +17,33 @@ int64_t kdm_dm_date(struct kdm_tx *tx, struct kdm_val old)
     return date < now || date > now + MAX_AHEAD_MS ? now : date + 1;
 }
 
-static void put_author(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_author author)
+static struct kdm_str kuid_of(struct kdm_tx *tx, enum kdm_dm_author author)
 {
-    struct kdm_str kuid = kdm_tx_origin(tx)->kuid;
+    return author == KDM_DM_NOBODY ? KDM_STR_NONE : kdm_tx_origin(tx)->kuid;
+}
 
-    if (author == KDM_DM_NOBODY || kdm_str_none(kuid))
+static void put_kuid(struct kdm_buf *buf, struct kdm_str kuid)
+{
+    if (kdm_str_none(kuid))
         kdm_buf_lit(buf, "null");
     else
         kdm_json_put_str(buf, kuid);
 }
 
-static void put_created(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_author author,
-                        int64_t date)
+static void put_created(struct kdm_buf *buf, struct kdm_str kuid, int64_t date)
 {
     kdm_buf_lit(buf, "{\"author\":");
-    put_author(buf, tx, author);
+    put_kuid(buf, kuid);
     kdm_buf_lit(buf, ",\"createdAt\":");
     kdm_buf_int(buf, date);
 }
 
-static void put_updated(struct kdm_buf *buf, struct kdm_tx *tx, enum kdm_dm_author author,
-                        int64_t date)
+static void put_updated(struct kdm_buf *buf, struct kdm_str kuid, int64_t date)
 {
     kdm_buf_lit(buf, ",\"updatedAt\":");
     kdm_buf_int(buf, date);
     kdm_buf_lit(buf, ",\"updater\":");
-    put_author(buf, tx, author);
+    put_kuid(buf, kuid);
     kdm_buf_char(buf, '}');
 }
 
@@ -51,7 +52,7 @@ struct kdm_str kdm_dm_info_created(struct kdm_tx *tx, enum kdm_dm_author author,
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, kdm_tx_arena(tx), 128);
-    put_created(&buf, tx, author, date);
+    put_created(&buf, kuid_of(tx, author), date);
     kdm_buf_lit(&buf, ",\"updatedAt\":null,\"updater\":null}");
     return kdm_buf_str(&buf);
 }
@@ -61,13 +62,19 @@ struct kdm_str kdm_dm_info_replaced(struct kdm_tx *tx, enum kdm_dm_author author
     struct kdm_buf buf;
 
     kdm_buf_init(&buf, kdm_tx_arena(tx), 128);
-    put_created(&buf, tx, author, date);
-    put_updated(&buf, tx, author, date);
+    put_created(&buf, kuid_of(tx, author), date);
+    put_updated(&buf, kuid_of(tx, author), date);
     return kdm_buf_str(&buf);
 }
 
 struct kdm_str kdm_dm_info_updated(struct kdm_tx *tx, enum kdm_dm_author author, int64_t date,
                                    struct kdm_val old)
+{
+    return kdm_dm_info_updated_by(tx, kuid_of(tx, author), date, old);
+}
+
+struct kdm_str kdm_dm_info_updated_by(struct kdm_tx *tx, struct kdm_str kuid, int64_t date,
+                                      struct kdm_val old)
 {
     static const struct kdm_str replaced[] = { KDM_STR("updatedAt"), KDM_STR("updater") };
     struct kdm_val info = kdm_val_get(old, KDM_STR("_kuzzle_info"));
@@ -78,7 +85,7 @@ struct kdm_str kdm_dm_info_updated(struct kdm_tx *tx, enum kdm_dm_author author,
     if (kdm_val_type(info) != KDM_JSON_OBJECT
         || kdm_json_put_members_except(&buf, info, replaced, 2) == 0)
         kdm_buf_lit(&buf, "\"author\":null"); /* written without, by bulk:write */
-    put_updated(&buf, tx, author, date);
+    put_updated(&buf, kuid, date);
     return kdm_buf_str(&buf);
 }
 
@@ -99,7 +106,7 @@ struct kdm_str kdm_dm_history_entry(struct kdm_tx *tx, struct kdm_str asset_id, 
     kdm_buf_lit(&buf, ",\"asset\":");
     kdm_buf_put(&buf, asset);
     kdm_buf_lit(&buf, ",\"_kuzzle_info\":");
-    put_created(&buf, tx, KDM_DM_NOBODY, date);
+    put_created(&buf, KDM_STR_NONE, date);
     kdm_buf_lit(&buf, ",\"updatedAt\":null,\"updater\":null}}");
     return kdm_buf_str(&buf);
 }

@@ -9,6 +9,7 @@ void kdm_dm_register_jobs(struct kdm_tx_engine *engine)
     kdm_job_register(engine, KDM_DM_JOB_KIND, kdm_dm_model_job_chunk);
     kdm_job_register(engine, KDM_DM_FREE_JOB_KIND, kdm_dm_free_job_chunk);
     kdm_job_register(engine, KDM_DM_LOCALES_JOB_KIND, kdm_dm_locales_job_chunk);
+    kdm_job_register(engine, KDM_DM_DELETE_JOB_KIND, kdm_dm_delete_job_chunk);
 }
 
 /* --- collections ----------------------------------------------------------------------------- */
