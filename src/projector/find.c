@@ -2,7 +2,8 @@
  * 1. Redis is asked where each collection stands. Searches that begin in the same turn of the loop
  *    share one question: it leaves when they have all begun.
  * 2. Each part waits at its view until that has got there.
- * 3. A worker searches (workers.c, search.c).
+ * 3. A worker searches (workers.c, search.c). When it turns out that the search orders or counts by
+ *    a field that is still being filled it begins again, and waits at the view until that is done.
  * 4. The sources of the page are fetched (fetch.c). When a hit turns out to be none any more it all
  *    begins again; the third time the hit is left out and not counted.
  */
@@ -218,7 +219,6 @@ static void leave_out_lost(struct kdm_find *find)
 static void begin(struct kdm_find *find)
 {
     give_editions_back(find);
-    find->tries++;
     find->try = (struct find_try){ 0 };
     kdm_arena_reset(&find->arena);
     ask_where(find);
@@ -270,7 +270,7 @@ static void go_on(struct kdm_find *find)
     } else if (!searched) {
         find->away = true;
         kdm_workers_send(find->projector->workers, find);
-    } else if (find->try.lost > 0 && find->tries < TRIES) {
+    } else if (find->try.lost > 0 && ++find->tries < TRIES) {
         begin(find);
     } else {
         leave_out_lost(find);
@@ -289,6 +289,8 @@ void kdm_find_searched(struct kdm_find *find)
     give_editions_back(find);
     if (find->fn == NULL)
         free_find(find);
+    else if (find->try.unfilled)
+        begin(find);
     else if (find->try.result.outcome == KDM_FIND_FAILED)
         tell_later(find);
     else
@@ -360,20 +362,6 @@ static void give_find(struct kdm_projector *projector, struct kdm_find *find)
     free(find);
 }
 
-static bool mentions(struct kdm_str body, const char *name)
-{
-    return body.len > 0 && memmem(body.ptr, body.len, name, strlen(name)) != NULL;
-}
-
-/* Whoever only might need not be told from whoever does: it waits while new fields are filled. */
-static bool reads_columns(const struct kdm_find_request *request)
-{
-    return !request->bare
-           && (mentions(request->body, "\"sort\"") || mentions(request->body, "\"agg")
-               || mentions(request->body, "\"collapse\"")
-               || mentions(request->body, "\\u")); /* names may be escaped */
-}
-
 struct kdm_find *kdm_find_start(struct kdm_projector *projector,
                                 const struct kdm_find_request *request, kdm_find_fn *fn, void *ctx)
 {
@@ -383,7 +371,6 @@ struct kdm_find *kdm_find_start(struct kdm_projector *projector,
     find->fn = fn;
     find->ctx = ctx;
     copy_request(find, request);
-    find->by_columns = reads_columns(request);
     find->next = projector->finds;
     find->link = &projector->finds;
     if (find->next != NULL)

@@ -162,8 +162,8 @@ void kdm_view_drop(struct kdm_view *view);
 /* Frees what was dropped, once no answer is on its way. */
 void kdm_view_reap(struct kdm_view *view);
 /* Are all changes up to its sequence in the projection, which has the columns of the newest
- * mapping; and for one that reads columns, are all documents in them? (A query looks at the
- * documents themselves where a column is not whole.) */
+ * mapping; and are all documents in them, if the part needs that? (A query looks at the documents
+ * themselves where a column is not whole; what orders or counts by one can't.) */
 bool kdm_view_reached(const struct kdm_view *view, const struct kdm_find_part *part);
 /* Takes a part in until its sequence is reached; see that it will be. */
 void kdm_view_wait(struct kdm_view *view, struct kdm_find_part *part);
@@ -226,6 +226,7 @@ struct kdm_find_part {
     struct kdm_view *view;        /* where it waits; NULL: nowhere */
     struct kdm_edition *edition;  /* to be searched; one reference */
     uint64_t sequence;            /* to be reached first */
+    bool whole;                   /* it orders or counts by a field that was not filled */
     struct kdm_found_part *found; /* what is shown of it */
     struct kdm_search *search;
     struct kdm_query *query; /* with the request's filter */
@@ -239,6 +240,7 @@ struct find_try {
     size_t bytes;     /* of sources */
     enum kdm_err err; /* Redis could not be asked */
     bool stale;       /* a collection is not what it was */
+    bool unfilled;    /* a part has found that it needs to be whole */
     struct kdm_find_result result;
 };
 
@@ -261,8 +263,7 @@ struct kdm_find {
     bool ended;     /* to be told.. */
     bool telling;   /* ..right now.. */
     bool told;      /* ..and done */
-    unsigned tries;
-    bool by_columns; /* orders or counts by fields */
+    unsigned tries; /* with hits that were none any more */
     struct find_try try;
     struct {
         size_t first, count;

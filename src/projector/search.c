@@ -122,6 +122,9 @@ static bool succeeded(struct kdm_find *find, enum kdm_projection_result result)
         fail_with(find, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
                   KDM_STR("[aggs] there are too many buckets, or values to remember"));
         return false;
+    case KDM_PROJECTION_UNFILLED:
+        find->try.unfilled = true; /* it is begun again, and fails only where it can't be */
+        break;
     case KDM_PROJECTION_NEEDS_TEXT:
     case KDM_PROJECTION_CANCELLED:
         break;
@@ -154,13 +157,16 @@ static bool search_part(struct kdm_find *find, struct kdm_find_part *part, int64
                                            .fetch = fetch_texts,
                                            .ctx = part,
                                            .cancelled = &find->cancelled };
+    enum kdm_projection_result result;
 
     if (order.aggs != NULL)
         asked.index = index_name(find, part->found->collection);
     order.from = from;
     order.size = size;
-    if (!succeeded(find, kdm_projection_search(part->edition->projection, &find->arena,
-                                               &find->scratch, &asked, &part->page)))
+    result = kdm_projection_search(part->edition->projection, &find->arena, &find->scratch, &asked,
+                                   &part->page);
+    part->whole |= result == KDM_PROJECTION_UNFILLED;
+    if (!succeeded(find, result))
         return false;
     for (size_t i = 0; i < part->page.count; i++)
         part->page.hits[i].owner = part->found;

@@ -240,7 +240,7 @@ bool kdm_view_reached(const struct kdm_view *view, const struct kdm_find_part *p
     const struct kdm_edition *edition = view->edition;
     uint64_t sequence = part->sequence;
 
-    if (view->remaps > 0 || (view->unfilled && part->find->by_columns))
+    if (view->remaps > 0 || (view->unfilled && part->whole))
         return false;
     return view->state == VIEW_READY && view->watched->place >= sequence
            && kdm_feed_certain(view->watched->projector->store, view->watched->name)

@@ -625,13 +625,11 @@ static const struct kdm_column *empty_column(struct kdm_run *run, const struct k
 
 static void find_column(struct kdm_run *run, struct kdm_agg *agg)
 {
-    bool maybe = false;
-
     if (agg->elsewhere)
         agg->column = empty_column(run, agg->field);
     else if (agg->field != NULL)
-        agg->column = kdm_plan_column(run->projection, agg->field, &maybe);
-    if (agg->column == NULL || maybe || !agg->column->root) {
+        agg->column = kdm_run_column(run, agg->field);
+    if (agg->column == NULL || !agg->column->root) {
         agg->column = NULL;
         return;
     }

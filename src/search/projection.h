@@ -55,7 +55,8 @@ void kdm_projection_forget(struct kdm_projection *projection, uint64_t sequence)
 
 /* The mapping has become `mapping` (fields are only ever added to one). Returns whether there are
  * new fields: until the caller has given each document to kdm_projection_fill() and said
- * kdm_projection_filled(), queries on them are answered from documents' texts. */
+ * kdm_projection_filled(), queries on them are answered from documents' texts, and searches that
+ * order or count by them are not. */
 bool kdm_projection_remap(struct kdm_projection *projection, struct kdm_mapping *mapping);
 /* Like put, and for a document known with this very sequence it fills in the new fields. */
 bool kdm_projection_fill(struct kdm_projection *projection, struct kdm_arena *scratch,
@@ -78,6 +79,7 @@ enum kdm_projection_result {
     KDM_PROJECTION_NEEDS_TEXT, /* documents must be looked at and there is no fetch */
     KDM_PROJECTION_CANCELLED,  /* the caller's flag, or fetch failed */
     KDM_PROJECTION_TOO_MANY_BUCKETS,
+    KDM_PROJECTION_UNFILLED, /* it orders or counts by a new field: only once that is filled */
 };
 
 /* Fetches the texts of `count` documents into `arena`; NONE for those that are gone. false: it

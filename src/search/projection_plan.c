@@ -351,8 +351,10 @@ static const struct kdm_column *flattened_above(const struct kdm_projection *pro
     return NULL;
 }
 
-const struct kdm_column *kdm_plan_column(const struct kdm_projection *projection,
-                                         const struct kdm_field *field, bool *ret_maybe)
+/* The column of a query's field; NULL: nothing is known. When it is not certain, what it finds may
+ * match. */
+static const struct kdm_column *column_of(const struct kdm_projection *projection,
+                                          const struct kdm_field *field, bool *ret_maybe)
 {
     const struct kdm_column *column = kdm_projection_column(projection, field->path);
 
@@ -365,6 +367,19 @@ const struct kdm_column *kdm_plan_column(const struct kdm_projection *projection
         return NULL;
     *ret_maybe = false;
     return column;
+}
+
+const struct kdm_column *kdm_run_column(struct kdm_run *run, const struct kdm_field *field)
+{
+    const struct kdm_column *column = kdm_projection_column(run->projection, field->path);
+
+    if (column == NULL || column->field->type != field->type)
+        return NULL;
+    if (!column->filling)
+        return column;
+    if (run->result == KDM_PROJECTION_OK)
+        run->result = KDM_PROJECTION_UNFILLED;
+    return NULL;
 }
 
 static struct kdm_plan *maybe(struct kdm_run *run, const struct kdm_query *query)
@@ -380,7 +395,7 @@ static struct kdm_plan *leaf(struct kdm_run *run, enum kdm_plan_kind kind,
     const struct kdm_column *column;
     bool unsure;
 
-    column = kdm_plan_column(run->projection, query->field, &unsure);
+    column = column_of(run->projection, query->field, &unsure);
     if (column == NULL)
         return maybe(run, query);
     if (!column->root && !nested)

@@ -100,9 +100,9 @@ void kdm_run_take_back(struct kdm_run *run);
 void kdm_run_hold(struct kdm_run *run);
 void kdm_run_held(struct kdm_run *run);
 
-/* The column of a query's field; NULL with *ret_maybe: not known here, else: it has no values. */
-const struct kdm_column *kdm_plan_column(const struct kdm_projection *projection,
-                                         const struct kdm_field *field, bool *ret_maybe);
+/* The column of a field to order or count by, which takes all of it: run->result tells when it is
+ * not filled yet. NULL: no document has a value. */
+const struct kdm_column *kdm_run_column(struct kdm_run *run, const struct kdm_field *field);
 
 /* --- match -------------------------------------------------------------------------------------
  */
@@ -134,6 +134,8 @@ void kdm_run_resolve(struct kdm_run *run, const struct kdm_plan *plan,
 
 /* Do documents that match differ in score? If not, *ret_score is it. */
 bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score);
+/* Does the score depend on the words of a field that is not filled yet? */
+bool kdm_plan_unfilled(const struct kdm_projection *projection, const struct kdm_plan *plan);
 /* Adds the score of each row of `matched` to scores[row]. */
 void kdm_plan_score(struct kdm_run *run, const struct kdm_plan *plan,
                     const struct kdm_bits *matched, float weight, float *scores);

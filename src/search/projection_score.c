@@ -45,6 +45,36 @@ bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score)
     }
 }
 
+static bool any_unfilled(const struct kdm_projection *projection, const struct kdm_plan_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (kdm_plan_unfilled(projection, list->items[i]))
+            return true;
+    return false;
+}
+
+bool kdm_plan_unfilled(const struct kdm_projection *projection, const struct kdm_plan *plan)
+{
+    const struct kdm_field *field = plan->query->field;
+    const struct kdm_column *column;
+
+    switch (plan->kind) {
+    case KDM_PLAN_BOOL:
+        return plan->query->kind == KDM_QUERY_BOOL
+               && (any_unfilled(projection, &plan->scoring)
+                   || any_unfilled(projection, &plan->should));
+    case KDM_PLAN_BOOSTING:
+        return kdm_plan_unfilled(projection, plan->child);
+    case KDM_PLAN_MAYBE:
+        if (field == NULL || field->type != KDM_FIELD_TEXT)
+            return false;
+        column = kdm_projection_column(projection, field->path);
+        return column != NULL && column->filling;
+    default:
+        return false;
+    }
+}
+
 /* --- words ---------------------------------------------------------------------------------------
  */
 

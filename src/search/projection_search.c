@@ -231,6 +231,8 @@ static void prepare_order(struct search *search)
 
     if (order == NULL || order->size == 0)
         return;
+    if (order->by_score && kdm_plan_unfilled(search->run.projection, search->plan))
+        search->run.result = KDM_PROJECTION_UNFILLED;
     search->sorter =
         kdm_sorter_create(&search->run, order, (size_t)order->from + (size_t)order->size);
     if (order->by_score && kdm_plan_varies(search->plan, &search->score))

@@ -575,15 +575,13 @@ void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row)
 
 static void make_order(struct kdm_run *run, const struct kdm_sort *sort, struct order *order)
 {
-    bool maybe;
-
     *order = (struct order){ .sort = sort };
     if (sort->kind == KDM_SORT_SCORE) {
         order->kind = KEY_SCORE;
     } else if (sort->kind == KDM_SORT_ID) {
         order->kind = KEY_ID;
     } else if (sort->kind != KDM_SORT_DOC && sort->field != NULL) {
-        order->column = kdm_plan_column(run->projection, sort->field, &maybe);
+        order->column = kdm_run_column(run, sort->field);
         if (order->column != NULL && !order->column->root && sort->nested == NULL)
             order->column = NULL;
         if (order->column == NULL)

@@ -126,6 +126,7 @@ static void begin_with(struct answer *answer, const char *body, kdm_found_page_f
                                         .all = pages != NULL,
                                         .pages = pages,
                                         .sources = true,
+                                        .aggregates = strstr(body, "\"aggs\"") != NULL,
                                         .deadline_ms = kdm_clock_monotonic_ms() + 10000 };
 
     memset(answer, 0, sizeof(*answer));
@@ -411,7 +412,7 @@ START_TEST(wrong_requests_fail_with_what_is_wrong)
     answer = find("{\"query\":{\"what\":{}}}");
     ck_assert_int_eq(answer.outcome, KDM_FIND_FAILED);
     ck_assert_int_eq(answer.err, KDM_ERR_SERVICES_STORAGE_UNKNOWN_QUERY_KEYWORD);
-    answer = find("{\"aggs\":{\"a\":{\"max\":{\"field\":\"n\"}}}}"); /* nobody would show them */
+    answer = find("{\"aggregations\":{\"a\":{\"max\":{\"field\":\"n\"}}}}"); /* not shown */
     ck_assert_int_eq(answer.outcome, KDM_FIND_FAILED);
     kdm_collection_unref(collection);
 }
@@ -442,6 +443,97 @@ START_TEST(a_new_mapping_is_in_the_projection_before_it_is_searched)
     kdm_gate_end_read(gate);
     end(&answer);
     ck_assert_uint_eq(answer.total, 1);
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+/* --- fields that are being filled
+ * -----------------------------------------------------------------
+ */
+
+#define FILLED 300
+
+static void write_filled(const struct kdm_collection *collection)
+{
+    struct kdm_commit *commit = kdm_commit_create(writer.store, KDM_COMMIT_EACH);
+    char id[16], text[96];
+
+    for (int i = 0; i < FILLED; i++) {
+        snprintf(id, sizeof(id), "d%d", i);
+        snprintf(text, sizeof(text), "{\"k\":\"x\",\"n\":%d,\"late\":\"l%03d\",\"words\":\"%s\"}",
+                 i, FILLED - i, i == 7 ? "pump pump pump" : "a pump and much else");
+        put(commit, collection, id, text, KDM_EXPECT_ANY, 0, 0, KDM_CHANGE_PUT, 0);
+    }
+    commit_done(&writer, commit);
+}
+
+/* Grows the mapping and stops just before the new fields are filled; *ret_gate keeps the indexer
+ * out.
+ */
+static void begin_filling(const char *definition, struct kdm_gate **ret_gate)
+{
+    struct kdm_view *view;
+    struct answer answer;
+
+    kdm_collection_unref(define(definition));
+    learn();
+    begin(&answer, "{\"size\":0}");
+    view = kdm_watched_find(projector, KDM_STR("tenant"))->views;
+    for (int i = 0; i < 100000 && !(view->unfilled && view->remaps == 0); i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    ck_assert(view->unfilled && view->edition->projection->filling);
+    *ret_gate = &view->edition->projection->gate;
+    kdm_gate_read(*ret_gate);
+    end(&answer);
+    ck_assert_uint_eq(answer.total, FILLED);
+}
+
+START_TEST(only_what_orders_or_counts_by_a_field_that_is_being_filled_waits)
+{
+    static const char *const at_once[] = {
+        "{\"sort\":[{\"n\":\"desc\"}]}",
+        "{\"aggs\":{\"a\":{\"terms\":{\"field\":\"k\"},\"aggs\":{\"n\":{\"max\":{\"field\":\"n\"}}}"
+        "}}}",
+        "{\"query\":{\"prefix\":{\"late\":\"l\"}},\"sort\":\"n\",\"collapse\":{\"field\":\"n\"}}",
+        "{\"query\":{\"match\":{\"words\":\"pump\"}},\"sort\":\"n\"}",
+        "{\"query\":{\"term\":{\"late\":\"\\u006c300\"}}}",
+    };
+    static const struct {
+        const char *body, *first;
+    } later[] = {
+        { "{\"sort\":\"late\"}", "d299 " },
+        { "{\"sort\":[\"k\",{\"late\":\"desc\"}]}", "d0 " },
+        { "{\"collapse\":{\"field\":\"late\"},\"sort\":\"n\"}", "d0 " },
+        { "{\"aggs\":{\"a\":{\"filter\":{\"term\":{\"k\":\"x\"}},\"aggs\":{\"c\":{\"cardinality\":{"
+          "\"field\":\"late\"}}}}},\"sort\":\"n\"}",
+          "d0 " },
+        { "{\"query\":{\"match\":{\"words\":\"pump\"}}}", "d7 " },
+    };
+    struct kdm_collection *collection = define(mapping);
+    struct answer answers[5];
+    struct kdm_gate *gate;
+
+    learn();
+    write_filled(collection);
+    ck_assert_uint_eq(total("{}"), FILLED);
+    begin_filling(
+        "{\"mappings\":{\"properties\":{\"k\":{\"type\":\"keyword\"},\"n\":{\"type\":\"long\"},"
+        "\"late\":{\"type\":\"keyword\"},\"words\":{\"type\":\"text\"}}}}",
+        &gate);
+    for (size_t i = 0; i < 5; i++)
+        begin(&answers[i], later[i].body);
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_int_eq(find(at_once[i]).outcome, KDM_FIND_FOUND);
+    turn_for(&loop, 50);
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_msg(answers[i].done == 0, "%s", later[i].body);
+    kdm_gate_end_read(gate);
+    for (size_t i = 0; i < 5; i++) {
+        end(&answers[i]);
+        ck_assert_int_eq(answers[i].outcome, KDM_FIND_FOUND);
+        ck_assert_msg(strncmp(answers[i].ids, later[i].first, strlen(later[i].first)) == 0,
+                      "%s: %s", later[i].body, answers[i].ids);
+    }
     kdm_collection_unref(collection);
 }
 END_TEST
@@ -515,6 +607,7 @@ int main(void)
     tcase_add_test(tests, searches_of_one_index_leave_a_worker_for_others);
     tcase_add_test(tests, wrong_requests_fail_with_what_is_wrong);
     tcase_add_test(tests, a_new_mapping_is_in_the_projection_before_it_is_searched);
+    tcase_add_test(tests, only_what_orders_or_counts_by_a_field_that_is_being_filled_waits);
     tcase_add_test(tests, changes_that_outrun_the_indexer_wait_in_redis);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
