@@ -1,6 +1,7 @@
 /* mindsphere.h - MindSphere (Insights Hub) asset management v3 (reference dialects.md 4).
  *   mindsphere.c             configuration, who asks, failures
  *   mindsphere_locking.c     If-Match and If-None-Match (pure)
+ *   mindsphere_index.c       entries found by name (pure)
  *   mindsphere_variable.c    variables read and told (pure)
  *   mindsphere_type.c        bodies of asset types read (pure)
  *   mindsphere_world.c       all types that a tenant sees, out of the models
@@ -110,6 +111,26 @@ bool kdm_ms_may_lock(struct kdm_tx *tx, const struct kdm_args *args, int64_t eta
 bool kdm_ms_lists_etag(struct kdm_str header, int64_t etag);
 /* Has the client this version already, by its If-None-Match? Then the transaction has its reply. */
 bool kdm_ms_not_modified(struct kdm_tx *tx, const struct kdm_args *args, int64_t etag);
+
+/* --- entries by name -------------------------------------------------------------------------- */
+
+struct kdm_ms_entry {
+    struct kdm_str key; /* the member that it is found by */
+    struct kdm_val val;
+    size_t list, at; /* where it stands: the number of its list, and its own */
+};
+struct kdm_ms_index {
+    struct kdm_ms_entry *items; /* by key, then as they stand */
+    size_t count;
+};
+/* The entries of all the lists whose `member` is a text. What is no list has none. */
+void kdm_ms_index(struct kdm_arena *arena, const struct kdm_val *lists, size_t list_count,
+                  const char *member, struct kdm_ms_index *ret_index);
+/* All with this key, one behind the other; NULL: there are none, also for a key that is none. */
+const struct kdm_ms_entry *kdm_ms_index_find(const struct kdm_ms_index *index, struct kdm_str key,
+                                             size_t *ret_count);
+/* The first of them; NONE: there are none. */
+struct kdm_val kdm_ms_index_get(const struct kdm_ms_index *index, struct kdm_str key);
 
 /* --- variables -------------------------------------------------------------------------------- */
 

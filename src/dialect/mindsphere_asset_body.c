@@ -17,7 +17,8 @@ struct reader {
     const struct kdm_ms_asset_read *read;
     struct kdm_ms_chain chain;
     struct kdm_val body;
-    struct kdm_val old; /* the asset's `dialect`, or NONE */
+    struct kdm_ms_index variables, aspects; /* of the body, by name */
+    struct kdm_val old;                     /* the asset's `dialect`, or NONE */
 };
 
 static struct kdm_arena *arena_of(const struct reader *reader)
@@ -197,29 +198,13 @@ static void put_files(const struct reader *reader, struct kdm_buf *buf)
 /* --- variables ---------------------------------------------------------------------------------
  */
 
-static struct kdm_val find_named(struct kdm_arena *arena, struct kdm_val list, struct kdm_str name,
-                                 size_t *ret_count)
-{
-    struct kdm_val_iter it;
-    struct kdm_val entry, found = KDM_VAL_NONE;
-
-    *ret_count = 0;
-    for (kdm_elements(&it, list); kdm_element_next(&it, &entry);) {
-        if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(entry, KDM_STR("name"))), name)) {
-            found = entry;
-            ++*ret_count;
-        }
-    }
-    return found;
-}
-
 /* The value that the body has for a variable, as the core has it: null when it is not given. */
-static struct kdm_str value_of(const struct reader *reader, struct kdm_val given,
+static struct kdm_str value_of(const struct reader *reader, const struct kdm_ms_index *given,
                                struct kdm_val variable, struct kdm_str name, const char *where)
 {
     size_t count;
-    struct kdm_val entry = find_named(arena_of(reader), given, name, &count);
-    struct kdm_val val = kdm_val_get(entry, KDM_STR("value"));
+    const struct kdm_ms_entry *entry = kdm_ms_index_find(given, name, &count);
+    struct kdm_val val = entry == NULL ? KDM_VAL_NONE : kdm_val_get(entry->val, KDM_STR("value"));
     struct kdm_str text;
 
     if (count > 1)
@@ -236,8 +221,8 @@ static struct kdm_str value_of(const struct reader *reader, struct kdm_val given
 }
 
 /* Every variable of the list with its value, as members. */
-static void put_values(const struct reader *reader, struct kdm_val variables, struct kdm_val given,
-                       const char *where, struct kdm_buf *buf)
+static void put_values(const struct reader *reader, struct kdm_val variables,
+                       const struct kdm_ms_index *given, const char *where, struct kdm_buf *buf)
 {
     struct kdm_val_iter it;
     struct kdm_val variable;
@@ -250,35 +235,34 @@ static void put_values(const struct reader *reader, struct kdm_val variables, st
     }
 }
 
-/* Is there such an entry in the lists `member` of the types of the chain? NONE: no. */
-static struct kdm_val find_in_chain(const struct reader *reader, struct kdm_str member_name,
-                                    struct kdm_str name)
+/* The entries of the lists `member` of all the types of the chain; the core's have other names. */
+static void index_chain(const struct reader *reader, const char *list_name,
+                        struct kdm_ms_index *ret_index)
 {
-    size_t count;
+    struct kdm_val lists[sizeof(reader->chain.items) / sizeof(reader->chain.items[0])];
+    size_t count = 0;
 
     for (size_t i = 0; i < reader->chain.count; i++) {
-        const struct kdm_ms_type *type = reader->chain.items[i];
-        struct kdm_val found =
-            find_named(arena_of(reader), kdm_val_get(type->block, member_name), name, &count);
-
-        if (type->model != NULL && count > 0)
-            return found;
+        if (reader->chain.items[i]->model != NULL)
+            lists[count++] = kdm_val_get(reader->chain.items[i]->block, kdm_str_of(list_name));
     }
-    return KDM_VAL_NONE;
+    kdm_ms_index(arena_of(reader), lists, count, "name", ret_index);
 }
 
 /* false: they are too many to be looked for. */
 static bool check_names(const struct reader *reader, const char *list_name)
 {
     struct kdm_val list = member(reader, list_name), entry;
+    struct kdm_ms_index known;
     struct kdm_val_iter it;
     size_t at = 0;
 
+    index_chain(reader, list_name, &known);
     for (kdm_ms_entries(&it, reader->errors, list_name, list, MOST_NAMES);
          kdm_element_next(&it, &entry); at++) {
         struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name")));
 
-        if (kdm_str_none(name) || kdm_val_none(find_in_chain(reader, kdm_str_of(list_name), name)))
+        if (kdm_val_none(kdm_ms_index_get(&known, name)))
             kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                          "%s[%zu].name: the type has no such one", list_name, at);
     }
@@ -291,15 +275,15 @@ static bool check_names(const struct reader *reader, const char *list_name)
 static void check_aspect_names(const struct reader *reader, struct kdm_val given,
                                struct kdm_val variables, struct kdm_str aspect)
 {
+    struct kdm_ms_index known;
     struct kdm_val_iter it;
     struct kdm_val entry;
-    size_t count;
 
+    kdm_ms_index(arena_of(reader), &variables, 1, "name", &known);
     for (kdm_elements(&it, given); kdm_element_next(&it, &entry);) {
         struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name")));
 
-        if (kdm_str_none(name)
-            || kdm_val_none(find_named(arena_of(reader), variables, name, &count)))
+        if (kdm_val_none(kdm_ms_index_get(&known, name)))
             kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                          "aspects." KDM_FMT ": it has no variable " KDM_FMT, KDM_ARG(aspect),
                          KDM_ARG(kdm_str_none(name) ? KDM_STR("") : name));
@@ -316,8 +300,11 @@ static void put_aspect(const struct reader *reader, struct kdm_val aspect, struc
         kdm_ms_find(&reader->read->world->aspects,
                     kdm_val_str(arena, kdm_val_get(aspect, KDM_STR("aspectTypeId"))));
     size_t count;
-    struct kdm_val entry = find_named(arena, member(reader, "aspects"), name, &count), variables,
-                   given = kdm_val_get(entry, KDM_STR("variables"));
+    const struct kdm_ms_entry *entry = kdm_ms_index_find(&reader->aspects, name, &count);
+    struct kdm_val given =
+        entry == NULL ? KDM_VAL_NONE : kdm_val_get(entry->val, KDM_STR("variables"));
+    struct kdm_ms_index values;
+    struct kdm_val variables;
 
     if (count > 1)
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "aspects." KDM_FMT ": it stands twice",
@@ -333,9 +320,10 @@ static void put_aspect(const struct reader *reader, struct kdm_val aspect, struc
     }
     variables = kdm_val_get(type->block, KDM_STR("variables"));
     check_aspect_names(reader, given, variables, name);
+    kdm_ms_index(arena, &given, 1, "name", &values);
     kdm_json_put_name(buf, name);
     kdm_buf_char(buf, '{');
-    put_values(reader, variables, given,
+    put_values(reader, variables, &values,
                kdm_arena_printf(arena, "aspects." KDM_FMT, KDM_ARG(name)).ptr, buf);
     kdm_buf_char(buf, '}');
 }
@@ -355,8 +343,8 @@ static struct kdm_val read_metadata(const struct reader *reader)
 
         if (type->model == NULL)
             continue; /* what the core's types have are members of every asset */
-        put_values(reader, kdm_val_get(type->block, KDM_STR("variables")),
-                   member(reader, "variables"), "variables", &buf);
+        put_values(reader, kdm_val_get(type->block, KDM_STR("variables")), &reader->variables,
+                   "variables", &buf);
         for (kdm_elements(&it, kdm_val_get(type->block, KDM_STR("aspects")));
              kdm_element_next(&it, &aspect);)
             put_aspect(reader, aspect, &buf);
@@ -411,6 +399,14 @@ static struct kdm_str parent_of(const struct reader *reader)
                                 : parent;
 }
 
+static void index_body(struct reader *reader)
+{
+    struct kdm_val variables = member(reader, "variables"), aspects = member(reader, "aspects");
+
+    kdm_ms_index(arena_of(reader), &variables, 1, "name", &reader->variables);
+    kdm_ms_index(arena_of(reader), &aspects, 1, "name", &reader->aspects);
+}
+
 void kdm_ms_read_asset(struct kdm_ms_errors *errors, const struct kdm_ms_asset_read *read,
                        struct kdm_val body, struct kdm_dm_edit *ret_edit)
 {
@@ -420,6 +416,7 @@ void kdm_ms_read_asset(struct kdm_ms_errors *errors, const struct kdm_ms_asset_r
     if (read->asset != NULL)
         reader.old = kdm_val_get(read->asset->source, KDM_STR("dialect"));
     kdm_ms_chain(read->world, read->type, &reader.chain);
+    index_body(&reader);
     check_fixed(&reader, "typeId", read->type->id);
     check_fixed(&reader, "parentId", parent_of(&reader));
     read_text(&reader, "description", DESCRIPTION_LONGEST);

@@ -323,42 +323,41 @@ static void put_files(struct reader *reader)
 /* --- what must be unique ------------------------------------------------------------------------
  */
 
-/* No value of `member` may stand twice in the list. */
+/* No text of `member` may stand twice in the list. */
 static void check_unique(struct reader *reader, struct kdm_val block, const char *list,
                          const char *name)
 {
-    struct kdm_val entries = kdm_val_get(block, kdm_str_of(list));
-    struct kdm_val_iter outer, inner;
-    struct kdm_val a, b;
-    size_t i = 0, k;
+    struct kdm_val entries = kdm_val_get(block, kdm_str_of(list)), entry;
+    const struct kdm_ms_entry *first;
+    struct kdm_ms_index index;
+    struct kdm_val_iter it;
+    size_t number = 0, count;
 
-    for (kdm_elements(&outer, entries); kdm_element_next(&outer, &a); i++) {
-        k = 0;
-        for (kdm_elements(&inner, entries); k < i && kdm_element_next(&inner, &b); k++) {
-            if (kdm_str_eq(kdm_val_text(kdm_val_get(a, kdm_str_of(name))),
-                           kdm_val_text(kdm_val_get(b, kdm_str_of(name)))))
-                kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "%s[%zu].%s: it is there already",
-                             list, i, name);
-        }
+    kdm_ms_index(arena_of(reader), &entries, 1, name, &index);
+    for (kdm_elements(&it, entries); kdm_element_next(&it, &entry); number++) {
+        first = kdm_ms_index_find(
+            &index, kdm_val_str(arena_of(reader), kdm_val_get(entry, kdm_str_of(name))), &count);
+        if (first != NULL && first->at < number)
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "%s[%zu].%s: it is there already",
+                         list, number, name);
     }
 }
 
 /* A variable and an aspect may not have one name either. */
 static void check_between(struct reader *reader, struct kdm_val block)
 {
-    struct kdm_val_iter it, others;
-    struct kdm_val entry, other;
+    struct kdm_val variables = kdm_val_get(block, KDM_STR("variables")), aspect;
+    struct kdm_ms_index index;
+    struct kdm_val_iter it;
 
+    kdm_ms_index(arena_of(reader), &variables, 1, "name", &index);
     for (kdm_elements(&it, kdm_val_get(block, KDM_STR("aspects")));
-         kdm_element_next(&it, &entry);) {
-        struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(entry, KDM_STR("name")));
+         kdm_element_next(&it, &aspect);) {
+        struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(aspect, KDM_STR("name")));
 
-        kdm_elements(&others, kdm_val_get(block, KDM_STR("variables")));
-        while (kdm_element_next(&others, &other)) {
-            if (kdm_val_str_eq(kdm_val_get(other, KDM_STR("name")), name))
-                kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
-                             "aspects: a variable has the same name");
-        }
+        if (!kdm_val_none(kdm_ms_index_get(&index, name)))
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                         "aspects: a variable has the same name");
     }
 }
 

@@ -16,7 +16,6 @@ struct reader {
     struct kdm_ms_errors *errors;
     struct kdm_val given, old; /* old: as it is stored; NONE: it is new */
     enum kdm_ms_place place;
-    bool growing;
     size_t number;
     struct kdm_str name, type;
 };
@@ -43,18 +42,6 @@ bool kdm_ms_is_name(struct kdm_str name)
             return false;
     }
     return name.len >= 1 && name.len <= NAME_LONGEST && !kdm_ms_is_reserved(name);
-}
-
-static struct kdm_val find_variable(struct kdm_val variables, struct kdm_str name)
-{
-    struct kdm_val_iter it;
-    struct kdm_val variable;
-
-    for (kdm_elements(&it, variables); kdm_element_next(&it, &variable);) {
-        if (kdm_val_str_eq(kdm_val_get(variable, KDM_STR("name")), name))
-            return variable;
-    }
-    return KDM_VAL_NONE;
 }
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -307,22 +294,24 @@ static void read_variable(struct reader *reader, struct kdm_buf *buf)
 }
 
 /* Is it a copy of an inherited one, as an exploded answer holds it? */
-static bool is_inherited(const struct reader *reader, struct kdm_val inherited)
+static bool is_inherited(const struct reader *reader, const struct kdm_ms_index *inherited)
 {
     return !kdm_val_none(kdm_val_path(reader->given, KDM_STR("_links.origin")))
-           && !kdm_val_none(find_variable(inherited, reader->name));
+           && !kdm_val_none(kdm_ms_index_get(inherited, reader->name));
 }
 
 /* Aspect types only grow. */
 static void check_none_missing(struct kdm_ms_errors *errors, struct kdm_val old, struct kdm_val now)
 {
+    struct kdm_ms_index index;
     struct kdm_val_iter it;
     struct kdm_val variable;
 
+    kdm_ms_index(errors->arena, &now, 1, "name", &index);
     for (kdm_elements(&it, old); kdm_element_next(&it, &variable);) {
         struct kdm_str name = kdm_val_str(errors->arena, kdm_val_get(variable, KDM_STR("name")));
 
-        if (kdm_val_none(find_variable(now, name)))
+        if (kdm_val_none(kdm_ms_index_get(&index, name)))
             kdm_ms_error(errors, KDM_MS_INVALID_BODY, "variables: " KDM_FMT " can not be removed",
                          KDM_ARG(name));
     }
@@ -332,10 +321,13 @@ struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_va
                                      struct kdm_val old, struct kdm_val inherited,
                                      enum kdm_ms_place place, bool growing)
 {
-    struct reader reader = { .errors = errors, .place = place, .growing = growing };
+    struct reader reader = { .errors = errors, .place = place };
+    struct kdm_ms_index above, before;
     struct kdm_val_iter it;
     struct kdm_buf buf;
 
+    kdm_ms_index(errors->arena, &inherited, 1, "name", &above);
+    kdm_ms_index(errors->arena, &old, 1, "name", &before);
     kdm_buf_init(&buf, errors->arena, kdm_val_text(given).len + 256);
     kdm_buf_char(&buf, '[');
     for (kdm_ms_entries(&it, errors, "variables", given, KDM_MS_MOST_VARIABLES);
@@ -345,9 +337,9 @@ struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_va
                          reader.number);
             continue;
         }
-        if (!read_name_and_type(&reader) || is_inherited(&reader, inherited))
+        if (!read_name_and_type(&reader) || is_inherited(&reader, &above))
             continue;
-        reader.old = find_variable(old, reader.name);
+        reader.old = kdm_ms_index_get(&before, reader.name);
         read_variable(&reader, &buf);
     }
     kdm_buf_char(&buf, ']');
