@@ -11,6 +11,7 @@
  *   mindsphere_types.c       operations on asset types
  *   mindsphere_aspects.c     operations on aspect types
  *   mindsphere_files.c       files
+ *   mindsphere_assignment.c  files assigned to a type or an asset
  *   mindsphere_asset.h       assets, which are instances of the types
  * An asset type is an asset model of the core, an aspect type a measure model; what the core has no
  * place for stands in the model's member dialect.mindsphere, the "block". Loop thread only.
@@ -131,6 +132,9 @@ const struct kdm_ms_entry *kdm_ms_index_find(const struct kdm_ms_index *index, s
                                              size_t *ret_count);
 /* The first of them; NONE: there are none. */
 struct kdm_val kdm_ms_index_get(const struct kdm_ms_index *index, struct kdm_str key);
+
+/* Is it an entry of an exploded answer that belongs to an ancestor? */
+bool kdm_ms_has_origin(struct kdm_val entry);
 
 /* --- variables -------------------------------------------------------------------------------- */
 
@@ -278,6 +282,9 @@ void kdm_ms_put_link(struct kdm_buf *buf, const char *name, struct kdm_str targe
 struct kdm_str kdm_ms_href(struct kdm_arena *arena, const struct kdm_ms_caller *caller,
                            const char *kind, struct kdm_str id);
 
+/* Reads a body's `fileAssignments` into stored form: JSON text of an array. What is wrong becomes
+ * errors. */
+struct kdm_str kdm_ms_read_assignments(struct kdm_ms_errors *errors, struct kdm_val given);
 /* Each file of a list of assignments must be there, and still when what names it is stored; what is
  * not becomes errors. false: wait. */
 bool kdm_ms_check_files(struct kdm_tx *tx, struct kdm_ms_errors *errors, struct kdm_str tenant,

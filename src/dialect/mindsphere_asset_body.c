@@ -7,10 +7,8 @@
 #define NAME_LONGEST        128
 #define DESCRIPTION_LONGEST 1024 /* the core's */
 #define EXTERNAL_ID_LONGEST 255
-#define MOST_FILES          200
 #define MOST_NAMES          2000 /* variables or aspects of a body */
 #define LOCATION_LONGEST    255
-#define KEY_LONGEST         64
 
 struct reader {
     struct kdm_ms_errors *errors;
@@ -128,73 +126,6 @@ static void put_location(const struct reader *reader, struct kdm_buf *buf)
     kdm_buf_char(buf, '}');
 }
 
-/* --- file assignments --------------------------------------------------------------------------
- */
-
-static bool is_key(struct kdm_str key)
-{
-    for (size_t i = 0; i < key.len; i++) {
-        char c = key.ptr[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'
-              || c == '.' || c == '-'))
-            return false;
-    }
-    return key.len >= 1 && key.len <= KEY_LONGEST;
-}
-
-/* One that stands before it in the body has the same key. */
-static bool is_repeated(struct kdm_val list, struct kdm_arena *arena, struct kdm_str key, size_t at)
-{
-    struct kdm_val_iter it;
-    struct kdm_val other;
-    size_t i = 0;
-
-    for (kdm_elements(&it, list); i < at && kdm_element_next(&it, &other); i++) {
-        if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(other, KDM_STR("key"))), key))
-            return true;
-    }
-    return false;
-}
-
-static void put_file(const struct reader *reader, struct kdm_val list, struct kdm_val given,
-                     size_t at, struct kdm_buf *buf)
-{
-    struct kdm_str key = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("key")));
-    struct kdm_str file = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("fileId")));
-
-    if (!kdm_val_none(kdm_val_path(given, KDM_STR("_links.origin"))))
-        return; /* an inherited one that is sent back */
-    if (kdm_str_none(key) || !is_key(key))
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
-                     "fileAssignments[%zu].key: 1 to 64 letters, digits, _, . and - are expected",
-                     at);
-    else if (is_repeated(list, arena_of(reader), key, at))
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
-                     "fileAssignments[%zu].key: it stands twice", at);
-    else if (kdm_str_none(file) || !kdm_ms_is_hex_id(file))
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
-                     "fileAssignments[%zu].fileId: there is no file " KDM_FMT, at,
-                     KDM_ARG(kdm_str_none(file) ? KDM_STR("") : file));
-    else
-        kdm_buf_printf(buf, "%s{\"key\":\"" KDM_FMT "\",\"fileId\":\"" KDM_FMT "\"}",
-                       buf->ptr[buf->len - 1] == '[' ? "" : ",", KDM_ARG(key), KDM_ARG(file));
-}
-
-static void put_files(const struct reader *reader, struct kdm_buf *buf)
-{
-    struct kdm_val list = member(reader, "fileAssignments"), given;
-    struct kdm_val_iter it;
-    size_t at = 0;
-
-    kdm_json_put_name(buf, KDM_STR("fileAssignments"));
-    kdm_buf_char(buf, '[');
-    for (kdm_ms_entries(&it, reader->errors, "fileAssignments", list, MOST_FILES);
-         kdm_element_next(&it, &given);)
-        put_file(reader, list, given, at++, buf);
-    kdm_buf_char(buf, ']');
-}
-
 /* --- variables ---------------------------------------------------------------------------------
  */
 
@@ -249,8 +180,7 @@ static void index_chain(const struct reader *reader, const char *list_name,
     kdm_ms_index(arena_of(reader), lists, count, "name", ret_index);
 }
 
-/* false: they are too many to be looked for. */
-static bool check_names(const struct reader *reader, const char *list_name)
+static void check_names(const struct reader *reader, const char *list_name)
 {
     struct kdm_val list = member(reader, list_name), entry;
     struct kdm_ms_index known;
@@ -266,7 +196,6 @@ static bool check_names(const struct reader *reader, const char *list_name)
             kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                          "%s[%zu].name: the type has no such one", list_name, at);
     }
-    return kdm_val_count(list) <= MOST_NAMES;
 }
 
 /* --- aspects -----------------------------------------------------------------------------------
@@ -334,8 +263,8 @@ static struct kdm_val read_metadata(const struct reader *reader)
     struct kdm_val aspect;
     struct kdm_buf buf;
 
-    if (!check_names(reader, "variables") || !check_names(reader, "aspects"))
-        return kdm_json_parse(arena_of(reader), KDM_STR("{}"));
+    check_names(reader, "variables");
+    check_names(reader, "aspects");
     kdm_buf_init(&buf, arena_of(reader), 256);
     kdm_buf_char(&buf, '{');
     for (size_t i = 0; i < reader->chain.count; i++) {
@@ -385,7 +314,8 @@ static struct kdm_val read_dialect(const struct reader *reader)
     kdm_ms_put_text(&buf, "externalId", external);
     kdm_ms_put_text(&buf, "twinType", twin_of(reader));
     put_location(reader, &buf);
-    put_files(reader, &buf);
+    kdm_json_put_name(&buf, KDM_STR("fileAssignments"));
+    kdm_buf_put(&buf, kdm_ms_read_assignments(reader->errors, member(reader, "fileAssignments")));
     kdm_buf_char(&buf, '}');
     return kdm_json_parse(arena_of(reader), kdm_buf_str(&buf));
 }

@@ -73,3 +73,8 @@ struct kdm_val kdm_ms_index_get(const struct kdm_ms_index *index, struct kdm_str
 
     return found == NULL ? KDM_VAL_NONE : found->val;
 }
+
+bool kdm_ms_has_origin(struct kdm_val entry)
+{
+    return !kdm_val_none(kdm_val_path(entry, KDM_STR("_links.origin")));
+}

@@ -7,7 +7,6 @@
 
 #define NAME_LONGEST        128
 #define DESCRIPTION_LONGEST 2048
-#define KEY_LONGEST         64
 #define MOST_ENTRIES        200 /* aspects, and files */
 
 struct reader {
@@ -202,12 +201,6 @@ static void put_aspect(struct reader *reader, struct kdm_val given, size_t numbe
     kdm_buf_char(reader->buf, '}');
 }
 
-/* An entry of an exploded answer that belongs to an ancestor. */
-static bool is_inherited(struct kdm_val given)
-{
-    return !kdm_val_none(kdm_val_path(given, KDM_STR("_links.origin")));
-}
-
 static void put_aspects(struct reader *reader)
 {
     struct kdm_val list = member(reader, "aspects");
@@ -222,7 +215,7 @@ static void put_aspects(struct reader *reader)
         if (kdm_val_type(given) != KDM_JSON_OBJECT)
             kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "aspects[%zu]: an object is expected",
                          number);
-        else if (!is_inherited(given))
+        else if (!kdm_ms_has_origin(given))
             put_aspect(reader, given, number);
     }
     kdm_buf_char(reader->buf, ']');
@@ -266,58 +259,11 @@ static void put_variables(struct reader *reader)
     kdm_buf_put(reader->buf, variables);
 }
 
-static bool is_key(struct kdm_str key)
-{
-    for (size_t i = 0; i < key.len; i++) {
-        char c = key.ptr[i];
-
-        if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z')
-            && c != '_' && c != '.' && c != '-')
-            return false;
-    }
-    return key.len >= 1 && key.len <= KEY_LONGEST;
-}
-
-static void put_file(struct reader *reader, struct kdm_val given, size_t number)
-{
-    struct kdm_str key = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("key")));
-    struct kdm_str file = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("fileId")));
-
-    if (kdm_str_none(key) || !is_key(key)) {
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
-                     "fileAssignments[%zu].key: 1 to 64 of A-Z, a-z, 0-9, _, . and - are expected",
-                     number);
-        return;
-    }
-    if (kdm_str_none(file)) {
-        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
-                     "fileAssignments[%zu].fileId: a text is expected", number);
-        return;
-    }
-    if (reader->buf->ptr[reader->buf->len - 1] != '[')
-        kdm_buf_char(reader->buf, ',');
-    kdm_buf_lit(reader->buf, "{\"key\":");
-    kdm_json_put_str(reader->buf, key);
-    kdm_buf_lit(reader->buf, ",\"fileId\":");
-    kdm_json_put_str(reader->buf, file);
-    kdm_buf_char(reader->buf, '}');
-}
-
 static void put_files(struct reader *reader)
 {
-    struct kdm_val list = member(reader, "fileAssignments");
-    struct kdm_val_iter it;
-    struct kdm_val given;
-    size_t number = 0;
-
     kdm_json_put_name(reader->buf, KDM_STR("fileAssignments"));
-    kdm_buf_char(reader->buf, '[');
-    for (kdm_ms_entries(&it, reader->errors, "fileAssignments", list, MOST_ENTRIES);
-         kdm_element_next(&it, &given); number++) {
-        if (!is_inherited(given))
-            put_file(reader, given, number);
-    }
-    kdm_buf_char(reader->buf, ']');
+    kdm_buf_put(reader->buf,
+                kdm_ms_read_assignments(reader->errors, member(reader, "fileAssignments")));
 }
 
 /* --- what must be unique ------------------------------------------------------------------------
@@ -434,7 +380,6 @@ void kdm_ms_read_type(struct kdm_ms_errors *errors, struct kdm_tx *tx,
     check_unique(&reader, block, "variables", "name");
     check_unique(&reader, block, "aspects", "name");
     check_unique(&reader, block, "aspects", "aspectId");
-    check_unique(&reader, block, "fileAssignments", "key");
     check_family(&reader, block);
 }
 

@@ -296,7 +296,7 @@ static void read_variable(struct reader *reader, struct kdm_buf *buf)
 /* Is it a copy of an inherited one, as an exploded answer holds it? */
 static bool is_inherited(const struct reader *reader, const struct kdm_ms_index *inherited)
 {
-    return !kdm_val_none(kdm_val_path(reader->given, KDM_STR("_links.origin")))
+    return kdm_ms_has_origin(reader->given)
            && !kdm_val_none(kdm_ms_index_get(inherited, reader->name));
 }
 
