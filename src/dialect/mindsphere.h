@@ -198,8 +198,9 @@ const struct kdm_ms_type *kdm_ms_find(const struct kdm_ms_types *types, struct k
 bool kdm_ms_visible(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
                     const struct kdm_ms_caller *caller);
 /* From the root down to the type itself; at most KDM_DM_FAMILY_DEPTH and some. */
+#define KDM_MS_CHAIN_MAX 48
 struct kdm_ms_chain {
-    const struct kdm_ms_type *items[48];
+    const struct kdm_ms_type *items[KDM_MS_CHAIN_MAX];
     size_t count;
 };
 void kdm_ms_chain(const struct kdm_ms_world *world, const struct kdm_ms_type *type,

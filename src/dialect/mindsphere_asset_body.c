@@ -170,7 +170,7 @@ static void put_values(const struct reader *reader, struct kdm_val variables,
 static void index_chain(const struct reader *reader, const char *list_name,
                         struct kdm_ms_index *ret_index)
 {
-    struct kdm_val lists[sizeof(reader->chain.items) / sizeof(reader->chain.items[0])];
+    struct kdm_val lists[KDM_MS_CHAIN_MAX];
     size_t count = 0;
 
     for (size_t i = 0; i < reader->chain.count; i++) {

@@ -158,7 +158,7 @@ static void put_asset_files(const struct kdm_ms_world *world, const struct kdm_m
     const struct kdm_ms_type leaf = { .block = kdm_val_get(asset->source, KDM_STR("dialect")) };
     struct kdm_ms_chain with = *chain;
 
-    if (with.count < sizeof(with.items) / sizeof(with.items[0]))
+    if (with.count < KDM_MS_CHAIN_MAX)
         with.items[with.count++] = &leaf;
     kdm_ms_put_files(world, caller, &with, buf);
 }

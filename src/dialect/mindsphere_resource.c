@@ -172,20 +172,23 @@ static void put_aspects(const struct teller *teller)
     kdm_buf_char(teller->buf, ']');
 }
 
-/* Does a type nearer to the leaf assign another file to the key? */
-static bool is_shadowed(const struct teller *teller, struct kdm_val key, size_t at)
+/* The assignments of the whole chain by their keys. */
+static void index_files(const struct teller *teller, struct kdm_ms_index *ret_index)
 {
-    struct kdm_val_iter it;
-    struct kdm_val other;
+    struct kdm_val lists[KDM_MS_CHAIN_MAX];
 
-    for (size_t i = at + 1; i < teller->chain.count; i++) {
-        kdm_elements(&it, kdm_val_get(teller->chain.items[i]->block, KDM_STR("fileAssignments")));
-        while (kdm_element_next(&it, &other)) {
-            if (kdm_val_equal(teller->world->arena, kdm_val_get(other, KDM_STR("key")), key))
-                return true;
-        }
-    }
-    return false;
+    for (size_t i = 0; i < teller->chain.count; i++)
+        lists[i] = kdm_val_get(teller->chain.items[i]->block, KDM_STR("fileAssignments"));
+    kdm_ms_index(teller->world->arena, lists, teller->chain.count, "key", ret_index);
+}
+
+/* Does a type nearer to the leaf assign another file to the key? */
+static bool is_shadowed(const struct kdm_ms_index *files, struct kdm_str key, size_t at)
+{
+    size_t count;
+    const struct kdm_ms_entry *first = kdm_ms_index_find(files, key, &count);
+
+    return first != NULL && first[count - 1].list > at;
 }
 
 static void put_file(const struct teller *teller, struct kdm_val file, size_t at)
@@ -210,14 +213,19 @@ static void put_file(const struct teller *teller, struct kdm_val file, size_t at
 
 static void put_files(const struct teller *teller)
 {
+    struct kdm_ms_index index;
     struct kdm_val_iter it;
     struct kdm_val file;
 
+    index_files(teller, &index);
     kdm_buf_lit(teller->buf, ",\"fileAssignments\":[");
     for (size_t i = teller->first; i < teller->chain.count; i++) {
         kdm_elements(&it, kdm_val_get(teller->chain.items[i]->block, KDM_STR("fileAssignments")));
         while (kdm_element_next(&it, &file)) {
-            if (!is_shadowed(teller, kdm_val_get(file, KDM_STR("key")), i))
+            struct kdm_str key =
+                kdm_val_str(teller->world->arena, kdm_val_get(file, KDM_STR("key")));
+
+            if (!is_shadowed(&index, key, i))
                 put_file(teller, file, i);
         }
     }

@@ -5,29 +5,28 @@
 
 /* --- storing --------------------------------------------------------------------------------- */
 
-/* Aspects that keep their id and change their name: {"old":"new"}, for the assets' metadata. */
+/* Aspects that keep their id and change their name: "old":"new", for the assets' metadata. */
 static void put_renamed_aspects(const struct kdm_ms_target *target, struct kdm_val block,
                                 struct kdm_buf *buf)
 {
     struct kdm_arena *arena = target->world.arena;
-    struct kdm_val_iter it, others;
-    struct kdm_val old, now;
+    struct kdm_val aspects = kdm_val_get(block, KDM_STR("aspects")), old;
+    struct kdm_ms_index index;
+    struct kdm_val_iter it;
 
     if (target->type == NULL)
         return;
+    kdm_ms_index(arena, &aspects, 1, "aspectId", &index);
     for (kdm_elements(&it, kdm_val_get(target->type->block, KDM_STR("aspects")));
          kdm_element_next(&it, &old);) {
-        for (kdm_elements(&others, kdm_val_get(block, KDM_STR("aspects")));
-             kdm_element_next(&others, &now);) {
-            struct kdm_val name = kdm_val_get(now, KDM_STR("name"));
+        struct kdm_str id = kdm_val_str(arena, kdm_val_get(old, KDM_STR("aspectId")));
+        struct kdm_str before = kdm_val_str(arena, kdm_val_get(old, KDM_STR("name")));
+        struct kdm_val name = kdm_val_get(kdm_ms_index_get(&index, id), KDM_STR("name"));
 
-            if (!kdm_val_equal(arena, kdm_val_get(old, KDM_STR("aspectId")),
-                               kdm_val_get(now, KDM_STR("aspectId")))
-                || kdm_val_equal(arena, kdm_val_get(old, KDM_STR("name")), name))
-                continue;
-            kdm_json_put_name(buf, kdm_val_str(arena, kdm_val_get(old, KDM_STR("name"))));
-            kdm_buf_put(buf, kdm_val_text(name));
-        }
+        if (kdm_val_none(name) || kdm_val_str_eq(name, before))
+            continue;
+        kdm_json_put_name(buf, before);
+        kdm_buf_put(buf, kdm_val_text(name));
     }
 }
 
@@ -271,32 +270,21 @@ static struct kdm_str with_variables(struct kdm_arena *arena, struct kdm_val blo
     return kdm_json_set(arena, block, KDM_STR("variables"), kdm_buf_str(&buf));
 }
 
-static bool has_variable(struct kdm_arena *arena, struct kdm_val block, struct kdm_str name)
-{
-    struct kdm_val_iter it;
-    struct kdm_val variable;
-
-    for (kdm_elements(&it, kdm_val_get(block, KDM_STR("variables")));
-         kdm_element_next(&it, &variable);) {
-        if (kdm_str_eq(kdm_val_str(arena, kdm_val_get(variable, KDM_STR("name"))), name))
-            return true;
-    }
-    return false;
-}
-
 /* "old":"new", for all that get another name. false: the transaction has its reply. */
 static bool read_renames(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val block,
                          struct kdm_val patch, struct kdm_buf *buf)
 {
+    struct kdm_val variables = kdm_val_get(block, KDM_STR("variables")), name, edit;
+    struct kdm_ms_index index;
     struct kdm_val_iter it;
-    struct kdm_val name, edit;
 
+    kdm_ms_index(args->arena, &variables, 1, "name", &index);
     kdm_buf_char(buf, '{');
     for (kdm_members(&it, patch); kdm_member_next(&it, &name, &edit);) {
         struct kdm_str old = kdm_val_str(args->arena, name);
         struct kdm_val given = kdm_val_get(edit, KDM_STR("name"));
 
-        if (!has_variable(args->arena, block, old)) {
+        if (kdm_val_none(kdm_ms_index_get(&index, old))) {
             kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no variable " KDM_FMT, KDM_ARG(old));
             return false;
         }
@@ -321,6 +309,7 @@ enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct 
         return done ? KDM_DONE : KDM_WAIT;
     if (!kdm_ms_body(tx, args, &patch))
         return KDM_DONE;
+    patch = kdm_json_parse(arena, kdm_json_canonical(arena, patch)); /* a name stands once */
     kdm_buf_init(&renames, arena, 128);
     if (!read_renames(tx, args, target.type->block, patch, &renames))
         return KDM_DONE;
