@@ -162,6 +162,18 @@ void *kdm_arena_zalloc(struct kdm_arena *arena, size_t size)
     return memset(kdm_arena_alloc(arena, size), 0, size);
 }
 
+void *kdm_arena_double(struct kdm_arena *arena, const void *items, uint32_t *cap, uint32_t least,
+                       size_t size)
+{
+    uint32_t more = *cap == 0 ? least : 2 * *cap;
+    void *larger = kdm_arena_alloc(arena, more * size);
+
+    if (*cap > 0)
+        memcpy(larger, items, *cap * size);
+    *cap = more;
+    return larger;
+}
+
 static struct kdm_str copy_to(char *space, struct kdm_str s)
 {
     memcpy(space, s.ptr, s.len);

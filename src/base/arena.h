@@ -10,6 +10,7 @@
 #define KDM_BASE_ARENA_H
 
 #include "base/str.h"
+#include <stdint.h>
 
 struct kdm_arena_chunk;
 struct kdm_arena_end;
@@ -54,6 +55,11 @@ static inline void *kdm_arena_alloc(struct kdm_arena *arena, size_t size)
 
 /* The same, cleared. */
 void *kdm_arena_zalloc(struct kdm_arena *arena, size_t size);
+
+/* `items`, of which there are *cap of `size` bytes, in an array with room for twice as many; at least
+ * for `least`. *cap becomes that number. */
+void *kdm_arena_double(struct kdm_arena *arena, const void *items, uint32_t *cap, uint32_t least,
+                       size_t size);
 
 /* A copy of `s` in the arena, with a NUL behind it that its length does not count.
  * KDM_STR_NONE stays KDM_STR_NONE. */

@@ -69,15 +69,9 @@ static struct kdm_str without_blanks_behind(struct kdm_str value)
 /* A header is complete. */
 static void end_header(struct kdm_reader *reader)
 {
-    if (reader->line_count == reader->line_room) {
-        struct kdm_reader_line *lines;
-
-        reader->line_room = reader->line_room == 0 ? 16 : reader->line_room * 2;
-        lines = kdm_arena_alloc(reader->arena, reader->line_room * sizeof(*lines));
-        if (reader->line_count > 0)
-            memcpy(lines, reader->lines, reader->line_count * sizeof(*lines));
-        reader->lines = lines;
-    }
+    if (reader->line_count == reader->line_room)
+        reader->lines = kdm_arena_double(reader->arena, reader->lines, &reader->line_room, 16,
+                                         sizeof(*reader->lines));
     reader->lines[reader->line_count++] = reader->line;
     reader->line = (struct kdm_reader_line){ .name = { 0 } };
     reader->value_begun = false;

@@ -74,7 +74,7 @@ struct kdm_reader {
     struct kdm_reader_span target;
     struct kdm_reader_line line;   /* the one being read */
     struct kdm_reader_line *lines; /* those before it, in the arena */
-    size_t line_count, line_room;
+    uint32_t line_count, line_room;
     bool value_begun, in_body, body_done;
     struct kdm_str piece; /* of the body: in the bytes being parsed, not yet in `store` */
     struct kdm_buf store; /* ptr NULL: none */

@@ -17,15 +17,8 @@ const char kdm_commit_key_ref[] = "key";
 
 static void push(struct kdm_commit *commit, struct arg_list *list, struct kdm_str arg)
 {
-    if (list->count == list->cap) {
-        size_t cap = list->cap == 0 ? 16 : 2 * list->cap;
-        struct kdm_str *items = kdm_arena_alloc(&commit->arena, cap * sizeof(*items));
-
-        if (list->count > 0)
-            memcpy(items, list->items, list->count * sizeof(*items));
-        list->items = items;
-        list->cap = cap;
-    }
+    if (list->count == list->cap)
+        list->items = kdm_arena_double(&commit->arena, list->items, &list->cap, 16, sizeof(arg));
     list->items[list->count++] = arg;
 }
 
@@ -91,24 +84,19 @@ void kdm_commit_envelope(struct kdm_commit *commit, struct kdm_str json)
 /* The part of the commit that concerns one index; made at its first use. */
 static struct section *section_of(struct kdm_commit *commit, struct kdm_index *index)
 {
-    struct section *sections = commit->sections;
+    struct section *section;
 
     for (uint32_t i = 0; i < commit->section_count; i++) {
-        if (sections[i].index == index)
-            return &sections[i];
+        if (commit->sections[i].index == index)
+            return &commit->sections[i];
     }
-    if (commit->section_count == commit->section_cap) {
-        uint32_t cap = commit->section_cap == 0 ? 2 : 2 * commit->section_cap;
-
-        sections = kdm_arena_alloc(&commit->arena, cap * sizeof(*sections));
-        if (commit->section_count > 0)
-            memcpy(sections, commit->sections, commit->section_count * sizeof(*sections));
-        commit->sections = sections;
-        commit->section_cap = cap;
-    }
+    if (commit->section_count == commit->section_cap)
+        commit->sections = kdm_arena_double(&commit->arena, commit->sections, &commit->section_cap, 2,
+                                            sizeof(*section));
     index->refs++;
-    sections[commit->section_count] = (struct section){ .index = index };
-    return &sections[commit->section_count++];
+    section = &commit->sections[commit->section_count++];
+    *section = (struct section){ .index = index };
+    return section;
 }
 
 static struct section *section_named(struct kdm_commit *commit, struct kdm_str index)

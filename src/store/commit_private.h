@@ -7,7 +7,7 @@
 
 struct arg_list {
     struct kdm_str *items;
-    size_t count, cap;
+    uint32_t count, cap;
 };
 
 /* An argument that stands for an extra key: ptr is this, len its place among the extra keys. */

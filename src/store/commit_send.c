@@ -14,7 +14,6 @@
 
 /* How long past its deadline a commit with a lost answer waits to learn what became of it. */
 #define FENCE_GRACE_MS 1000
-#define ITEMS_FEW      8
 
 static void attempt(struct kdm_commit *commit);
 

@@ -35,15 +35,8 @@ static void add_done(struct kdm_tx *tx, const struct tx_write *write, const stru
         *done = *written;
         return;
     }
-    if (tx->done_count == tx->done_cap) {
-        uint32_t cap = tx->done_cap == 0 ? 4 : 2 * tx->done_cap;
-        struct kdm_written **list = kdm_arena_alloc(tx->arena, cap * sizeof(struct kdm_written *));
-
-        if (tx->done_count > 0)
-            memcpy(list, tx->done, tx->done_count * sizeof(struct kdm_written *));
-        tx->done = list;
-        tx->done_cap = cap;
-    }
+    if (tx->done_count == tx->done_cap)
+        tx->done = kdm_arena_double(tx->arena, tx->done, &tx->done_cap, 4, sizeof(*tx->done));
     done = kdm_arena_alloc(tx->arena, sizeof(*done));
     *done = *written;
     kdm_doc_map_add(&tx->done_map, tx->arena, &tx->engine->seed, write->collection,

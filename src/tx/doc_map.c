@@ -72,15 +72,8 @@ void kdm_doc_map_add(struct kdm_doc_map *map, struct kdm_arena *arena,
 {
     struct kdm_doc_map_entry *entry;
 
-    if (map->count == map->cap) {
-        uint32_t cap = map->cap == 0 ? FEW : 2 * map->cap;
-        struct kdm_doc_map_entry *entries = kdm_arena_alloc(arena, cap * sizeof(*entries));
-
-        if (map->count > 0)
-            memcpy(entries, map->entries, map->count * sizeof(*entries));
-        map->entries = entries;
-        map->cap = cap;
-    }
+    if (map->count == map->cap)
+        map->entries = kdm_arena_double(arena, map->entries, &map->cap, FEW, sizeof(*entry));
     entry = &map->entries[map->count++];
     *entry =
         (struct kdm_doc_map_entry){ .docs_key = collection->docs_key, .id = id, .value = value };

@@ -453,9 +453,9 @@ struct tx_scan {
     kdm_tx_match_fn *match;
     void *ctx;
     struct kdm_doc_list docs;
-    size_t cap, bytes;
+    uint32_t cap; /* of docs */
+    size_t bytes;
     struct kdm_str counter; /* none: the collection was never written */
-    bool checked;
     bool one_page;
 };
 
@@ -478,15 +478,9 @@ static void scan_keep(struct kdm_tx *tx, struct tx_scan *scan, struct kdm_str id
     doc->version = stored->version;
     scan->bytes += id.len + stored->text.len;
     tx->scan_bytes += id.len + stored->text.len;
-    if (scan->docs.count == scan->cap) {
-        size_t cap = scan->cap == 0 ? 64 : 2 * scan->cap;
-        struct kdm_doc **items = kdm_arena_alloc(tx->arena, cap * sizeof(struct kdm_doc *));
-
-        if (scan->docs.count > 0)
-            memcpy(items, scan->docs.items, scan->docs.count * sizeof(struct kdm_doc *));
-        scan->docs.items = items;
-        scan->cap = cap;
-    }
+    if (scan->docs.count == scan->cap)
+        scan->docs.items = kdm_arena_double(tx->arena, scan->docs.items, &scan->cap, 64,
+                                            sizeof(*scan->docs.items));
     scan->docs.items[scan->docs.count++] = doc;
 }
 
@@ -564,15 +558,12 @@ static void scan_page(struct kdm_tx *tx, struct tx_scan *scan, uint64_t cursor)
 
 static void on_counter(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
 {
-    struct tx_op *op = ctx;
-    struct tx_scan *scan = op->target;
-    struct kdm_tx *tx = kdm_tx_op_end(op);
+    struct tx_scan *scan = ((struct tx_op *)ctx)->target;
+    struct kdm_tx *tx = kdm_tx_op_answered(ctx, err);
 
     if (tx == NULL)
         return;
-    if (err != KDM_OK) {
-        kdm_tx_fail(tx, err, NULL, 0);
-    } else {
+    if (err == KDM_OK) {
         if (count == 1 && !kdm_str_none(values[0]))
             scan->counter = kdm_arena_copy(tx->arena, values[0]);
         scan_page(tx, scan, 0);
@@ -593,7 +584,6 @@ bool kdm_tx_scan(struct kdm_tx *tx, struct kdm_str name, struct kdm_collection *
         fact = kdm_tx_fact_add(tx, FACT_SCAN, name, collection->docs_key);
         *scan = (struct tx_scan){ .fact = fact, .collection = collection, .match = match, .ctx = ctx };
         scan->counter = KDM_STR("");
-        scan->checked = checked;
         fact->scan = scan;
         fact->checked = checked;
         fact->collection = kdm_collection_ref(collection);

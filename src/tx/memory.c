@@ -15,15 +15,8 @@ struct tx_read *kdm_tx_memory_find(struct kdm_tx *tx, const struct kdm_collectio
 
 static void put_read(struct kdm_tx *tx, struct tx_read *read)
 {
-    if (tx->read_count == tx->read_cap) {
-        uint32_t cap = tx->read_cap == 0 ? 8 : 2 * tx->read_cap;
-        struct tx_read **reads = kdm_arena_alloc(tx->arena, cap * sizeof(struct tx_read *));
-
-        if (tx->read_count > 0)
-            memcpy(reads, tx->reads, tx->read_count * sizeof(struct tx_read *));
-        tx->reads = reads;
-        tx->read_cap = cap;
-    }
+    if (tx->read_count == tx->read_cap)
+        tx->reads = kdm_arena_double(tx->arena, tx->reads, &tx->read_cap, 8, sizeof(*tx->reads));
     kdm_doc_map_add(&tx->read_map, tx->arena, &tx->engine->seed, read->collection, read->doc.id, tx->read_count);
     tx->reads[tx->read_count++] = read;
 }
@@ -95,19 +88,13 @@ void kdm_tx_memory_learn(struct kdm_tx *tx, struct tx_read *read, struct kdm_str
 
 static void on_values(void *ctx, enum kdm_err err, const struct kdm_str *values, size_t count)
 {
-    struct tx_op *op = ctx;
-    struct tx_read *read = op->target;
-    struct kdm_tx *tx = kdm_tx_op_end(op);
+    struct tx_read *read = ((struct tx_op *)ctx)->target;
+    struct kdm_tx *tx = kdm_tx_op_answered(ctx, err);
     size_t i = 0;
 
     if (tx == NULL)
         return;
-    if (err != KDM_OK) {
-        kdm_tx_fail(tx, err, NULL, 0);
-        kdm_tx_settled(tx);
-        return;
-    }
-    for (; read != NULL && i < count; read = read->next_asked, i++) {
+    for (; err == KDM_OK && read != NULL && i < count; read = read->next_asked, i++) {
         if (read->state != READ_ASKED)
             continue; /* a nested request has told more meanwhile */
         kdm_tx_memory_learn(tx, read, values[i]);

@@ -79,7 +79,7 @@ void kdm_tx_engine_watch(struct kdm_tx_engine *engine, struct kdm_str index, kdm
 struct kdm_tx_counts {
     size_t running, queued;
     size_t working; /* on the thread pool: kdm_tx_work(). The engine may be destroyed meanwhile, but is freed after it */
-    uint64_t started, conflicts, replays;
+    uint64_t conflicts;
 };
 void kdm_tx_counts(const struct kdm_tx_engine *engine, struct kdm_tx_counts *ret_counts);
 

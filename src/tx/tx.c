@@ -197,7 +197,6 @@ static void begin_run(struct kdm_tx *tx)
 static enum kdm_outcome run_once(struct kdm_tx *tx)
 {
     begin_run(tx);
-    tx->engine->counts.replays++;
     return tx->start.fn(tx, tx->start.ctx);
 }
 
@@ -297,7 +296,6 @@ struct kdm_tx *kdm_tx_run(struct kdm_tx_engine *engine, const struct kdm_tx_star
         engine->running->prev = tx;
     engine->running = tx;
     engine->counts.running++;
-    engine->counts.started++;
     if (start->parent != NULL) {
         tx->parent = start->parent;
         tx->sibling_next = start->parent->children;

@@ -17,15 +17,8 @@ static struct tx_write *stage(struct kdm_tx *tx, struct kdm_collection *collecti
     struct tx_write *write = kdm_tx_write_find(tx, collection, id);
 
     if (write == NULL) {
-        if (tx->write_count == tx->write_cap) {
-            uint32_t cap = tx->write_cap == 0 ? 4 : 2 * tx->write_cap;
-            struct tx_write *writes = kdm_arena_alloc(tx->arena, cap * sizeof(*writes));
-
-            if (tx->write_count > 0)
-                memcpy(writes, tx->writes, tx->write_count * sizeof(*writes));
-            tx->writes = writes;
-            tx->write_cap = cap;
-        }
+        if (tx->write_count == tx->write_cap)
+            tx->writes = kdm_arena_double(tx->arena, tx->writes, &tx->write_cap, 4, sizeof(*write));
         kdm_doc_map_add(&tx->write_map, tx->arena, &tx->engine->seed, collection, id, tx->write_count);
         write = &tx->writes[tx->write_count++];
         *write = (struct tx_write){ .collection = collection, .id = id };
@@ -109,15 +102,9 @@ void kdm_tx_delete(struct kdm_tx *tx, struct kdm_collection *collection, struct 
 
 void kdm_tx_catalogue_write(struct kdm_tx *tx, const struct tx_catalogue_write *write)
 {
-    if (tx->catalogue_count == tx->catalogue_cap) {
-        uint32_t cap = tx->catalogue_cap == 0 ? 8 : 2 * tx->catalogue_cap;
-        struct tx_catalogue_write *writes = kdm_arena_alloc(tx->arena, cap * sizeof(*writes));
-
-        if (tx->catalogue_count > 0)
-            memcpy(writes, tx->catalogue_writes, tx->catalogue_count * sizeof(*writes));
-        tx->catalogue_writes = writes;
-        tx->catalogue_cap = cap;
-    }
+    if (tx->catalogue_count == tx->catalogue_cap)
+        tx->catalogue_writes = kdm_arena_double(tx->arena, tx->catalogue_writes, &tx->catalogue_cap, 8,
+                                                sizeof(*write));
     tx->catalogue_writes[tx->catalogue_count++] = *write;
 }
 

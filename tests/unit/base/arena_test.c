@@ -125,6 +125,21 @@ START_TEST(a_copy_ends_with_a_nul_that_does_not_count)
 }
 END_TEST
 
+START_TEST(an_array_doubles_and_keeps_what_it_has)
+{
+    uint32_t cap = 0, *numbers = NULL;
+
+    for (uint32_t i = 0; i < 1000; i++) {
+        if (i == cap)
+            numbers = kdm_arena_double(&arena, numbers, &cap, 3, sizeof(*numbers));
+        numbers[i] = i;
+    }
+    ck_assert_uint_eq(cap, 3 << 9);
+    for (uint32_t i = 0; i < 1000; i++)
+        ck_assert_uint_eq(numbers[i], i);
+}
+END_TEST
+
 START_TEST(a_copy_on_the_heap_is_the_same)
 {
     struct kdm_str copy = kdm_heap_copy(KDM_STR("a\0b"));
@@ -177,6 +192,7 @@ int main(void)
     tcase_add_test(tcase, an_arena_serves_again_after_reset_and_after_fini);
     tcase_add_test(tcase, zalloc_clears_what_was_used_before);
     tcase_add_test(tcase, a_copy_ends_with_a_nul_that_does_not_count);
+    tcase_add_test(tcase, an_array_doubles_and_keeps_what_it_has);
     tcase_add_test(tcase, a_copy_on_the_heap_is_the_same);
     tcase_add_test(tcase, printf_makes_texts_of_any_length);
     tcase_add_test(tcase, the_heap_gives_something_for_zero_bytes_too);
