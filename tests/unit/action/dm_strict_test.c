@@ -1,7 +1,6 @@
 /* dm_strict_test.c - attributes checked by their model, and what an asset is called. */
+#include "../suite.h"
 #include "action/device_manager/identity.h"
-#include <check.h>
-#include <stdlib.h>
 
 static struct kdm_arena arena;
 static struct kdm_dm_model model;
@@ -13,7 +12,7 @@ static struct kdm_val json(const char *text)
     return kdm_json_parse(&arena, kdm_str_of(text));
 }
 
-static void setup(void)
+static void set_up(void)
 {
     static const char text[] =
         "{\"type\":\"asset\",\"engineGroup\":\"commons\",\"asset\":{\"model\":\"M\","
@@ -34,7 +33,7 @@ static void setup(void)
         kdm_dm_model_read(&arena, KDM_STR("model-asset-M"), kdm_str_of(text), json(text), &model));
 }
 
-static void teardown(void)
+static void tear_down(void)
 {
     kdm_arena_fini(&arena);
 }
@@ -216,26 +215,18 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("device manager: strictly by the model");
-    TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
+    const TTest *const tests[] = {
+        values_of_their_types_fit,
+        other_values_are_refused_where_they_are,
+        blanks_clear_only_in_a_partial_update,
+        a_whole_update_needs_every_attribute,
+        types_are_told_as_the_mapping_says,
+        a_partial_edit_keeps_what_is_not_given,
+        a_whole_edit_clears_it_and_leaves_nothing_behind,
+        time_zones_are_offsets_or_names,
+        locales_are_stored_with_underscores,
+        the_version_to_lock_on_grows_where_there_is_one,
+    };
 
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, values_of_their_types_fit);
-    tcase_add_test(tests, other_values_are_refused_where_they_are);
-    tcase_add_test(tests, blanks_clear_only_in_a_partial_update);
-    tcase_add_test(tests, a_whole_update_needs_every_attribute);
-    tcase_add_test(tests, types_are_told_as_the_mapping_says);
-    tcase_add_test(tests, a_partial_edit_keeps_what_is_not_given);
-    tcase_add_test(tests, a_whole_edit_clears_it_and_leaves_nothing_behind);
-    tcase_add_test(tests, time_zones_are_offsets_or_names);
-    tcase_add_test(tests, locales_are_stored_with_underscores);
-    tcase_add_test(tests, the_version_to_lock_on_grows_where_there_is_one);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return RUN("device manager: strictly by the model", tests, set_up, tear_down);
 }

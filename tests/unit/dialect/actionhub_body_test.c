@@ -1,19 +1,18 @@
 /* actionhub_body_test.c - every violation of a body is told, where it is. */
+#include "../suite.h"
 #include "dialect/actionhub.h"
 #include "json/json.h"
-#include <check.h>
-#include <stdlib.h>
 
 static struct kdm_arena arena;
 static struct kdm_actionhub_issues issues;
 static struct kdm_actionhub_assets assets;
 
-static void setup(void)
+static void set_up(void)
 {
     kdm_arena_init(&arena, 4096);
 }
 
-static void teardown(void)
+static void tear_down(void)
 {
     kdm_arena_fini(&arena);
 }
@@ -127,20 +126,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("ActionHub bodies");
-    TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
+    const TTest *const tests[] = {
+        good_bodies_have_no_issues,
+        bodies_that_are_none_are_told,
+        all_violations_are_told_in_order,
+        lengths_are_characters,
+    };
 
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, good_bodies_have_no_issues);
-    tcase_add_test(tests, bodies_that_are_none_are_told);
-    tcase_add_test(tests, all_violations_are_told_in_order);
-    tcase_add_test(tests, lengths_are_characters);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return RUN("ActionHub bodies", tests, set_up, tear_down);
 }
