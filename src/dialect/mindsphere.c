@@ -192,6 +192,7 @@ bool kdm_ms_configure(struct kdm_ms *ms, struct kdm_dialect_reader *reader, cons
     if (!kdm_dialect_members(reader, where, config, known))
         return false;
     read_tokens(ms, reader, config);
+    ms->core = kdm_ms_core_types(reader->arena);
     ms->default_tenant = kdm_dialect_text(reader, where, config, "defaultTenant", "mdsp");
     *ret_door = (struct kdm_door){
         .table = &kdm_mindsphere_table,
@@ -278,7 +279,7 @@ bool kdm_ms_enter(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str
     struct kdm_str prefix = kdm_str_none(id) ? KDM_STR_NONE : kdm_ms_prefix(id);
     struct kdm_ms_errors errors;
 
-    *ret_caller = (struct kdm_ms_caller){ .base = base_of(args) };
+    *ret_caller = (struct kdm_ms_caller){ .base = base_of(args), .core = ms->core };
     ret_caller->tenant = kdm_str_none(prefix) ? ms->default_tenant : prefix;
     if (ms->token_count > 0 && !find_tenant(ms, args->call, &ret_caller->tenant)) {
         kdm_ms_fail(tx, args, KDM_MS_UNAUTHORIZED, "a valid bearer token is needed");

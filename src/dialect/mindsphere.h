@@ -27,7 +27,10 @@ struct kdm_ms_token {
     struct kdm_str token, tenant;
 };
 
+struct kdm_ms_types;
+
 struct kdm_ms {
+    const struct kdm_ms_types *core; /* the types that are there without anybody's doing */
     struct kdm_str default_tenant;
     struct kdm_ms_token *tokens;
     size_t token_count; /* 0: open to everybody */
@@ -78,6 +81,7 @@ struct kdm_ms_caller {
     struct kdm_str tenant; /* by the token; without tokens by the id in the path, or the default */
     bool exploded, include_shared;
     struct kdm_str base; /* "http://host/api/assetmanagement/v3": what hrefs begin with */
+    const struct kdm_ms_types *core;
 };
 
 /* Token and query. `id`: in the path, or none. false: the transaction has its reply. */
@@ -187,11 +191,16 @@ struct kdm_ms_world {
     struct kdm_ms_types assets, aspects;
 };
 
+/* The core's types, to be shared by all worlds. */
+const struct kdm_ms_types *kdm_ms_core_types(struct kdm_arena *arena);
 /* Reads all of it; checked: the commit fails when a model was written since. false: wait. */
-bool kdm_ms_read_world(struct kdm_tx *tx, bool checked, struct kdm_ms_world *ret_world);
-/* The same of models that are at hand. */
-void kdm_ms_make_world(struct kdm_arena *arena, const struct kdm_dm_models *models,
+bool kdm_ms_read_world(struct kdm_tx *tx, const struct kdm_ms_caller *caller, bool checked,
                        struct kdm_ms_world *ret_world);
+/* The world as it will be when this model, which is borrowed, is stored. Returns the type that stands
+ * beside it; NULL: none does, and *ret_world stays untouched. */
+const struct kdm_ms_type *kdm_ms_world_with(const struct kdm_ms_world *world,
+                                            const struct kdm_dm_model *model,
+                                            struct kdm_ms_world *ret_world);
 
 const struct kdm_ms_type *kdm_ms_find(const struct kdm_ms_types *types, struct kdm_str id);
 /* Does the caller see it? */

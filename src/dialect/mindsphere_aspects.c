@@ -124,11 +124,10 @@ static struct kdm_str_list follow(const struct kdm_ms_target *target,
                                   const struct kdm_dm_model *aspect, struct kdm_str **ret_names)
 {
     struct kdm_arena *arena = target->world.arena;
-    struct kdm_dm_models with = kdm_dm_models_with(arena, &target->world.models, aspect);
     struct kdm_str_list sources = { .count = 0 };
     struct kdm_ms_world world;
 
-    kdm_ms_make_world(arena, &with, &world);
+    KDM_ASSERT(kdm_ms_world_with(&target->world, aspect, &world) != NULL);
     sources.items = kdm_arena_alloc(arena, (world.assets.count + 1) * sizeof(struct kdm_str));
     *ret_names = kdm_arena_alloc(arena, (world.assets.count + 1) * sizeof(struct kdm_str));
     for (size_t i = 0; i < world.assets.count; i++) {
@@ -147,19 +146,19 @@ static enum kdm_outcome reply(struct kdm_tx *tx, const struct kdm_ms_target *tar
                               const struct kdm_dm_model *model, bool created)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_dm_models one = { .items = (struct kdm_dm_model *)model, .count = 1 };
     struct kdm_str location = KDM_STR_NONE;
+    const struct kdm_ms_type *type;
     struct kdm_ms_world world;
     struct kdm_buf buf;
 
-    kdm_ms_make_world(arena, &one, &world);
+    type = kdm_ms_world_with(&target->world, model, &world);
+    KDM_ASSERT(type != NULL);
     kdm_buf_init(&buf, arena, 1024);
-    kdm_ms_put_aspect_type(&target->caller, &world.aspects.items[0], &buf);
+    kdm_ms_put_aspect_type(&target->caller, type, &buf);
     if (created)
         location = kdm_arena_printf(arena, KDM_FMT "/aspecttypes/" KDM_FMT,
                                     KDM_ARG(target->caller.base), KDM_ARG(target->id));
-    return kdm_ms_reply_versioned(tx, created ? 201 : 200, world.aspects.items[0].etag, location,
-                                  kdm_buf_str(&buf));
+    return kdm_ms_reply_versioned(tx, created ? 201 : 200, type->etag, location, kdm_buf_str(&buf));
 }
 
 static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *args,

@@ -74,7 +74,7 @@ static bool find_target(struct kdm_tx *tx, const struct kdm_args *args, bool wri
     if (!kdm_ms_enter(tx, args, KDM_STR_NONE, &target->caller))
         return false;
     *ret_done = false;
-    if (!kdm_ms_read_world(tx, false, &target->world)
+    if (!kdm_ms_read_world(tx, &target->caller, false, &target->world)
         || !kdm_dialect_find_home(tx, target->caller.tenant, &target->home))
         return false;
     if (target->home.assets == NULL || !is_id(target->id))
@@ -266,7 +266,7 @@ enum kdm_outcome kdm_mindsphere_post_asset(struct kdm_tx *tx, const struct kdm_a
 
     if (!kdm_ms_enter(tx, args, KDM_STR_NONE, &target.caller))
         return KDM_DONE;
-    if (!kdm_ms_read_world(tx, false, &target.world)
+    if (!kdm_ms_read_world(tx, &target.caller, false, &target.world)
         || !kdm_dialect_find_home(tx, target.caller.tenant, &target.home))
         return KDM_WAIT;
     if (!kdm_ms_body(tx, args, &body))
@@ -465,7 +465,7 @@ enum kdm_outcome kdm_mindsphere_list_assets(struct kdm_tx *tx, const struct kdm_
     kdm_ms_errors_init(&errors, args->arena);
     kdm_ms_read_page(&errors, args, &page);
     filter = kdm_ms_read_filter(&errors, args);
-    if (!kdm_ms_read_world(tx, false, &target.world)
+    if (!kdm_ms_read_world(tx, &target.caller, false, &target.world)
         || !kdm_dialect_find_home(tx, target.caller.tenant, &target.home))
         return KDM_WAIT;
     request.body = kdm_ms_asset_search(&errors, &target.world, &target.caller, filter,

@@ -14,7 +14,9 @@ static bool find_target(struct kdm_tx *tx, const struct kdm_args *args, enum kdm
     if (!kdm_ms_enter(tx, args, target->id, &target->caller))
         return false;
     *ret_done = false;
-    if (!kdm_ms_read_world(tx, writes, &target->world))
+    if (writes)
+        kdm_dm_engine_want(tx, target->caller.tenant);
+    if (!kdm_ms_read_world(tx, &target->caller, writes, &target->world))
         return false;
     target->type = kdm_ms_find(
         kind == KDM_DM_ASSET ? &target->world.assets : &target->world.aspects, target->id);

@@ -67,7 +67,7 @@ static enum kdm_outcome list_types(struct kdm_tx *tx, const struct kdm_args *arg
     kdm_ms_errors_init(&errors, args->arena);
     kdm_ms_read_page(&errors, args, &page);
     filter = kdm_ms_read_filter(&errors, args);
-    if (!kdm_ms_read_world(tx, false, &world))
+    if (!kdm_ms_read_world(tx, &caller, false, &world))
         return KDM_WAIT;
     collect(&errors, filter, &list);
     if (errors.count > 0)

@@ -38,74 +38,100 @@ static struct kdm_str parent_model(const struct kdm_ms_world *world, struct kdm_
     return type == NULL || type->model == NULL ? KDM_STR_NONE : type->model->name;
 }
 
-static struct kdm_str resource(struct kdm_ms_target *target, struct kdm_str source,
-                               struct kdm_str name)
+/* What a request makes of a type; kept over replays, so that after the commit nothing is read
+ * again. */
+struct draft {
+    struct kdm_ms_wish wish;
+    struct kdm_dm_model_wish model; /* source none: not made yet */
+};
+
+/* Reads a complete body. NULL: wait, or the transaction has its reply; *ret_done tells which. */
+static struct draft *read_draft(struct kdm_tx *tx, const struct kdm_args *args,
+                                const struct kdm_ms_target *target, const struct kdm_ms_type *as,
+                                struct kdm_val body, struct kdm_str renames, bool *ret_done)
 {
-    struct kdm_arena *arena = target->world.arena;
-    struct kdm_dm_models with;
+    struct kdm_arena *arena = args->arena;
+    struct draft *draft = kdm_arena_zalloc(arena, sizeof(*draft));
+    struct kdm_ms_errors errors;
+    struct kdm_val block;
+    struct kdm_buf all;
+
+    *ret_done = false;
+    kdm_ms_errors_init(&errors, arena);
+    kdm_ms_read_type(&errors, tx, &target->world, &target->caller, target->id, as, body,
+                     &draft->wish);
+    block = kdm_json_parse(arena, draft->wish.block);
+    if (!kdm_ms_check_files(tx, &errors, target->caller.tenant,
+                            kdm_val_get(block, KDM_STR("fileAssignments"))))
+        return NULL;
+    *ret_done = true;
+    if (errors.count > 0) {
+        kdm_ms_refuse(tx, args, &errors);
+        return NULL;
+    }
+    kdm_buf_init(&all, arena, renames.len + 128);
+    kdm_buf_char(&all, '{');
+    kdm_buf_put(&all, renames);
+    put_renamed_aspects(target, block, &all);
+    kdm_buf_char(&all, '}');
+    draft->model = (struct kdm_dm_model_wish){
+        .kind = KDM_DM_ASSET,
+        .name = kdm_ms_model_name(&target->world, KDM_DM_ASSET, target->id),
+        .parent = parent_model(&target->world, draft->wish.parent),
+        .renames = kdm_buf_str(&all),
+    };
+    return draft;
+}
+
+/* The type as it has been stored, in the world as it is since. */
+static enum kdm_outcome reply(struct kdm_tx *tx, const struct kdm_ms_target *target,
+                              const struct draft *draft)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_str source = draft->model.source, location = KDM_STR_NONE;
+    const struct kdm_ms_type *type = NULL;
     struct kdm_ms_world world;
     struct kdm_dm_model model;
     struct kdm_buf buf;
 
+    if (kdm_dm_model_read(arena, kdm_dm_model_id(arena, KDM_DM_ASSET, draft->model.name), source,
+                          kdm_json_parse(arena, source), &model))
+        type = kdm_ms_world_with(&target->world, &model, &world);
+    KDM_ASSERT(type != NULL);
     kdm_buf_init(&buf, arena, source.len + 1024);
-    if (kdm_dm_model_read(arena, kdm_dm_model_id(arena, KDM_DM_ASSET, name), source,
-                          kdm_json_parse(arena, source), &model)) {
-        with = kdm_dm_models_with(arena, &target->world.models, &model);
-        kdm_ms_make_world(arena, &with, &world);
-        kdm_ms_put_type(&world, &target->caller, kdm_ms_find(&world.assets, target->id),
-                        target->caller.exploded, &buf);
-    }
-    return kdm_buf_str(&buf);
-}
-
-/* Stores a block that is right and replies with the resource. `renames`: members of an object. */
-static enum kdm_outcome store(struct kdm_tx *tx, struct kdm_ms_target *target,
-                              const struct kdm_ms_wish *wish, struct kdm_str renames)
-{
-    struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_str name = kdm_ms_model_name(&target->world, KDM_DM_ASSET, target->id),
-                   location = KDM_STR_NONE;
-    struct kdm_dm_engine engine;
-    bool created = target->type == NULL;
-    struct kdm_dm_model_wish model = { .kind = KDM_DM_ASSET, .name = name };
-
-    if (!kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine))
-        return KDM_WAIT;
-    model.source = kdm_ms_model_source(&target->world, wish->block, name, engine.group);
-    model.parent = parent_model(&target->world, wish->parent);
-    model.renames = kdm_arena_printf(arena, "{" KDM_FMT "}", KDM_ARG(renames));
-    if (!kdm_dm_put_model(tx, &model))
-        return KDM_WAIT;
-    if (created)
+    kdm_ms_put_type(&world, &target->caller, type, target->caller.exploded, &buf);
+    if (target->type == NULL)
         location = kdm_arena_printf(arena, KDM_FMT "/assettypes/" KDM_FMT,
                                     KDM_ARG(target->caller.base), KDM_ARG(target->id));
-    return kdm_ms_reply_versioned(tx, created ? 201 : 200, created ? 0 : target->type->etag + 1,
-                                  location, resource(target, model.source, name));
+    return kdm_ms_reply_versioned(tx, target->type == NULL ? 201 : 200, type->etag, location,
+                                  kdm_buf_str(&buf));
 }
 
-/* Reads a complete body and stores it. */
+/* Reads a complete body, stores what it says and replies with the resource. `renames`: members of
+ * an object. */
 static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *args,
-                                   struct kdm_ms_target *target, const struct kdm_ms_type *as,
+                                   const struct kdm_ms_target *target, const struct kdm_ms_type *as,
                                    struct kdm_val body, struct kdm_str renames)
 {
-    struct kdm_ms_errors errors;
-    struct kdm_ms_wish wish;
-    struct kdm_val block;
-    struct kdm_buf all;
+    static const char key[] = "mindsphere draft";
+    struct draft *draft = kdm_tx_kept(tx, key);
+    struct kdm_dm_engine engine;
+    bool done;
 
-    kdm_ms_errors_init(&errors, args->arena);
-    kdm_ms_read_type(&errors, tx, &target->world, &target->caller, target->id, as, body, &wish);
-    block = kdm_json_parse(args->arena, wish.block);
-    if (!kdm_ms_check_files(tx, &errors, target->caller.tenant,
-                            kdm_val_get(block, KDM_STR("fileAssignments"))))
+    if (draft == NULL) {
+        draft = read_draft(tx, args, target, as, body, renames, &done);
+        if (draft == NULL)
+            return done ? KDM_DONE : KDM_WAIT;
+        kdm_tx_keep(tx, key, draft);
+    }
+    if (!kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine))
         return KDM_WAIT;
-    if (errors.count > 0)
-        return kdm_ms_refuse(tx, args, &errors);
-    kdm_buf_init(&all, args->arena, renames.len + 128);
-    kdm_buf_char(&all, '{'); /* so that names know whether a comma comes first */
-    kdm_buf_put(&all, renames);
-    put_renamed_aspects(target, block, &all);
-    return store(tx, target, &wish, kdm_str_from(kdm_buf_str(&all), 1));
+    if (kdm_str_none(draft->model.source))
+        draft->model.source =
+            kdm_ms_model_source(&target->world, draft->wish.block, draft->model.name, engine.group);
+    if (!kdm_dm_put_model(tx, &draft->model))
+        return KDM_WAIT;
+    return reply(tx, target, draft);
 }
 
 /* --- put, get, delete ---------------------------------------------------------------------------

@@ -28,23 +28,33 @@ static const struct kdm_str core_types[] = {
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static void add_type(struct kdm_arena *arena, struct kdm_ms_types *types, struct kdm_val block,
-                     const struct kdm_dm_model *model)
+/* A client may write any document beside a model, but none takes the place of a type of the core.
+ * false: it is no type. */
+static bool read_type(struct kdm_arena *arena, struct kdm_val block,
+                      const struct kdm_dm_model *model, struct kdm_ms_type *ret_type)
 {
-    struct kdm_ms_type *type = &types->items[types->count];
-
-    *type = (struct kdm_ms_type){
+    struct kdm_ms_type type = {
         .block = block,
         .id = kdm_val_str(arena, kdm_val_get(block, KDM_STR("id"))),
         .tenant = kdm_val_str(arena, kdm_val_get(block, KDM_STR("tenantId"))),
         .parent = kdm_val_str(arena, kdm_val_get(block, KDM_STR("parentTypeId"))),
         .model = model,
     };
-    kdm_val_int64(kdm_val_get(block, KDM_STR("etag")), &type->etag);
-    /* A client may write any document there, but none takes the place of a type of the core. */
-    if (!kdm_str_none(type->id) && !kdm_str_none(type->tenant)
-        && (model == NULL || !kdm_str_eq(type->tenant, KDM_STR("core"))))
-        types->count++;
+
+    if (kdm_str_none(type.id) || kdm_str_none(type.tenant)
+        || (model != NULL && kdm_str_eq(type.tenant, KDM_STR("core"))))
+        return false;
+    kdm_val_int64(kdm_val_get(block, KDM_STR("etag")), &type.etag);
+    *ret_type = type;
+    return true;
+}
+
+/* Where the model's type belongs; NULL: such models have none. */
+static struct kdm_ms_types *types_of(struct kdm_ms_world *world, const struct kdm_dm_model *model)
+{
+    if (model->kind == KDM_DM_ASSET)
+        return &world->assets;
+    return model->kind == KDM_DM_MEASURE ? &world->aspects : NULL;
 }
 
 /* Of two documents with one id, which only a client can have written, the core's or older one. */
@@ -62,32 +72,46 @@ static void sort(struct kdm_ms_types *types)
         qsort(types->items, types->count, sizeof(*types->items), by_id);
 }
 
-void kdm_ms_make_world(struct kdm_arena *arena, const struct kdm_dm_models *models,
-                       struct kdm_ms_world *ret_world)
+const struct kdm_ms_types *kdm_ms_core_types(struct kdm_arena *arena)
 {
-    size_t most = models->count + CORE_TYPES + 1;
+    struct kdm_ms_types *core = kdm_arena_alloc(arena, sizeof(*core));
+
+    core->count = CORE_TYPES;
+    core->items = kdm_arena_alloc(arena, CORE_TYPES * sizeof(*core->items));
+    for (size_t i = 0; i < CORE_TYPES; i++)
+        KDM_ASSERT(read_type(arena, kdm_json_parse(arena, core_types[i]), NULL, &core->items[i]));
+    return core;
+}
+
+static void add_model(struct kdm_ms_world *world, const struct kdm_dm_model *model)
+{
+    struct kdm_val block = kdm_val_get(model->source, KDM_STR("dialect"));
+    struct kdm_ms_types *types = types_of(world, model);
+
+    block = kdm_val_get(block, KDM_STR("mindsphere"));
+    if (types != NULL && kdm_val_type(block) == KDM_JSON_OBJECT
+        && read_type(world->arena, block, model, &types->items[types->count]))
+        types->count++;
+}
+
+static void make_world(struct kdm_arena *arena, const struct kdm_ms_types *core,
+                       const struct kdm_dm_models *models, struct kdm_ms_world *ret_world)
+{
+    size_t most = models->count + core->count;
 
     *ret_world = (struct kdm_ms_world){ .arena = arena, .models = *models };
     ret_world->assets.items = kdm_arena_alloc(arena, most * sizeof(struct kdm_ms_type));
     ret_world->aspects.items = kdm_arena_alloc(arena, most * sizeof(struct kdm_ms_type));
-    for (size_t i = 0; i < CORE_TYPES; i++)
-        add_type(arena, &ret_world->assets, kdm_json_parse(arena, core_types[i]), NULL);
-    for (size_t i = 0; i < models->count; i++) {
-        const struct kdm_dm_model *model = &models->items[i];
-        struct kdm_val block = kdm_val_path(model->source, KDM_STR("dialect.mindsphere"));
-
-        if (kdm_val_type(block) != KDM_JSON_OBJECT)
-            continue;
-        if (model->kind == KDM_DM_ASSET)
-            add_type(arena, &ret_world->assets, block, model);
-        else if (model->kind == KDM_DM_MEASURE)
-            add_type(arena, &ret_world->aspects, block, model);
-    }
+    memcpy(ret_world->assets.items, core->items, core->count * sizeof(*core->items));
+    ret_world->assets.count = core->count;
+    for (size_t i = 0; i < models->count; i++)
+        add_model(ret_world, &models->items[i]);
     sort(&ret_world->assets);
     sort(&ret_world->aspects);
 }
 
-bool kdm_ms_read_world(struct kdm_tx *tx, bool checked, struct kdm_ms_world *ret_world)
+bool kdm_ms_read_world(struct kdm_tx *tx, const struct kdm_ms_caller *caller, bool checked,
+                       struct kdm_ms_world *ret_world)
 {
     static const char key[] = "mindsphere world"; /* kept as long as the models are */
     struct kdm_ms_world *world = kdm_tx_kept(tx, key);
@@ -97,11 +121,50 @@ bool kdm_ms_read_world(struct kdm_tx *tx, bool checked, struct kdm_ms_world *ret
         if (!kdm_dm_models(tx, checked, &models))
             return false;
         world = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*world));
-        kdm_ms_make_world(kdm_tx_arena(tx), &models, world);
+        make_world(kdm_tx_arena(tx), caller->core, &models, world);
         kdm_tx_keep(tx, key, world);
     }
     *ret_world = *world;
     return true;
+}
+
+/* The types with this one, in the place of the one that stands beside the same model. */
+static const struct kdm_ms_type *put_type(struct kdm_arena *arena, struct kdm_ms_types *types,
+                                          const struct kdm_ms_type *type)
+{
+    struct kdm_ms_type *items = kdm_arena_alloc(arena, (types->count + 1) * sizeof(*items));
+    size_t count = 0, at = 0;
+
+    for (size_t i = 0; i < types->count; i++) {
+        const struct kdm_ms_type *other = &types->items[i];
+
+        if (other->model != NULL && kdm_str_eq(other->model->id, type->model->id))
+            continue;
+        if (kdm_str_cmp(other->id, type->id) < 0)
+            at = count + 1;
+        items[count++] = *other;
+    }
+    memmove(items + at + 1, items + at, (count - at) * sizeof(*items));
+    items[at] = *type;
+    *types = (struct kdm_ms_types){ .items = items, .count = count + 1 };
+    return &items[at];
+}
+
+const struct kdm_ms_type *kdm_ms_world_with(const struct kdm_ms_world *world,
+                                            const struct kdm_dm_model *model,
+                                            struct kdm_ms_world *ret_world)
+{
+    struct kdm_ms_world with = *world;
+    struct kdm_ms_types *types = types_of(&with, model);
+    struct kdm_ms_type type;
+
+    if (types == NULL
+        || !read_type(world->arena, kdm_val_path(model->source, KDM_STR("dialect.mindsphere")),
+                      model, &type))
+        return NULL;
+    with.models = kdm_dm_models_with(world->arena, &world->models, model);
+    *ret_world = with;
+    return put_type(world->arena, types_of(ret_world, model), &type);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */

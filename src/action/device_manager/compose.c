@@ -27,10 +27,13 @@ bool kdm_dm_model_read(struct kdm_arena *arena, struct kdm_str id, struct kdm_st
 
     for (int kind = 0; kind < KDM_DM_KIND_COUNT; kind++) {
         struct kdm_str name = kdm_dm_kind_name((enum kdm_dm_kind)kind);
-        struct kdm_val content = kdm_val_get(source, name);
+        struct kdm_val content;
 
-        if (!kdm_val_str_eq(type, name) || kdm_val_type(content) != KDM_JSON_OBJECT)
+        if (!kdm_val_str_eq(type, name))
             continue;
+        content = kdm_val_get(source, name);
+        if (kdm_val_type(content) != KDM_JSON_OBJECT)
+            return false;
         *ret_model = (struct kdm_dm_model){ .kind = (enum kdm_dm_kind)kind,
                                             .id = id,
                                             .text = text,

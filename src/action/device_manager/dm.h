@@ -108,6 +108,8 @@ bool kdm_dm_engine_find(struct kdm_tx *tx, struct kdm_str index, bool *ret_found
                         struct kdm_dm_engine *ret_engine);
 /* The same, but fails with the 404 of its document. */
 bool kdm_dm_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_dm_engine *ret_engine);
+/* Has its document fetched along with what is asked for next: it will be needed. */
+void kdm_dm_engine_want(struct kdm_tx *tx, struct kdm_str index);
 /* Makes the index an engine when it is none. Commits once in every run, also when there is nothing
  * to do. false: wait, or it failed. */
 bool kdm_dm_ensure_engine(struct kdm_tx *tx, struct kdm_str index, struct kdm_str group,

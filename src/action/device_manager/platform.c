@@ -188,6 +188,14 @@ static bool read_engine(struct kdm_arena *arena, struct kdm_val source,
            && !kdm_str_none(ret_engine->index) && !kdm_index_is_private(ret_engine->index);
 }
 
+void kdm_dm_engine_want(struct kdm_tx *tx, struct kdm_str index)
+{
+    struct kdm_collection *collection;
+
+    if (kdm_dm_config_collection(tx, &collection))
+        kdm_tx_want(tx, collection, kdm_dm_engine_id(kdm_tx_arena(tx), index));
+}
+
 bool kdm_dm_engine_find(struct kdm_tx *tx, struct kdm_str index, bool *ret_found,
                         struct kdm_dm_engine *ret_engine)
 {
