@@ -138,8 +138,7 @@ static struct kdm_query *match_none(struct kdm_query_parser *parser, struct kdm_
     return kdm_query_params(parser, clause, body, no_params, &query->boost) ? query : NULL;
 }
 
-/* --- bool
- * ------------------------------------------------------------------------------------------ */
+/* --- bool ------------------------------------------------------------------------------------- */
 
 /* One clause or a list of them. */
 static bool parse_list(struct kdm_query_parser *parser, struct kdm_str where, struct kdm_val value,
@@ -201,8 +200,7 @@ static struct kdm_query *bool_clause(struct kdm_query_parser *parser, struct kdm
     return parse_minimum(parser, clause, body, query) ? query : NULL;
 }
 
-/* --- wrappers
- * -------------------------------------------------------------------------------------- */
+/* --- wrappers --------------------------------------------------------------------------------- */
 
 static struct kdm_query *parse_member(struct kdm_query_parser *parser, struct kdm_str clause,
                                       struct kdm_val body, struct kdm_str name)

@@ -357,8 +357,7 @@ struct kdm_query *kdm_clause_exists(struct kdm_query_parser *parser, struct kdm_
     return query;
 }
 
-/* --- patterns
- * -------------------------------------------------------------------------------------- */
+/* --- patterns --------------------------------------------------------------------------------- */
 
 /* prefix, wildcard, regexp and fuzzy share their form; *ret_text is the pattern, *ret_params (may
  * be NULL) what stands beside it. */

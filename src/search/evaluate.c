@@ -18,8 +18,7 @@ struct evaluation {
 
 static bool matches(struct evaluation *evaluation, const struct kdm_query *query, float *score);
 
-/* --- keys
- * -------------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 struct key_test {
     struct evaluation *evaluation;
@@ -102,8 +101,7 @@ static bool any_key(struct evaluation *evaluation, const struct kdm_query *query
                           evaluation->document->id, fits, &test);
 }
 
-/* --- exists
- * -------------------------------------------------------------------------------------------- */
+/* --- exists ----------------------------------------------------------------------------------- */
 
 struct exist_test {
     struct kdm_arena *scratch;
@@ -147,9 +145,7 @@ static bool exists(struct evaluation *evaluation, const struct kdm_field *field)
     return false;
 }
 
-/* --- words
- * ------------------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 /* Which words were seen; a field's values count together. */
 struct word_test {
@@ -213,9 +209,7 @@ static bool has_phrase(void *ctx, struct kdm_val value)
            > 0;
 }
 
-/* --- places
- * -----------------------------------------------------------------------------------------------
- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 bool kdm_query_place(const struct kdm_query *query, struct kdm_point point)
 {
@@ -306,8 +300,7 @@ static bool any_value(struct evaluation *evaluation, const struct kdm_query *que
                             evaluation->scope, fn, &test);
 }
 
-/* --- what holds other queries
- * -------------------------------------------------------------------------------- */
+/* --- what holds other queries ----------------------------------------------------------------- */
 
 static bool all_of(struct evaluation *evaluation, const struct kdm_query_list *list, float *score)
 {
@@ -386,9 +379,7 @@ static bool matches_nested(struct evaluation *evaluation, const struct kdm_query
     return test.found;
 }
 
-/* --- the switch
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the switch ------------------------------------------------------------------------------- */
 
 static bool scored(bool matched, const struct kdm_query *query, float *score)
 {

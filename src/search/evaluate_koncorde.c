@@ -72,8 +72,7 @@ static bool in_range(const struct kdm_query *query, struct kdm_val value)
            && kdm_koncorde_in_range(query, number);
 }
 
-/* --- match
- * --------------------------------------------------------------------------------------------- */
+/* --- match ------------------------------------------------------------------------------------ */
 
 static bool like(struct kdm_arena *scratch, struct kdm_val wanted, struct kdm_val value);
 
@@ -163,8 +162,7 @@ static bool like(struct kdm_arena *scratch, struct kdm_val wanted, struct kdm_va
     }
 }
 
-/* --- regexp
- * ------------------------------------------------------------------------------------------- */
+/* --- regexp ----------------------------------------------------------------------------------- */
 
 static bool found_in(const struct kdm_query *query, struct kdm_str text,
                      const struct kdm_query **too_costly)
@@ -219,8 +217,7 @@ static bool matches_regexp(const struct kdm_query *query, struct kdm_arena *scra
     return !found_in(query, kdm_buf_str(&buf), too_costly);
 }
 
-/* --- places, select
- * -------------------------------------------------------------------------------------- */
+/* --- places, select --------------------------------------------------------------------------- */
 
 static bool falsy(struct kdm_val value)
 {

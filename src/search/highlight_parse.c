@@ -17,8 +17,7 @@ static bool fail(struct parse *parse, const char *text, struct kdm_str what)
            != NULL;
 }
 
-/* --- options
- * ---------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static bool count_option(struct parse *parse, struct kdm_val params, const char *name,
                          int64_t *count)
@@ -124,8 +123,7 @@ static bool read_options(struct parse *parse, struct kdm_val params,
     return true;
 }
 
-/* --- fields
- * ----------------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 static bool add_field(struct parse *parse, const struct kdm_field *field,
                       const struct kdm_highlight_options *options)

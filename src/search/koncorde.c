@@ -166,8 +166,7 @@ struct kdm_query *kdm_query_parse_filter(struct kdm_query_parser *parser, struct
     return parse_root(&koncorde, filter);
 }
 
-/* --- operators
- * ------------------------------------------------------------------------------------- */
+/* --- operators -------------------------------------------------------------------------------- */
 
 /* All of `filters`, or any of them; each negated when `negated`. */
 static struct kdm_query *group(struct koncorde *koncorde, struct kdm_str keyword,
@@ -255,8 +254,7 @@ static struct kdm_query *bool_(struct koncorde *koncorde, struct kdm_str keyword
     return query;
 }
 
-/* --- values
- * --------------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* In a search: terms on the mapped field. */
 static struct kdm_query *terms(struct koncorde *koncorde, struct kdm_str keyword,
@@ -373,8 +371,7 @@ static struct kdm_query *ids(struct koncorde *koncorde, struct kdm_str keyword,
     return equal_any(koncorde, KDM_STR("_id"), values, kdm_val_count(array), negated);
 }
 
-/* --- exists, missing
- * ------------------------------------------------------------------------------------ */
+/* --- exists, missing -------------------------------------------------------------------------- */
 
 /* Where the brackets of "path[value]" begin; text.len when it is only a path: a bracket that stands
  * first, or behind a backslash, belongs to the name. */
@@ -465,8 +462,7 @@ static struct kdm_query *missing(struct koncorde *koncorde, struct kdm_str keywo
     return exists(koncorde, keyword, value, !negated);
 }
 
-/* --- range, regexp, match, select, nothing
- * ------------------------------------------------------------ */
+/* --- range, regexp, match, select, nothing ---------------------------------------------------- */
 
 static bool read_bound(struct koncorde *koncorde, struct kdm_str path, struct kdm_val name,
                        struct kdm_val value, struct kdm_query *query)
@@ -621,8 +617,7 @@ static struct kdm_query *nothing(struct koncorde *koncorde, struct kdm_str keywo
     return kdm_query_new(koncorde->parser, negated ? KDM_QUERY_ALL : KDM_QUERY_NONE);
 }
 
-/* --- places
- * --------------------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 /* A leaf on `path` with room for points: by the mapping in a search, else by path. */
 static struct kdm_query *geo_leaf(struct koncorde *koncorde, struct kdm_str keyword,

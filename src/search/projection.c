@@ -55,9 +55,7 @@ struct kdm_column *kdm_projection_column(const struct kdm_projection *projection
     return number == 0 ? NULL : projection->columns[number - 1];
 }
 
-/* --- the writer's turn
- * ----------------------------------------------------------------------------
- */
+/* --- the writer's turn ------------------------------------------------------------------------ */
 
 /* May the ordinal be used again? What is remembered for its sequence must be forgotten first. */
 static void reclaim_ordinals(struct kdm_projection *projection)

@@ -13,9 +13,7 @@ static const uint8_t cell_sizes[] = {
     [KDM_CELL_DOUBLE] = 8, [KDM_CELL_POINT] = 16, [KDM_CELL_NONE] = 0,
 };
 
-/* --- chunks
- * ---------------------------------------------------------------------------------------
- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 static void chunk_free(struct kdm_chunk *chunk)
 {
@@ -126,9 +124,7 @@ size_t kdm_column_memory(const struct kdm_column *column)
     return bytes;
 }
 
-/* --- cells
- * ----------------------------------------------------------------------------------------
- */
+/* --- cells ------------------------------------------------------------------------------------ */
 
 static union kdm_value get_cell(const struct kdm_column *column, const struct kdm_chunk *chunk,
                                 uint32_t row)

@@ -297,9 +297,7 @@ void kdm_column_range(const struct kdm_column *column, const struct kdm_chunk *c
                       union kdm_value low, union kdm_value high, const uint64_t *within,
                       uint64_t *out, uint32_t words);
 
-/* --- gate: one writer or many readers, without waiting for the writer
- * -----------------------------
- */
+/* --- gate: one writer or many readers, without waiting for the writer ------------------------- */
 struct kdm_gate {
     pthread_mutex_t mutex;
     pthread_cond_t cond;

@@ -9,8 +9,7 @@
 
 #define FETCH_BATCH 256 /* texts in one round trip */
 
-/* --- looking at documents
- * ------------------------------------------------------------------------- */
+/* --- looking at documents --------------------------------------------------------------------- */
 
 struct candidates {
     uint32_t rows[FETCH_BATCH];
@@ -116,8 +115,7 @@ void kdm_run_resolve(struct kdm_run *run, const struct kdm_plan *plan,
     kdm_run_give(run, low);
 }
 
-/* --- a search
- * ------------------------------------------------------------------------------------- */
+/* --- a search --------------------------------------------------------------------------------- */
 
 struct search {
     struct kdm_run run;

@@ -212,9 +212,7 @@ void kdm_terms_unlink(struct kdm_terms *terms, uint32_t term)
     kdm_names_unlink(&terms->names, term);
 }
 
-/* --- documents of a term
- * --------------------------------------------------------------------------
- */
+/* --- documents of a term ---------------------------------------------------------------------- */
 
 static size_t few_size(uint32_t count)
 {

@@ -189,8 +189,7 @@ bool kdm_query_number_param(struct kdm_query_parser *parser, struct kdm_str clau
     return true;
 }
 
-/* --- how many
- * -------------------------------------------------------------------------------------- */
+/* --- how many --------------------------------------------------------------------------------- */
 
 /* "3", "-1", "75%", "-25%" */
 static bool simple_minimum(struct kdm_str text, long long count, long long *ret_minimum)
@@ -268,8 +267,7 @@ bool kdm_query_minimum(struct kdm_query_parser *parser, struct kdm_str clause, s
     return true;
 }
 
-/* --- fields
- * ---------------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 /* "flat.key": a keyword of its own, read where the key stands. */
 static const struct kdm_field *flattened_key(struct kdm_query_parser *parser, struct kdm_str name)
@@ -342,8 +340,7 @@ bool kdm_query_alike(const struct kdm_field *a, const struct kdm_field *b)
     return family(a) == family(b);
 }
 
-/* --- values
- * ----------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static bool whole_type(const struct kdm_field *field)
 {

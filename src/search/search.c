@@ -67,8 +67,7 @@ static bool check_members(struct kdm_query_parser *parser, struct kdm_val body, 
     return true;
 }
 
-/* --- scripts
- * ---------------------------------------------------------------------------------------- */
+/* --- scripts ---------------------------------------------------------------------------------- */
 
 /* Only stored scripts, by "id" and "params", get past this (and then fail as not supported). */
 static bool script_is_stored(struct kdm_val script)
@@ -136,8 +135,7 @@ static bool check_scripts(struct kdm_query_parser *parser, const struct place *u
     return true;
 }
 
-/* --- the window
- * ----------------------------------------------------------------------------------------- */
+/* --- the window ------------------------------------------------------------------------------- */
 
 static bool read_count(struct kdm_query_parser *parser, struct kdm_val body, const char *name,
                        int64_t given, int64_t absent, int64_t *ret_count)
@@ -170,8 +168,7 @@ static bool read_window(struct kdm_query_parser *parser, const struct kdm_search
     return false;
 }
 
-/* --- all of it
- * -------------------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static struct kdm_query *parse_query(struct kdm_query_parser *parser, struct kdm_val query,
                                      enum kdm_search_lang lang)

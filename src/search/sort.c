@@ -1,8 +1,7 @@
 /* sort.c - "sort", "search_after" and "collapse" of a request. */
 #include "search/search_internal.h"
 
-/* --- parsing
- * -------------------------------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 static bool fail(struct kdm_query_parser *parser, const char *text, struct kdm_str name)
 {
@@ -195,8 +194,7 @@ static bool parse_sort(struct kdm_query_parser *parser, struct kdm_val value,
     return true;
 }
 
-/* --- search_after
- * ------------------------------------------------------------------------------------ */
+/* --- search_after ----------------------------------------------------------------------------- */
 
 static bool parse_after_value(struct kdm_query_parser *parser, const struct kdm_sort *sort,
                               struct kdm_val value, struct kdm_sort_value *after)
@@ -260,8 +258,7 @@ bool kdm_sort_parse(struct kdm_query_parser *parser, struct kdm_val body, struct
     return parse_after(parser, body, search);
 }
 
-/* --- collapse
- * -------------------------------------------------------------------------------------- */
+/* --- collapse --------------------------------------------------------------------------------- */
 
 bool kdm_collapse_parse(struct kdm_query_parser *parser, struct kdm_val body,
                         struct kdm_search *search)

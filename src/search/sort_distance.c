@@ -11,8 +11,7 @@ static bool fail(struct kdm_query_parser *parser, const char *text)
     return kdm_query_fail(parser, KDM_STR("_geo_distance"), "%s", text) != NULL;
 }
 
-/* --- parsing
- * ---------------------------------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 static bool add_point(struct kdm_query_parser *parser, struct kdm_val value, struct kdm_sort *sort)
 {
@@ -112,8 +111,7 @@ bool kdm_sort_distance_parse(struct kdm_query_parser *parser, struct kdm_val bod
            || fail(parser, "the \"unit\" is not known");
 }
 
-/* --- measuring
- * -------------------------------------------------------------------------------------- */
+/* --- measuring -------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {

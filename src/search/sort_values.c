@@ -7,8 +7,7 @@
 #include "search/values.h"
 #include <stdlib.h>
 
-/* --- values of a hit
- * ------------------------------------------------------------------------------------ */
+/* --- values of a hit -------------------------------------------------------------------------- */
 
 struct collection {
     struct kdm_arena *scratch;
@@ -60,8 +59,7 @@ static struct kdm_key chosen(const struct kdm_sort *sort, const struct collectio
     return key;
 }
 
-/* --- nested objects and places
- * --------------------------------------------------------------------------- */
+/* --- nested objects and places ---------------------------------------------------------------- */
 
 struct objects {
     const struct kdm_sort *sort;
@@ -170,9 +168,7 @@ void kdm_search_values(const struct kdm_search *search, struct kdm_arena *arena,
     hit->values = values;
 }
 
-/* --- order
- * ------------------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 static int compare_values(const struct kdm_sort *sort, const struct kdm_sort_value *a,
                           const struct kdm_sort_value *b)
@@ -227,8 +223,7 @@ static void merge_sort(const struct kdm_search *search, struct kdm_hit *hits, st
         hits[out++] = spare[left++];
 }
 
-/* --- collapsing
- * ------------------------------------------------------------------------------------- */
+/* --- collapsing ------------------------------------------------------------------------------- */
 
 static uint64_t hash_value(const struct kdm_sort_value *value)
 {

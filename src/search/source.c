@@ -7,8 +7,7 @@
 
 #define MAX_PATTERNS 1000
 
-/* --- parsing
- * ---------------------------------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 static bool add_pattern(struct kdm_query_parser *parser, struct kdm_str name, struct kdm_val value,
                         struct kdm_str **patterns, size_t *count)
@@ -85,8 +84,7 @@ bool kdm_source_parse(struct kdm_query_parser *parser, struct kdm_val body,
     return parsed && add_both(parser, body, "_source_includes", "_source_excludes", filter);
 }
 
-/* --- filtering
- * ---------------------------------------------------------------------------------------- */
+/* --- filtering -------------------------------------------------------------------------------- */
 
 struct filtering {
     const struct kdm_source_filter *filter;

@@ -58,8 +58,7 @@ static bool add(struct builder *builder, struct kdm_str index, struct kdm_str na
     return true;
 }
 
-/* --- one index, one collection
- * -------------------------------------------------------------------- */
+/* --- one index, one collection ---------------------------------------------------------------- */
 
 static bool given(struct builder *builder, enum kdm_arg id, struct kdm_str name,
                   struct kdm_str *ret_value)
@@ -87,8 +86,7 @@ static bool add_named(struct builder *builder)
     return add(builder, index, collection);
 }
 
-/* --- targets
- * ---------------------------------------------------------------------------------------- */
+/* --- targets ---------------------------------------------------------------------------------- */
 
 static bool fail(struct builder *builder, enum kdm_err err, struct kdm_str path,
                  const char *expected)
