@@ -181,6 +181,16 @@ static struct kdm_str copy_to(char *space, struct kdm_str s)
     return (struct kdm_str){ .ptr = space, .len = s.len };
 }
 
+#define FIRST_ITEMS 8u /* a power of two */
+
+void *kdm_arena_more(struct kdm_arena *arena, void *items, size_t count, size_t size)
+{
+    bool full = count == 0 || (count >= FIRST_ITEMS && (count & (count - 1)) == 0);
+    uint32_t cap = (uint32_t)count;
+
+    return full ? kdm_arena_double(arena, items, &cap, FIRST_ITEMS, size) : items;
+}
+
 struct kdm_str kdm_arena_copy(struct kdm_arena *arena, struct kdm_str s)
 {
     return kdm_str_none(s) ? KDM_STR_NONE : copy_to(kdm_arena_alloc(arena, s.len + 1), s);

@@ -60,6 +60,10 @@ void *kdm_arena_zalloc(struct kdm_arena *arena, size_t size);
  * for `least`. *cap becomes that number. */
 void *kdm_arena_double(struct kdm_arena *arena, const void *items, uint32_t *cap, uint32_t least,
                        size_t size);
+/* For an array that only ever grows, item by item: the same when the room behind its `count` items is
+ * used up, else the array as it is. How much room there is follows from the count, so nobody keeps it.
+ * 0 items: a new one. */
+void *kdm_arena_more(struct kdm_arena *arena, void *items, size_t count, size_t size);
 
 /* A copy of `s` in the arena, with a NUL behind it that its length does not count.
  * KDM_STR_NONE stays KDM_STR_NONE. */

@@ -11,22 +11,14 @@ enum char_class { OTHER, LETTER, DIGIT, JOINER, IDEOGRAPH };
 struct tokenizer {
     struct kdm_arena *arena;
     struct kdm_tokens tokens;
-    size_t room;
 };
 
 static void add_token(struct tokenizer *tokenizer, struct kdm_str token)
 {
     struct kdm_tokens *tokens = &tokenizer->tokens;
 
-    if (tokens->count == tokenizer->room) {
-        size_t room = tokenizer->room == 0 ? 16 : 2 * tokenizer->room;
-        struct kdm_str *items = kdm_arena_alloc(tokenizer->arena, room * sizeof(*items));
-
-        if (tokens->count > 0)
-            memcpy(items, tokens->items, tokens->count * sizeof(*items));
-        tokens->items = items;
-        tokenizer->room = room;
-    }
+    tokens->items =
+        kdm_arena_more(tokenizer->arena, tokens->items, tokens->count, sizeof(*tokens->items));
     tokens->items[tokens->count++] = token;
 }
 

@@ -11,23 +11,12 @@ static bool refuse(struct kdm_query_parser *parser, struct kdm_str clause, const
 /* --- naming them --------------------------------------------------------------------------------
  */
 
-/* Room doubles when the count is a power of two. */
 static void make_room(struct kdm_query_parser *parser, struct kdm_text_fields *fields)
 {
-    size_t count = fields->count, room = count == 0 ? 1 : 2 * count;
-    const struct kdm_field **items;
-    float *boosts;
-
-    if ((count & (count - 1)) != 0)
-        return;
-    items = kdm_arena_alloc(parser->arena, room * sizeof(*items));
-    boosts = kdm_arena_alloc(parser->arena, room * sizeof(*boosts));
-    if (count > 0) {
-        memcpy(items, fields->items, count * sizeof(*items));
-        memcpy(boosts, fields->boosts, count * sizeof(*boosts));
-    }
-    fields->items = items;
-    fields->boosts = boosts;
+    fields->items =
+        kdm_arena_more(parser->arena, fields->items, fields->count, sizeof(*fields->items));
+    fields->boosts =
+        kdm_arena_more(parser->arena, fields->boosts, fields->count, sizeof(*fields->boosts));
 }
 
 static bool add_field(struct kdm_query_parser *parser, struct kdm_str clause,

@@ -231,14 +231,8 @@ static void add_fragment(struct field_work *work, struct kdm_str text, const str
 {
     if (work->count == MAX_FRAGMENTS)
         return;
-    if ((work->count & (work->count - 1)) == 0) {
-        size_t room = work->count == 0 ? 1 : 2 * work->count;
-        struct fragment *fragments = kdm_arena_alloc(work->scratch, room * sizeof(*fragments));
-
-        if (work->count > 0)
-            memcpy(fragments, work->fragments, work->count * sizeof(*fragments));
-        work->fragments = fragments;
-    }
+    work->fragments =
+        kdm_arena_more(work->scratch, work->fragments, work->count, sizeof(*work->fragments));
     work->fragments[work->count] = (struct fragment){ text, words, count, work->count };
     work->count++;
 }

@@ -25,18 +25,10 @@ struct kdm_query *kdm_query_new(struct kdm_query_parser *parser, enum kdm_query_
     return query;
 }
 
-/* Lists double when their count is a power of two. */
 void kdm_query_add(struct kdm_query_parser *parser, struct kdm_query_list *list,
                    struct kdm_query *query)
 {
-    if ((list->count & (list->count - 1)) == 0) {
-        size_t room = list->count == 0 ? 1 : 2 * list->count;
-        struct kdm_query **items = kdm_arena_alloc(parser->arena, room * sizeof(*items));
-
-        if (list->count > 0)
-            memcpy(items, list->items, list->count * sizeof(*items));
-        list->items = items;
-    }
+    list->items = kdm_arena_more(parser->arena, list->items, list->count, sizeof(*list->items));
     list->items[list->count++] = query;
 }
 

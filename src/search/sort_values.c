@@ -12,22 +12,14 @@
 struct collection {
     struct kdm_arena *scratch;
     struct kdm_key *keys;
-    size_t count, room;
+    size_t count;
 };
 
 static bool collect(void *ctx, const struct kdm_key *key)
 {
     struct collection *all = ctx;
 
-    if (all->count == all->room) {
-        size_t room = all->room == 0 ? 8 : 2 * all->room;
-        struct kdm_key *keys = kdm_arena_alloc(all->scratch, room * sizeof(*keys));
-
-        if (all->count > 0)
-            memcpy(keys, all->keys, all->count * sizeof(*keys));
-        all->keys = keys;
-        all->room = room;
-    }
+    all->keys = kdm_arena_more(all->scratch, all->keys, all->count, sizeof(*all->keys));
     all->keys[all->count++] = *key;
     return false;
 }
@@ -80,7 +72,7 @@ static bool collect_of_object(void *ctx, struct kdm_val object)
 struct places {
     struct kdm_arena *scratch;
     struct kdm_point *points;
-    size_t count, room;
+    size_t count;
 };
 
 static bool collect_place(void *ctx, struct kdm_val value)
@@ -90,15 +82,8 @@ static bool collect_place(void *ctx, struct kdm_val value)
 
     if (!kdm_geo_point(places->scratch, value, &point))
         return false;
-    if (places->count == places->room) {
-        size_t room = places->room == 0 ? 4 : 2 * places->room;
-        struct kdm_point *points = kdm_arena_alloc(places->scratch, room * sizeof(*points));
-
-        if (places->count > 0)
-            memcpy(points, places->points, places->count * sizeof(*points));
-        places->points = points;
-        places->room = room;
-    }
+    places->points =
+        kdm_arena_more(places->scratch, places->points, places->count, sizeof(*places->points));
     places->points[places->count++] = point;
     return false;
 }

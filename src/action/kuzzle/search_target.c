@@ -4,12 +4,11 @@
 
 #define MOST_TARGETS 500 /* collections that one search may name; each is read, and searched */
 
-/* A list that grows while the targets are read. */
+/* What the targets come to while they are read. */
 struct builder {
     struct kdm_tx *tx;
     const struct kdm_args *args;
     struct kdm_search_targets targets;
-    size_t room;
     size_t named;  /* also those named twice, and those that are not here yet */
     bool complete; /* false: at least one collection is still being asked for */
 };
@@ -26,6 +25,7 @@ static bool has(const struct builder *builder, const struct kdm_collection *coll
 /* Asks for the collection and goes on with the others when it is not here yet. */
 static bool add(struct builder *builder, struct kdm_str index, struct kdm_str name)
 {
+    struct kdm_search_targets *targets = &builder->targets;
     struct kdm_collection *collection;
 
     if (builder->named++ == MOST_TARGETS) {
@@ -43,18 +43,9 @@ static bool add(struct builder *builder, struct kdm_str index, struct kdm_str na
     }
     if (has(builder, collection))
         return true;
-    if (builder->targets.count == builder->room) {
-        size_t room = builder->room == 0 ? 4 : 2 * builder->room;
-        struct kdm_collection **items =
-            kdm_arena_alloc(builder->args->arena, room * sizeof(struct kdm_collection *));
-
-        if (builder->targets.count > 0)
-            memcpy(items, builder->targets.items,
-                   builder->targets.count * sizeof(struct kdm_collection *));
-        builder->targets.items = items;
-        builder->room = room;
-    }
-    builder->targets.items[builder->targets.count++] = collection;
+    targets->items = kdm_arena_more(builder->args->arena, targets->items, targets->count,
+                                    sizeof(struct kdm_collection *));
+    targets->items[targets->count++] = collection;
     return true;
 }
 

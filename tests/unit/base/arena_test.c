@@ -112,6 +112,24 @@ START_TEST(zalloc_clears_what_was_used_before)
 }
 END_TEST
 
+START_TEST(an_array_grows_and_keeps_what_it_holds)
+{
+    size_t *numbers = NULL;
+    int moves = 0;
+
+    for (size_t i = 0; i < 1000; i++) {
+        size_t *before = numbers;
+
+        numbers = kdm_arena_more(&arena, numbers, i, sizeof(*numbers));
+        moves += numbers != before;
+        numbers[i] = i;
+    }
+    for (size_t i = 0; i < 1000; i++)
+        ck_assert_uint_eq(numbers[i], i);
+    ck_assert_int_eq(moves, 8); /* to 8, 16, .., 1024 */
+}
+END_TEST
+
 START_TEST(a_copy_ends_with_a_nul_that_does_not_count)
 {
     struct kdm_str copy = kdm_arena_copy(&arena, KDM_STR("a\0b"));
@@ -191,6 +209,7 @@ int main(void)
     tcase_add_test(tcase, what_is_to_be_called_at_the_end_is_called_once_the_latest_first);
     tcase_add_test(tcase, an_arena_serves_again_after_reset_and_after_fini);
     tcase_add_test(tcase, zalloc_clears_what_was_used_before);
+    tcase_add_test(tcase, an_array_grows_and_keeps_what_it_holds);
     tcase_add_test(tcase, a_copy_ends_with_a_nul_that_does_not_count);
     tcase_add_test(tcase, an_array_doubles_and_keeps_what_it_has);
     tcase_add_test(tcase, a_copy_on_the_heap_is_the_same);
