@@ -147,8 +147,8 @@ enum kdm_ms_place { KDM_MS_TYPE_VARIABLE, KDM_MS_STATIC_VARIABLE, KDM_MS_DYNAMIC
 #define KDM_MS_MOST_VARIABLES 1000 /* of one type */
 
 /* Reads a body's `variables` into stored form: JSON text of an array. `old`: as they are stored, or
- * NONE; `inherited`: those above, whose copies with an origin are passed over; growing: variables
- * may not vanish and only their lengths grow. What is wrong becomes errors. */
+ * NONE; `inherited`: those above, whose copies with an origin are passed over; growing: none may
+ * vanish. What is wrong becomes errors. */
 struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_val given,
                                      struct kdm_val old, struct kdm_val inherited,
                                      enum kdm_ms_place place, bool growing);

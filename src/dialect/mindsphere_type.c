@@ -269,11 +269,10 @@ static void put_files(struct reader *reader)
 /* --- what must be unique ------------------------------------------------------------------------
  */
 
-/* No text of `member` may stand twice in the list. */
-static void check_unique(struct reader *reader, struct kdm_val block, const char *list,
-                         const char *name)
+/* No text of this member may stand twice among the aspects. */
+static void check_unique(struct reader *reader, struct kdm_val block, const char *name)
 {
-    struct kdm_val entries = kdm_val_get(block, kdm_str_of(list)), entry;
+    struct kdm_val entries = kdm_val_get(block, KDM_STR("aspects")), entry;
     const struct kdm_ms_entry *first;
     struct kdm_ms_index index;
     struct kdm_val_iter it;
@@ -284,8 +283,8 @@ static void check_unique(struct reader *reader, struct kdm_val block, const char
         first = kdm_ms_index_find(
             &index, kdm_val_str(arena_of(reader), kdm_val_get(entry, kdm_str_of(name))), &count);
         if (first != NULL && first->at < number)
-            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "%s[%zu].%s: it is there already",
-                         list, number, name);
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                         "aspects[%zu].%s: it is there already", number, name);
     }
 }
 
@@ -377,9 +376,8 @@ void kdm_ms_read_type(struct kdm_ms_errors *errors, struct kdm_tx *tx,
     kdm_buf_char(&buf, '}');
     *ret_wish = (struct kdm_ms_wish){ .block = kdm_buf_str(&buf), .parent = reader.parent };
     block = kdm_json_parse(errors->arena, ret_wish->block);
-    check_unique(&reader, block, "variables", "name");
-    check_unique(&reader, block, "aspects", "name");
-    check_unique(&reader, block, "aspects", "aspectId");
+    check_unique(&reader, block, "name");
+    check_unique(&reader, block, "aspectId");
     check_family(&reader, block);
 }
 

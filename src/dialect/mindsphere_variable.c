@@ -14,7 +14,8 @@
 /* A variable of a body while it is read. */
 struct reader {
     struct kdm_ms_errors *errors;
-    struct kdm_val given, old; /* old: as it is stored; NONE: it is new */
+    struct kdm_ms_index all, before, above; /* of the body, as they are stored, inherited */
+    struct kdm_val given, old;              /* old: as it is stored; NONE: it is new */
     enum kdm_ms_place place;
     size_t number;
     struct kdm_str name, type;
@@ -294,27 +295,52 @@ static void read_variable(struct reader *reader, struct kdm_buf *buf)
 }
 
 /* Is it a copy of an inherited one, as an exploded answer holds it? */
-static bool is_inherited(const struct reader *reader, const struct kdm_ms_index *inherited)
+static bool is_inherited(const struct reader *reader, struct kdm_val given)
 {
-    return kdm_ms_has_origin(reader->given)
-           && !kdm_val_none(kdm_ms_index_get(inherited, reader->name));
+    return kdm_ms_has_origin(given)
+           && !kdm_val_none(kdm_ms_index_get(&reader->above, reader->name));
+}
+
+/* Has one that stands before it the same name? */
+static bool is_repeated(const struct reader *reader)
+{
+    size_t count;
+    const struct kdm_ms_entry *entry = kdm_ms_index_find(&reader->all, reader->name, &count);
+
+    while (count > 0 && is_inherited(reader, entry->val))
+        entry++, count--;
+    return count > 0 && entry->at < reader->number;
 }
 
 /* Aspect types only grow. */
-static void check_none_missing(struct kdm_ms_errors *errors, struct kdm_val old, struct kdm_val now)
+static void check_none_missing(const struct reader *reader, struct kdm_val old)
 {
-    struct kdm_ms_index index;
     struct kdm_val_iter it;
     struct kdm_val variable;
 
-    kdm_ms_index(errors->arena, &now, 1, "name", &index);
     for (kdm_elements(&it, old); kdm_element_next(&it, &variable);) {
-        struct kdm_str name = kdm_val_str(errors->arena, kdm_val_get(variable, KDM_STR("name")));
+        struct kdm_str name =
+            kdm_val_str(reader->errors->arena, kdm_val_get(variable, KDM_STR("name")));
 
-        if (kdm_val_none(kdm_ms_index_get(&index, name)))
-            kdm_ms_error(errors, KDM_MS_INVALID_BODY, "variables: " KDM_FMT " can not be removed",
-                         KDM_ARG(name));
+        if (kdm_val_none(kdm_ms_index_get(&reader->all, name)))
+            kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                         "variables: " KDM_FMT " can not be removed", KDM_ARG(name));
     }
+}
+
+static void read_entry(struct reader *reader, struct kdm_buf *buf)
+{
+    if (kdm_val_type(reader->given) != KDM_JSON_OBJECT) {
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "variables[%zu]: an object is expected",
+                     reader->number);
+        return;
+    }
+    if (!read_name_and_type(reader) || is_inherited(reader, reader->given))
+        return;
+    if (is_repeated(reader))
+        refuse(reader, "name", "it is there already");
+    reader->old = kdm_ms_index_get(&reader->before, reader->name);
+    read_variable(reader, buf);
 }
 
 struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_val given,
@@ -322,29 +348,20 @@ struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_va
                                      enum kdm_ms_place place, bool growing)
 {
     struct reader reader = { .errors = errors, .place = place };
-    struct kdm_ms_index above, before;
     struct kdm_val_iter it;
     struct kdm_buf buf;
 
-    kdm_ms_index(errors->arena, &inherited, 1, "name", &above);
-    kdm_ms_index(errors->arena, &old, 1, "name", &before);
+    kdm_ms_index(errors->arena, &given, 1, "name", &reader.all);
+    kdm_ms_index(errors->arena, &old, 1, "name", &reader.before);
+    kdm_ms_index(errors->arena, &inherited, 1, "name", &reader.above);
     kdm_buf_init(&buf, errors->arena, kdm_val_text(given).len + 256);
     kdm_buf_char(&buf, '[');
     for (kdm_ms_entries(&it, errors, "variables", given, KDM_MS_MOST_VARIABLES);
-         kdm_element_next(&it, &reader.given); reader.number++) {
-        if (kdm_val_type(reader.given) != KDM_JSON_OBJECT) {
-            kdm_ms_error(errors, KDM_MS_INVALID_BODY, "variables[%zu]: an object is expected",
-                         reader.number);
-            continue;
-        }
-        if (!read_name_and_type(&reader) || is_inherited(&reader, &above))
-            continue;
-        reader.old = kdm_ms_index_get(&before, reader.name);
-        read_variable(&reader, &buf);
-    }
+         kdm_element_next(&it, &reader.given); reader.number++)
+        read_entry(&reader, &buf);
     kdm_buf_char(&buf, ']');
     if (growing && errors->count == 0)
-        check_none_missing(errors, old, kdm_json_parse(errors->arena, kdm_buf_str(&buf)));
+        check_none_missing(&reader, old);
     return kdm_buf_str(&buf);
 }
 

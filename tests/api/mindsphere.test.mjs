@@ -240,6 +240,8 @@ describe('MindSphere: aspects', () => {
     const grown = await aspect('mdsp.wing', { name: 'wing', category: 'static', variables: [angle, text('tip')] }, { 'if-match': '*' });
     assert.equal(grown.status, 200, grown.text);
     assert.deepEqual(Object.keys((await model('User')).asset.metadataMappings.w.properties), ['angle', 'tip']);
+    const twice = await aspect('mdsp.twice', { name: 't', category: 'static', variables: [{ name: 'a', dataType: 'INT' }, { name: 'a', dataType: 'INT' }] });
+    assert.deepEqual([twice.status, /variables\[1\]\.name: it is there already/.test(twice.text)], [400, true], twice.text);
     assert.equal((await call('DELETE', '/aspecttypes/mdsp.wing', { headers: { 'if-match': '*' } })).status, 409);
     const patched = await call('PATCH', '/aspecttypes/mdsp.wing', { body: { description: 'd' }, headers: { 'if-match': '1', 'content-type': 'application/merge-patch+json' } });
     assert.deepEqual([patched.body.description, patched.body.variables.length, patched.body.etag], ['d', 2, 2]);
