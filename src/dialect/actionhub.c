@@ -56,12 +56,10 @@ bool kdm_actionhub_configure(struct kdm_actionhub *actionhub, struct kdm_dialect
     *ret_door = (struct kdm_door){
         .table = &kdm_actionhub_table,
         .config = actionhub,
-        .prefix = kdm_dialect_prefix(reader, where, config, ""),
         .open = actionhub->key_count == 0,
         .put_failure = put_failure,
     };
-    ret_door->owns_prefix = ret_door->prefix.len > 0;
-    return kdm_dialect_bool(reader, where, config, "enabled", true);
+    return kdm_dialect_mount(reader, where, config, "", ret_door);
 }
 
 /* --- who asks -------------------------------------------------------------------------------- */

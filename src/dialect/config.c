@@ -106,7 +106,8 @@ const json_t *kdm_dialect_list(struct kdm_dialect_reader *reader, const char *wh
     return json_is_array(array) ? array : NULL;
 }
 
-struct kdm_str kdm_dialect_prefix(struct kdm_dialect_reader *reader, const char *where,
+/* "" or "/a/b". */
+static struct kdm_str read_prefix(struct kdm_dialect_reader *reader, const char *where,
                                   const json_t *object, const char *absent)
 {
     struct kdm_str prefix = kdm_dialect_text(reader, where, object, "prefix", absent);
@@ -116,6 +117,14 @@ struct kdm_str kdm_dialect_prefix(struct kdm_dialect_reader *reader, const char 
             || memchr(prefix.ptr, '?', prefix.len) != NULL))
         refuse(reader, "%s.prefix must be empty or a path like \"/api/x\"", where);
     return prefix;
+}
+
+bool kdm_dialect_mount(struct kdm_dialect_reader *reader, const char *where, const json_t *object,
+                       const char *prefix, struct kdm_door *door)
+{
+    door->prefix = read_prefix(reader, where, object, prefix);
+    door->owns_prefix = door->prefix.len > 0;
+    return kdm_dialect_bool(reader, where, object, "enabled", true);
 }
 
 bool kdm_dialect_has(const struct kdm_dialect_texts *texts, struct kdm_str text)

@@ -4,9 +4,8 @@
 #ifndef KDM_DIALECT_CONFIG_H
 #define KDM_DIALECT_CONFIG_H
 
-#include "base/arena.h"
+#include "api/door.h"
 #include <jansson.h>
-#include <stdbool.h>
 
 struct kdm_dialect_reader {
     struct kdm_arena *arena; /* for texts, which live as long as the dialects */
@@ -31,9 +30,10 @@ struct kdm_dialect_texts kdm_dialect_texts(struct kdm_dialect_reader *reader, co
 /* An array of objects; NULL when absent. */
 const json_t *kdm_dialect_list(struct kdm_dialect_reader *reader, const char *where,
                                const json_t *object, const char *name);
-/* A path that routes stand below: "" or "/a/b". */
-struct kdm_str kdm_dialect_prefix(struct kdm_dialect_reader *reader, const char *where,
-                                  const json_t *object, const char *absent);
+/* Where the door is: `prefix`, or this one when it is not given, and `enabled`. false: it is
+ * switched off. */
+bool kdm_dialect_mount(struct kdm_dialect_reader *reader, const char *where, const json_t *object,
+                       const char *prefix, struct kdm_door *door);
 
 bool kdm_dialect_has(const struct kdm_dialect_texts *texts, struct kdm_str text);
 

@@ -150,12 +150,10 @@ bool kdm_enos_configure(struct kdm_enos *enos, struct kdm_dialect_reader *reader
     *ret_door = (struct kdm_door){
         .table = &kdm_enos_table,
         .config = enos,
-        .prefix = kdm_dialect_prefix(reader, where, config, ""),
         .open = enos->app_count == 0,
         .put_failure = put_failure,
     };
-    ret_door->owns_prefix = ret_door->prefix.len > 0;
-    return kdm_dialect_bool(reader, where, config, "enabled", true);
+    return kdm_dialect_mount(reader, where, config, "", ret_door);
 }
 
 /* --- who asks, for what ----------------------------------------------------------------------- */

@@ -197,12 +197,10 @@ bool kdm_ms_configure(struct kdm_ms *ms, struct kdm_dialect_reader *reader, cons
     *ret_door = (struct kdm_door){
         .table = &kdm_mindsphere_table,
         .config = ms,
-        .prefix = kdm_dialect_prefix(reader, where, config, "/api/assetmanagement/v3"),
         .open = ms->token_count == 0,
         .put_failure = put_failure,
     };
-    ret_door->owns_prefix = ret_door->prefix.len > 0;
-    return kdm_dialect_bool(reader, where, config, "enabled", true);
+    return kdm_dialect_mount(reader, where, config, "/api/assetmanagement/v3", ret_door);
 }
 
 /* --- who asks --------------------------------------------------------------------------------- */

@@ -196,8 +196,8 @@ const struct kdm_ms_types *kdm_ms_core_types(struct kdm_arena *arena);
 /* Reads all of it; checked: the commit fails when a model was written since. false: wait. */
 bool kdm_ms_read_world(struct kdm_tx *tx, const struct kdm_ms_caller *caller, bool checked,
                        struct kdm_ms_world *ret_world);
-/* The world as it will be when this model, which is borrowed, is stored. Returns the type that stands
- * beside it; NULL: none does, and *ret_world stays untouched. */
+/* The world as it will be when this model, which is borrowed, is stored. Returns the type that
+ * stands beside it; NULL: none does, and *ret_world stays untouched. */
 const struct kdm_ms_type *kdm_ms_world_with(const struct kdm_ms_world *world,
                                             const struct kdm_dm_model *model,
                                             struct kdm_ms_world *ret_world);

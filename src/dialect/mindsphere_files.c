@@ -244,7 +244,8 @@ static bool is_assigned(struct kdm_tx *tx, const struct kdm_ms_caller *caller, b
 {
     struct kdm_ms_world world;
 
-    if (!kdm_ms_read_world(tx, caller, checked, &world) || !is_of_asset(tx, caller, checked, id, ret_is))
+    if (!kdm_ms_read_world(tx, caller, checked, &world)
+        || !is_of_asset(tx, caller, checked, id, ret_is))
         return false;
     *ret_is = *ret_is || is_of_type(&world, caller, id);
     return true;
