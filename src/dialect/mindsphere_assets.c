@@ -344,26 +344,6 @@ enum kdm_outcome kdm_mindsphere_patch_asset(struct kdm_tx *tx, const struct kdm_
 /* --- delete ------------------------------------------------------------------------------------
  */
 
-/* Are there assets below it? The commit fails when one is made meanwhile. false: wait. */
-static bool has_children(struct kdm_tx *tx, const struct target *target, bool *ret_has)
-{
-    struct kdm_find_request request = { .collections = &target->home.assets,
-                                        .count = 1,
-                                        .bare = true };
-    const struct kdm_found *found;
-    struct kdm_buf query;
-
-    kdm_buf_init(&query, kdm_tx_arena(tx), 128);
-    kdm_buf_lit(&query, "{\"term\":{\"dialect.parentId\":");
-    kdm_json_put_str(&query, target->asset.id);
-    kdm_buf_lit(&query, "}}");
-    request.body = kdm_buf_str(&query);
-    if (!kdm_tx_find(tx, KDM_STR("children"), true, &request, &found))
-        return false;
-    *ret_has = found->total > 0;
-    return true;
-}
-
 enum kdm_outcome kdm_mindsphere_delete_asset(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct target target;
@@ -371,7 +351,8 @@ enum kdm_outcome kdm_mindsphere_delete_asset(struct kdm_tx *tx, const struct kdm
 
     if (!find_to_change(tx, args, &target, &done))
         return done ? KDM_DONE : KDM_WAIT;
-    if (!has_children(tx, &target, &parent))
+    if (!kdm_dialect_any_asset(tx, target.caller.tenant, KDM_STR("children"), true,
+                               "dialect.parentId", target.asset.id, &parent))
         return KDM_WAIT;
     if (parent)
         return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "there are assets below it");

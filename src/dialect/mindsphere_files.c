@@ -8,7 +8,6 @@
 #include "dialect/mindsphere.h"
 #include "dialect/tenant.h"
 #include "doors.gen.h"
-#include "projector/projector.h"
 #include "store/unicode.h"
 #include <openssl/evp.h>
 #include <time.h>
@@ -217,27 +216,6 @@ static bool is_of_type(const struct kdm_ms_world *world, const struct kdm_ms_cal
     return false;
 }
 
-static bool is_of_asset(struct kdm_tx *tx, const struct kdm_ms_caller *caller, bool checked,
-                        struct kdm_str id, bool *ret_is)
-{
-    struct kdm_collection *assets;
-    struct kdm_find_request request = { .collections = &assets, .count = 1, .bare = true };
-    const struct kdm_found *found;
-
-    *ret_is = false;
-    if (!kdm_tx_find_collection(tx, caller->tenant, kdm_dm_collection_name(KDM_DM_ASSETS), &assets))
-        return false;
-    if (assets == NULL)
-        return true;
-    request.body = kdm_arena_printf(
-        kdm_tx_arena(tx), "{\"term\":{\"dialect.fileAssignments.fileId\":\"" KDM_FMT "\"}}",
-        KDM_ARG(id));
-    if (!kdm_tx_find(tx, KDM_STR("assets with the file"), checked, &request, &found))
-        return false;
-    *ret_is = found->total > 0;
-    return true;
-}
-
 /* `checked`: the commit fails when it is assigned meanwhile. false: wait. */
 static bool is_assigned(struct kdm_tx *tx, const struct kdm_ms_caller *caller, bool checked,
                         struct kdm_str id, bool *ret_is)
@@ -245,7 +223,8 @@ static bool is_assigned(struct kdm_tx *tx, const struct kdm_ms_caller *caller, b
     struct kdm_ms_world world;
 
     if (!kdm_ms_read_world(tx, caller, checked, &world)
-        || !is_of_asset(tx, caller, checked, id, ret_is))
+        || !kdm_dialect_any_asset(tx, caller->tenant, KDM_STR("assets with the file"), checked,
+                                  "dialect.fileAssignments.fileId", id, ret_is))
         return false;
     *ret_is = *ret_is || is_of_type(&world, caller, id);
     return true;

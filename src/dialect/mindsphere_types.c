@@ -1,7 +1,7 @@
 /* mindsphere_types.c - operations on asset types (reference dialects.md 4.3 to 4.12). */
 #include "dialect/mindsphere.h"
+#include "dialect/tenant.h"
 #include "doors.gen.h"
-#include "projector/projector.h"
 
 /* --- storing --------------------------------------------------------------------------------- */
 
@@ -163,27 +163,6 @@ enum kdm_outcome kdm_mindsphere_get_asset_type(struct kdm_tx *tx, const struct k
     return kdm_ms_reply_versioned(tx, 200, target.type->etag, KDM_STR_NONE, kdm_buf_str(&buf));
 }
 
-/* Has the tenant assets of the type? The commit fails when one is made meanwhile. false: wait. */
-static bool has_assets(struct kdm_tx *tx, const struct kdm_ms_target *target, bool *ret_has)
-{
-    struct kdm_collection *assets;
-    struct kdm_find_request request = { .collections = &assets, .count = 1, .bare = true };
-    const struct kdm_found *found;
-
-    *ret_has = false;
-    if (!kdm_tx_find_collection(tx, target->caller.tenant, kdm_dm_collection_name(KDM_DM_ASSETS),
-                                &assets))
-        return false;
-    if (assets == NULL)
-        return true;
-    request.body = kdm_arena_printf(kdm_tx_arena(tx), "{\"term\":{\"model\":\"" KDM_FMT "\"}}",
-                                    KDM_ARG(target->type->model->name));
-    if (!kdm_tx_find(tx, KDM_STR("assets of the type"), true, &request, &found))
-        return false;
-    *ret_has = found->total > 0;
-    return true;
-}
-
 static bool has_children(const struct kdm_ms_target *target)
 {
     for (size_t i = 0; i < target->world.assets.count; i++) {
@@ -202,7 +181,8 @@ enum kdm_outcome kdm_mindsphere_delete_asset_type(struct kdm_tx *tx, const struc
         return done ? KDM_DONE : KDM_WAIT;
     if (has_children(&target))
         return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "other types inherit from it");
-    if (!has_assets(tx, &target, &used))
+    if (!kdm_dialect_any_asset(tx, target.caller.tenant, KDM_STR("assets of the type"), true,
+                               "model", target.type->model->name, &used))
         return KDM_WAIT;
     if (used)
         return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "there are assets of this type");

@@ -1,6 +1,7 @@
 /* tenant.c - see tenant.h. */
 #include "dialect/tenant.h"
 #include "action/kuzzle/collection_stage.h"
+#include "projector/projector.h"
 #include "store/names.h"
 
 bool kdm_dialect_find_home(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_dm_home *ret_home)
@@ -12,6 +13,30 @@ bool kdm_dialect_find_home(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_
     if (kdm_name_valid(tenant) && !kdm_dm_engine_find(tx, tenant, &found, &engine))
         return false;
     return !found || kdm_dm_home_of(tx, tenant, ret_home);
+}
+
+bool kdm_dialect_any_asset(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str name,
+                           bool checked, const char *field, struct kdm_str text, bool *ret_any)
+{
+    struct kdm_collection *assets;
+    struct kdm_find_request request = { .collections = &assets, .count = 1, .bare = true };
+    const struct kdm_found *found;
+    struct kdm_buf query;
+
+    if (!kdm_tx_find_collection(tx, tenant, kdm_dm_collection_name(KDM_DM_ASSETS), &assets))
+        return false;
+    *ret_any = false;
+    if (assets == NULL)
+        return true;
+    kdm_buf_init(&query, kdm_tx_arena(tx), text.len + 64);
+    kdm_buf_printf(&query, "{\"term\":{\"%s\":", field);
+    kdm_json_put_str(&query, text);
+    kdm_buf_lit(&query, "}}");
+    request.body = kdm_buf_str(&query);
+    if (!kdm_tx_find(tx, name, checked, &request, &found))
+        return false;
+    *ret_any = found->total > 0;
+    return true;
 }
 
 bool kdm_dialect_ensure_collection(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str name,

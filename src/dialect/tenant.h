@@ -9,6 +9,12 @@
  */
 bool kdm_dialect_find_home(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_dm_home *ret_home);
 
+/* Has an asset of the tenant's this text in the field? `checked`: the commit fails when one has
+ * been written meanwhile. `name`: of the search within the transaction. false: wait, or it failed.
+ */
+bool kdm_dialect_any_asset(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str name,
+                           bool checked, const char *field, struct kdm_str text, bool *ret_any);
+
 /* The collection of the tenant, made with this mapping (JSON text) when it is not there; the index
  * too. Commits once in every run, also when there is nothing to do. false: wait, or it failed. */
 bool kdm_dialect_ensure_collection(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str name,
