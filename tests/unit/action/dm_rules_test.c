@@ -1,30 +1,6 @@
 /* dm_rules_test.c - the rules of models and assets. */
+#include "../texts.h"
 #include "action/device_manager/rules.h"
-#include <check.h>
-#include <stdlib.h>
-
-static struct kdm_arena arena;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
-
-static struct kdm_val json(const char *text)
-{
-    return kdm_json_parse(&arena, kdm_str_of(text));
-}
-
-static void assert_text(struct kdm_str actual, const char *expected)
-{
-    ck_assert_msg(kdm_str_eq(actual, kdm_str_of(expected)), "is " KDM_FMT ", not %s",
-                  KDM_ARG(actual), expected);
-}
 
 /* --- names ----------------------------------------------------------------------------------- */
 
@@ -76,8 +52,8 @@ END_TEST
 START_TEST(duplicate_measure_names_are_told_once_each)
 {
     struct kdm_str_list twice =
-        kdm_dm_duplicate_names(&arena, json("[{\"name\":\"a\",\"type\":\"x\"},{\"name\":\"b\"},{"
-                                            "\"name\":\"a\"},{\"name\":\"a\"},7,{}]"));
+        kdm_dm_duplicate_names(&arena, parse("[{\"name\":\"a\",\"type\":\"x\"},{\"name\":\"b\"},{"
+                                             "\"name\":\"a\"},{\"name\":\"a\"},7,{}]"));
 
     ck_assert_uint_eq(twice.count, 1);
     assert_text(twice.items[0], "a");
@@ -97,15 +73,15 @@ START_TEST(defaults_must_be_mapped)
     struct kdm_str unmapped;
 
     ck_assert(kdm_dm_defaults_mapped(
-        &arena, json(mappings),
-        json("{\"weight\":1,\"trailer\":{\"capacity\":2},\"where\":{\"lat\":1,\"lon\":2}}"),
+        &arena, parse(mappings),
+        parse("{\"weight\":1,\"trailer\":{\"capacity\":2},\"where\":{\"lat\":1,\"lon\":2}}"),
         &unmapped));
-    ck_assert(kdm_dm_defaults_mapped(&arena, json(mappings),
-                                     json("{\"trailer.capacity\":2,\"weight\":null}"), &unmapped));
+    ck_assert(kdm_dm_defaults_mapped(&arena, parse(mappings),
+                                     parse("{\"trailer.capacity\":2,\"weight\":null}"), &unmapped));
     ck_assert(kdm_dm_defaults_mapped(&arena, KDM_VAL_NONE, KDM_VAL_NONE, &unmapped));
-    ck_assert(kdm_dm_defaults_mapped(&arena, json("{}"), json("{\"empty\":{}}"), &unmapped));
-    ck_assert(!kdm_dm_defaults_mapped(&arena, json(mappings),
-                                      json("{\"weight\":1,\"trailer\":{\"x\":2}}"), &unmapped));
+    ck_assert(kdm_dm_defaults_mapped(&arena, parse("{}"), parse("{\"empty\":{}}"), &unmapped));
+    ck_assert(!kdm_dm_defaults_mapped(&arena, parse(mappings),
+                                      parse("{\"weight\":1,\"trailer\":{\"x\":2}}"), &unmapped));
     assert_text(unmapped, "trailer.x");
 }
 END_TEST
@@ -114,8 +90,8 @@ START_TEST(geo_fields_below_the_first_level_get_no_grace)
 {
     struct kdm_str unmapped;
 
-    ck_assert(!kdm_dm_defaults_mapped(&arena, json(mappings),
-                                      json("{\"deep\":{\"geo\":{\"lat\":1}}}"), &unmapped));
+    ck_assert(!kdm_dm_defaults_mapped(&arena, parse(mappings),
+                                      parse("{\"deep\":{\"geo\":{\"lat\":1}}}"), &unmapped));
     assert_text(unmapped, "deep.geo.lat");
 }
 END_TEST
@@ -124,7 +100,7 @@ END_TEST
 
 START_TEST(a_new_asset_has_every_mapped_key_in_the_order_of_the_model)
 {
-    assert_text(kdm_dm_metadata_created(&arena, json(mappings), KDM_VAL_NONE, KDM_VAL_NONE),
+    assert_text(kdm_dm_metadata_created(&arena, parse(mappings), KDM_VAL_NONE, KDM_VAL_NONE),
                 "{\"weight\":null,\"trailer\":null,\"where\":null,\"deep\":null}");
 }
 END_TEST
@@ -132,27 +108,28 @@ END_TEST
 START_TEST(defaults_are_set_by_path_and_given_objects_replace_whole_defaults)
 {
     assert_text(kdm_dm_metadata_created(
-                    &arena, json("{\"a\":{\"type\":\"integer\"},\"b\":{\"properties\":{}}}"),
-                    json("{\"b.x\":1,\"b.y\":{\"z\":2}}"), json("{\"a\":5}")),
+                    &arena, parse("{\"a\":{\"type\":\"integer\"},\"b\":{\"properties\":{}}}"),
+                    parse("{\"b.x\":1,\"b.y\":{\"z\":2}}"), parse("{\"a\":5}")),
                 "{\"a\":5,\"b\":{\"x\":1,\"y\":{\"z\":2}}}");
-    assert_text(kdm_dm_metadata_created(&arena, json("{\"b\":{\"properties\":{}}}"),
-                                        json("{\"b\":{\"x\":1,\"y\":2}}"),
-                                        json("{\"b\":{\"x\":9},\"unknown\":1}")),
+    assert_text(kdm_dm_metadata_created(&arena, parse("{\"b\":{\"properties\":{}}}"),
+                                        parse("{\"b\":{\"x\":1,\"y\":2}}"),
+                                        parse("{\"b\":{\"x\":9},\"unknown\":1}")),
                 "{\"b\":{\"x\":9},\"unknown\":1}");
 }
 END_TEST
 
 START_TEST(keys_that_a_request_gives_twice_count_once)
 {
-    assert_text(kdm_dm_metadata_created(&arena, json("{\"a\":{}}"), KDM_VAL_NONE,
-                                        json("{\"a\":1,\"b\":2,\"a\":3,\"b\":4}")),
+    assert_text(kdm_dm_metadata_created(&arena, parse("{\"a\":{}}"), KDM_VAL_NONE,
+                                        parse("{\"a\":1,\"b\":2,\"a\":3,\"b\":4}")),
                 "{\"a\":3,\"b\":4}");
 }
 END_TEST
 
 START_TEST(keys_with_dots_are_counted)
 {
-    ck_assert_uint_eq(kdm_dm_dotted_keys(&arena, json("{\"a.b\":1,\"c\":{\"d.e\":1},\".\":2}")), 2);
+    ck_assert_uint_eq(kdm_dm_dotted_keys(&arena, parse("{\"a.b\":1,\"c\":{\"d.e\":1},\".\":2}")),
+                      2);
     ck_assert_uint_eq(kdm_dm_dotted_keys(&arena, KDM_VAL_NONE), 0);
 }
 END_TEST
@@ -160,18 +137,18 @@ END_TEST
 START_TEST(propagation_keeps_values_even_null_adds_defaults_and_drops_unmapped_keys)
 {
     assert_text(kdm_dm_metadata_propagated(
-                    &arena, json("{\"kept\":{},\"nulled\":{},\"new\":{},\"bare\":{}}"),
-                    json("{\"kept\":1,\"nulled\":2,\"new\":3,\"bare.x\":4}"),
-                    json("{\"gone\":0,\"nulled\":null,\"kept\":9}")),
+                    &arena, parse("{\"kept\":{},\"nulled\":{},\"new\":{},\"bare\":{}}"),
+                    parse("{\"kept\":1,\"nulled\":2,\"new\":3,\"bare.x\":4}"),
+                    parse("{\"gone\":0,\"nulled\":null,\"kept\":9}")),
                 "{\"kept\":9,\"nulled\":null,\"new\":3,\"bare\":null}");
 }
 END_TEST
 
 START_TEST(replaced_metadata_takes_known_keys_whole_and_drops_unknown_ones)
 {
-    assert_text(kdm_dm_metadata_replaced(&arena, json("{\"mapped\":{}}"),
-                                         json("{\"own\":{\"a\":1,\"b\":2},\"stays\":1}"),
-                                         json("{\"own\":{\"a\":3},\"mapped\":4,\"unknown\":5}")),
+    assert_text(kdm_dm_metadata_replaced(&arena, parse("{\"mapped\":{}}"),
+                                         parse("{\"own\":{\"a\":1,\"b\":2},\"stays\":1}"),
+                                         parse("{\"own\":{\"a\":3},\"mapped\":4,\"unknown\":5}")),
                 "{\"own\":{\"a\":3},\"stays\":1,\"mapped\":4}");
 }
 END_TEST
@@ -179,7 +156,7 @@ END_TEST
 START_TEST(history_names_are_all_leaves_nulls_and_arrays_too)
 {
     assert_text(
-        kdm_dm_paths(&arena, json("{\"b\":null,\"a\":{\"y\":[1,{\"z\":2}],\"x\":1},\"e\":{}}")),
+        kdm_dm_paths(&arena, parse("{\"b\":null,\"a\":{\"y\":[1,{\"z\":2}],\"x\":1},\"e\":{}}")),
         "[\"b\",\"a.y\",\"a.x\"]");
     assert_text(kdm_dm_paths(&arena, KDM_VAL_NONE), "[]");
 }
@@ -192,7 +169,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, open_arena, close_arena);
     tcase_add_test(tc, pascal_case_names_are_accepted);
     tcase_add_test(tc, other_names_are_refused);
     tcase_add_test(tc, kebab_case_puts_a_line_between_words);

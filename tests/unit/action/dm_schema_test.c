@@ -1,20 +1,7 @@
 /* dm_schema_test.c - which objects are JSON schemas of draft-07. */
+#include "../texts.h"
 #include "action/device_manager/schema.h"
-#include <check.h>
-#include <stdlib.h>
 #include <time.h>
-
-static struct kdm_arena arena;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
 
 static struct kdm_str errors_of(const char *schema)
 {
@@ -113,7 +100,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, open_arena, close_arena);
     tcase_add_test(tc, schemas_are_accepted);
     tcase_add_test(tc, what_is_no_schema_is_told_with_its_place);
     tcase_add_test(tc, a_hostile_schema_costs_no_more_than_its_size);

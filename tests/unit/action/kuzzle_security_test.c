@@ -1,47 +1,24 @@
 /* kuzzle_security_test.c - what is left of a user who loses a profile, and what is stored of a
  * body. */
+#include "../texts.h"
 #include "action/kuzzle/security.h"
 #include "action/kuzzle/security_delete.h"
-#include <check.h>
-#include <stdlib.h>
-
-static struct kdm_arena arena;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
-
-static struct kdm_val parse(const char *json)
-{
-    return kdm_json_parse(&arena, kdm_str_of(json));
-}
-
-static void check_text(struct kdm_str text, const char *expected)
-{
-    ck_assert_str_eq(kdm_arena_copy(&arena, text).ptr, expected);
-}
 
 START_TEST(a_profile_is_taken_away_wherever_it_stands_and_the_rest_stays)
 {
     struct kdm_val user =
         parse("{\"name\":\"n\",\"profileIds\":[\"a\",\"b\",\"\\u0061\",\"c\"],\"z\":[1.0]}");
 
-    check_text(kdm_security_user_without(&arena, user, KDM_STR("a")),
-               "{\"name\":\"n\",\"profileIds\":[\"b\",\"c\"],\"z\":[1.0]}");
-    check_text(kdm_security_user_without(&arena, user, KDM_STR("other")),
-               "{\"name\":\"n\",\"profileIds\":[\"a\",\"b\",\"\\u0061\",\"c\"],\"z\":[1.0]}");
+    assert_text(kdm_security_user_without(&arena, user, KDM_STR("a")),
+                "{\"name\":\"n\",\"profileIds\":[\"b\",\"c\"],\"z\":[1.0]}");
+    assert_text(kdm_security_user_without(&arena, user, KDM_STR("other")),
+                "{\"name\":\"n\",\"profileIds\":[\"a\",\"b\",\"\\u0061\",\"c\"],\"z\":[1.0]}");
 }
 END_TEST
 
 START_TEST(who_has_no_profile_left_is_as_anonymous)
 {
-    check_text(
+    assert_text(
         kdm_security_user_without(&arena, parse("{\"profileIds\":[\"a\",\"a\"]}"), KDM_STR("a")),
         "{\"profileIds\":[\"anonymous\"]}");
 }
@@ -53,11 +30,11 @@ START_TEST(what_the_server_says_of_a_document_is_not_taken_from_a_client)
         "{\"_id\":1, "
         "\"a\":{\"_id\":2},\"\\u005fkuzzle_info\":{},\"optimizedPolicies\":[],\"a\":{\"_id\":3}}");
 
-    check_text(kdm_val_text(kdm_security_content(&arena, body, KDM_STR("optimizedPolicies"))),
-               "{\"a\":{\"_id\":3}}");
-    check_text(kdm_val_text(kdm_security_content(&arena, body, KDM_STR_NONE)),
-               "{\"a\":{\"_id\":3},\"optimizedPolicies\":[]}");
-    check_text(kdm_val_text(kdm_security_content(&arena, KDM_VAL_NONE, KDM_STR_NONE)), "{}");
+    assert_text(kdm_val_text(kdm_security_content(&arena, body, KDM_STR("optimizedPolicies"))),
+                "{\"a\":{\"_id\":3}}");
+    assert_text(kdm_val_text(kdm_security_content(&arena, body, KDM_STR_NONE)),
+                "{\"a\":{\"_id\":3},\"optimizedPolicies\":[]}");
+    assert_text(kdm_val_text(kdm_security_content(&arena, KDM_VAL_NONE, KDM_STR_NONE)), "{}");
 }
 END_TEST
 
@@ -68,7 +45,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, a_profile_is_taken_away_wherever_it_stands_and_the_rest_stays);
     tcase_add_test(tcase, who_has_no_profile_left_is_as_anonymous);
     tcase_add_test(tcase, what_the_server_says_of_a_document_is_not_taken_from_a_client);

@@ -1,27 +1,10 @@
 /* kuzzle_source_test.c - what may be a document, which fields a change touches, and a line of
  * Redis's INFO. */
+#include "../texts.h"
 #include "action/kuzzle/document.h"
 #include "action/kuzzle/server.h"
-#include <check.h>
-#include <stdlib.h>
 
-static struct kdm_arena arena;
 static struct kdm_failure failure;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 16384);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
-
-static struct kdm_val parse(const char *text)
-{
-    return kdm_json_parse(&arena, kdm_str_of(text));
-}
 
 static const char *text_of(struct kdm_str s)
 {
@@ -126,7 +109,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, a_document_without_a_word_in_the_mapping_may_be_stored);
     tcase_add_test(tcase, a_member_routing_is_refused_at_the_root_only);
     tcase_add_test(tcase, a_strict_mapping_names_field_index_and_collection);

@@ -1,26 +1,9 @@
 /* kuzzle_specification_test.c - what specifications may be, and what they make of documents. */
+#include "../texts.h"
 #include "action/kuzzle/specification.h"
-#include <check.h>
-#include <stdlib.h>
 
-static struct kdm_arena arena;
 static struct kdm_str_list errors;
 static struct kdm_spec_report report;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 16384);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
-
-static struct kdm_val parse(const char *text)
-{
-    return kdm_json_parse(&arena, kdm_str_of(text));
-}
 
 static const struct kdm_spec *spec_of(const char *text)
 {
@@ -202,7 +185,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_add_checked_fixture(all, setup, teardown);
+    tcase_add_checked_fixture(all, open_arena, close_arena);
     tcase_add_test(all, specifications_without_a_word_take_every_document);
     tcase_add_test(all, all_errors_are_told_at_once);
     tcase_add_test(all, a_parent_may_be_declared_behind_its_children);

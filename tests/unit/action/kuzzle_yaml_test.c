@@ -1,19 +1,6 @@
 /* kuzzle_yaml_test.c - JSON written as YAML. */
+#include "../texts.h"
 #include "action/kuzzle/yaml.h"
-#include <check.h>
-#include <stdlib.h>
-
-static struct kdm_arena arena;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
 
 static const char *yaml(const char *json)
 {
@@ -76,7 +63,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, scalars_stand_as_they_are);
     tcase_add_test(tcase, only_plain_words_go_without_quotes);
     tcase_add_test(tcase, words_that_mean_something_else_are_quoted);

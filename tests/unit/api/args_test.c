@@ -1,6 +1,6 @@
 /* args_test.c - the typing of kuzzle-protocol.md 5.4, on WebSocket and HTTP. */
+#include "../texts.h"
 #include "api/args.h"
-#include "texts.h"
 
 static struct kdm_args args;
 static struct kdm_failure failure;

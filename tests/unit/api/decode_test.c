@@ -1,6 +1,6 @@
 /* decode_test.c - the envelope rules of kuzzle-protocol.md 2. */
+#include "../texts.h"
 #include "api/decode.h"
-#include "texts.h"
 
 static struct kdm_ask ask;
 static struct kdm_failure failure;

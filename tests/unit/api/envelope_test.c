@@ -1,6 +1,6 @@
 /* envelope_test.c - the text of replies and errors. */
+#include "../texts.h"
 #include "api/envelope.h"
-#include "texts.h"
 
 static struct kdm_buf buf;
 

@@ -1,9 +1,9 @@
 /* gates_test.c - who is let in: tokens and cookies, origins, SDK versions. */
+#include "../texts.h"
 #include "api/auth.h"
 #include "api/origin.h"
 #include "api/sdk.h"
 #include "base/log.h"
-#include "texts.h"
 
 static struct kdm_failure failure;
 

@@ -6,7 +6,7 @@
 #define KDM_TESTS_API_HARNESS_H
 
 #include "api/api.h"
-#include "texts.h"
+#include "../texts.h"
 
 /* --- transactions ------------------------------------------------------------------------- */
 

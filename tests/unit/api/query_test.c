@@ -1,6 +1,6 @@
 /* query_test.c - query strings taken apart. */
+#include "../texts.h"
 #include "api/query.h"
-#include "texts.h"
 
 static struct kdm_query_args query;
 

@@ -1,7 +1,7 @@
 /* route_test.c - verbs and paths to routes. */
+#include "../texts.h"
 #include "api/route.h"
 #include "base/log.h"
-#include "texts.h"
 
 static const struct kdm_route routes[] = {
     { "GET", "/", 0 },

@@ -1,7 +1,7 @@
 /* stats_test.c - requests counted into frames. */
+#include "../texts.h"
 #include "api/stats.h"
 #include "base/clock.h"
-#include "texts.h"
 
 static uv_loop_t loop;
 static struct kdm_stats *stats;

@@ -1,25 +1,7 @@
 /* read_test.c - lookups, strings, numbers, equality. */
+#include "../texts.h"
 #include "json/json.h"
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-
-static struct kdm_arena arena;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
-
-static struct kdm_val parse(const char *text)
-{
-    return kdm_json_parse(&arena, kdm_str_of(text));
-}
 
 static void check_text(struct kdm_val val, const char *want)
 {
@@ -296,7 +278,7 @@ int main(void)
     int failed;
 
     suite_add_tcase(suite, tcase);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, a_member_is_found_by_its_name);
     tcase_add_test(tcase, an_escaped_name_is_the_same_name);
     tcase_add_test(tcase, of_members_with_one_name_the_last_counts);

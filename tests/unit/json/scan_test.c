@@ -1,21 +1,9 @@
 /* scan_test.c - what is JSON here and what is not, and what the index says. */
+#include "../texts.h"
 #include "json/json.h"
-#include <check.h>
-#include <stdlib.h>
 
-static struct kdm_arena arena;
 static struct kdm_json doc;
 static struct kdm_json_error error;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
 
 /* Scans a copy of exactly the text's length, so that a read beyond its end is seen. */
 static bool scans(struct kdm_str text)
@@ -412,7 +400,7 @@ int main(void)
     int failed;
 
     suite_add_tcase(suite, tcase);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, every_kind_of_value_stands_alone);
     tcase_add_test(tcase, what_is_no_json_is_refused_where_it_goes_wrong);
     tcase_add_test(tcase, escapes_are_checked);

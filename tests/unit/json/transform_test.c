@@ -1,29 +1,6 @@
 /* transform_test.c - canonical, merge, set, without, flatten. */
+#include "../texts.h"
 #include "json/json.h"
-#include <check.h>
-#include <stdlib.h>
-
-static struct kdm_arena arena;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
-
-static struct kdm_val parse(const char *text)
-{
-    return kdm_json_parse(&arena, kdm_str_of(text));
-}
-
-static void check_str(struct kdm_str text, const char *want)
-{
-    ck_assert_msg(kdm_str_eq(text, kdm_str_of(want)), KDM_FMT " is not %s", KDM_ARG(text), want);
-}
 
 START_TEST(canonical_text_is_its_own_text)
 {
@@ -38,12 +15,12 @@ END_TEST
 
 START_TEST(canonical_resolves_duplicates_and_drops_white_space)
 {
-    check_str(
+    assert_text(
         kdm_json_canonical(&arena, parse("{ \"a\" : 1 , \"b\" : [ 1 , 2 ] , \"\\u0061\" : { } }")),
         "{\"a\":{},\"b\":[1,2]}");
-    check_str(kdm_json_canonical(&arena, parse("[{\"x\":{\"y\":1,\"y\":2,\"z\":3,\"y\":[4]}}]")),
-              "[{\"x\":{\"y\":[4],\"z\":3}}]");
-    check_str(kdm_json_canonical(&arena, parse("\n[\n]\n")), "[]");
+    assert_text(kdm_json_canonical(&arena, parse("[{\"x\":{\"y\":1,\"y\":2,\"z\":3,\"y\":[4]}}]")),
+                "[{\"x\":{\"y\":[4],\"z\":3}}]");
+    assert_text(kdm_json_canonical(&arena, parse("\n[\n]\n")), "[]");
 }
 END_TEST
 
@@ -66,9 +43,9 @@ START_TEST(merge_goes_into_objects_and_replaces_the_rest)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check_str(kdm_json_merge(&arena, parse(cases[i][0]), parse(cases[i][1])), cases[i][2]);
-    check_str(kdm_json_merge(&arena, KDM_VAL_NONE, parse("{\"a\":1}")), "{\"a\":1}");
-    check_str(kdm_json_merge(&arena, parse("{\"a\": 1}"), KDM_VAL_NONE), "{\"a\":1}");
+        assert_text(kdm_json_merge(&arena, parse(cases[i][0]), parse(cases[i][1])), cases[i][2]);
+    assert_text(kdm_json_merge(&arena, KDM_VAL_NONE, parse("{\"a\":1}")), "{\"a\":1}");
+    assert_text(kdm_json_merge(&arena, parse("{\"a\": 1}"), KDM_VAL_NONE), "{\"a\":1}");
 }
 END_TEST
 
@@ -84,7 +61,7 @@ START_TEST(assign_replaces_members_whole)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check_str(kdm_json_assign(&arena, parse(cases[i][0]), parse(cases[i][1])), cases[i][2]);
+        assert_text(kdm_json_assign(&arena, parse(cases[i][0]), parse(cases[i][1])), cases[i][2]);
 }
 END_TEST
 
@@ -92,13 +69,13 @@ START_TEST(set_puts_a_member_in_its_place_or_at_the_end)
 {
     struct kdm_val val = parse("{\"a\":1, \"b\":2,\"a\":3}");
 
-    check_str(kdm_json_set(&arena, val, KDM_STR("a"), KDM_STR("{}")), "{\"a\":{},\"b\":2}");
-    check_str(kdm_json_set(&arena, val, KDM_STR("a.\n"), KDM_STR("4")),
-              "{\"a\":3,\"b\":2,\"a.\\n\":4}");
-    check_str(kdm_json_set(&arena, val, KDM_STR("a"), KDM_STR_NONE), "{\"b\":2}");
-    check_str(kdm_json_set(&arena, val, KDM_STR("x"), KDM_STR_NONE), "{\"a\":3,\"b\":2}");
-    check_str(kdm_json_set(&arena, parse("{}"), KDM_STR("x"), KDM_STR("1")), "{\"x\":1}");
-    check_str(kdm_json_set(&arena, KDM_VAL_NONE, KDM_STR("x"), KDM_STR("1")), "{\"x\":1}");
+    assert_text(kdm_json_set(&arena, val, KDM_STR("a"), KDM_STR("{}")), "{\"a\":{},\"b\":2}");
+    assert_text(kdm_json_set(&arena, val, KDM_STR("a.\n"), KDM_STR("4")),
+                "{\"a\":3,\"b\":2,\"a.\\n\":4}");
+    assert_text(kdm_json_set(&arena, val, KDM_STR("a"), KDM_STR_NONE), "{\"b\":2}");
+    assert_text(kdm_json_set(&arena, val, KDM_STR("x"), KDM_STR_NONE), "{\"a\":3,\"b\":2}");
+    assert_text(kdm_json_set(&arena, parse("{}"), KDM_STR("x"), KDM_STR("1")), "{\"x\":1}");
+    assert_text(kdm_json_set(&arena, KDM_VAL_NONE, KDM_STR("x"), KDM_STR("1")), "{\"x\":1}");
 }
 END_TEST
 
@@ -106,17 +83,17 @@ START_TEST(a_set_path_makes_the_objects_on_its_way)
 {
     struct kdm_val val = parse("{\"a\":1,\"b\":{\"c\":{\"d\":2}}}");
 
-    check_str(kdm_json_set_path(&arena, val, KDM_STR("a.x.y"), KDM_STR("7")),
-              "{\"a\":{\"x\":{\"y\":7}},\"b\":{\"c\":{\"d\":2}}}");
-    check_str(kdm_json_set_path(&arena, val, KDM_STR("b.c.e"), KDM_STR("7")),
-              "{\"a\":1,\"b\":{\"c\":{\"d\":2,\"e\":7}}}");
-    check_str(kdm_json_set_path(&arena, val, KDM_STR("b.c"), KDM_STR("7")),
-              "{\"a\":1,\"b\":{\"c\":7}}");
-    check_str(kdm_json_set_path(&arena, val, KDM_STR("b.f.g"), KDM_STR("7")),
-              "{\"a\":1,\"b\":{\"c\":{\"d\":2},\"f\":{\"g\":7}}}");
-    check_str(kdm_json_set_path(&arena, val, KDM_STR("b.c.d"), KDM_STR_NONE),
-              "{\"a\":1,\"b\":{\"c\":{}}}");
-    check_str(kdm_json_set_path(&arena, parse("[]"), KDM_STR("z"), KDM_STR("7")), "{\"z\":7}");
+    assert_text(kdm_json_set_path(&arena, val, KDM_STR("a.x.y"), KDM_STR("7")),
+                "{\"a\":{\"x\":{\"y\":7}},\"b\":{\"c\":{\"d\":2}}}");
+    assert_text(kdm_json_set_path(&arena, val, KDM_STR("b.c.e"), KDM_STR("7")),
+                "{\"a\":1,\"b\":{\"c\":{\"d\":2,\"e\":7}}}");
+    assert_text(kdm_json_set_path(&arena, val, KDM_STR("b.c"), KDM_STR("7")),
+                "{\"a\":1,\"b\":{\"c\":7}}");
+    assert_text(kdm_json_set_path(&arena, val, KDM_STR("b.f.g"), KDM_STR("7")),
+                "{\"a\":1,\"b\":{\"c\":{\"d\":2},\"f\":{\"g\":7}}}");
+    assert_text(kdm_json_set_path(&arena, val, KDM_STR("b.c.d"), KDM_STR_NONE),
+                "{\"a\":1,\"b\":{\"c\":{}}}");
+    assert_text(kdm_json_set_path(&arena, parse("[]"), KDM_STR("z"), KDM_STR("7")), "{\"z\":7}");
 }
 END_TEST
 
@@ -126,9 +103,9 @@ START_TEST(a_path_of_too_many_parts_changes_nothing)
 
     for (size_t i = 0; i < sizeof(path); i++)
         path[i] = i % 2 == 0 ? 'a' : '.';
-    check_str(kdm_json_set_path(&arena, parse("{\"b\": 1}"), (struct kdm_str){ path, sizeof(path) },
-                                KDM_STR("7")),
-              "{\"b\":1}");
+    assert_text(kdm_json_set_path(&arena, parse("{\"b\": 1}"),
+                                  (struct kdm_str){ path, sizeof(path) }, KDM_STR("7")),
+                "{\"b\":1}");
     kdm_json_parse(&arena,
                    kdm_json_set_path(&arena, parse("{}"),
                                      (struct kdm_str){ path, sizeof(path) - 2 }, KDM_STR("7")));
@@ -141,15 +118,15 @@ START_TEST(paths_are_taken_out_and_missing_ones_ignored)
                                KDM_STR("a.b.d.x"), KDM_STR("") };
     struct kdm_val val = parse("{\"a\":{\"b\":{\"d\":1,\"f\":[2]}},\"\\u0065\":1,\"g\":{}}");
 
-    check_str(kdm_json_without_paths(&arena, val, paths, 5),
-              "{\"a\":{\"b\":{\"f\":[2]}},\"g\":{}}");
+    assert_text(kdm_json_without_paths(&arena, val, paths, 5),
+                "{\"a\":{\"b\":{\"f\":[2]}},\"g\":{}}");
     ck_assert_ptr_eq(kdm_json_without_paths(&arena, val, paths + 2, 3).ptr, kdm_val_text(val).ptr);
     paths[0] = KDM_STR("a");
     paths[1] = KDM_STR("a.b");
-    check_str(kdm_json_without_paths(&arena, val, paths, 2), "{\"\\u0065\":1,\"g\":{}}");
-    check_str(kdm_json_without_paths(&arena, parse("{\"a\":1,\"b\":2,\"a\":3}"), paths, 1),
-              "{\"b\":2}");
-    check_str(kdm_json_without_paths(&arena, KDM_VAL_NONE, paths, 1), "{}");
+    assert_text(kdm_json_without_paths(&arena, val, paths, 2), "{\"\\u0065\":1,\"g\":{}}");
+    assert_text(kdm_json_without_paths(&arena, parse("{\"a\":1,\"b\":2,\"a\":3}"), paths, 1),
+                "{\"b\":2}");
+    assert_text(kdm_json_without_paths(&arena, KDM_VAL_NONE, paths, 1), "{}");
 }
 END_TEST
 
@@ -166,7 +143,7 @@ START_TEST(many_paths_are_taken_out_of_many_members)
         kdm_buf_printf(&buf, "\"%d\":0,", i);
     }
     kdm_buf_lit(&buf, "\"stays\":1}}");
-    check_str(
+    assert_text(
         kdm_json_without_paths(&arena, kdm_json_parse(&arena, kdm_buf_str(&buf)), paths, MEMBERS),
         "{\"x\":{\"stays\":1}}");
 }
@@ -183,7 +160,7 @@ static void check_flat(const char *text, const char *want)
         kdm_buf_char(&buf, ' ');
     }
     ck_assert_ptr_nonnull(list.items);
-    check_str(kdm_buf_str(&buf), want);
+    assert_text(kdm_buf_str(&buf), want);
 }
 
 START_TEST(leaves_are_listed_by_their_paths_in_order)
@@ -250,7 +227,7 @@ int main(void)
     int failed;
 
     suite_add_tcase(suite, tcase);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, canonical_text_is_its_own_text);
     tcase_add_test(tcase, canonical_resolves_duplicates_and_drops_white_space);
     tcase_add_test(tcase, merge_goes_into_objects_and_replaces_the_rest);

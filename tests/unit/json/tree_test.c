@@ -1,19 +1,6 @@
 /* tree_test.c - to jansson and back. */
+#include "../texts.h"
 #include "json/json.h"
-#include <check.h>
-#include <stdlib.h>
-
-static struct kdm_arena arena;
-
-static void setup(void)
-{
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
 
 static void check_round_trip(const char *text, const char *want)
 {
@@ -61,7 +48,7 @@ int main(void)
     int failed;
 
     suite_add_tcase(suite, tcase);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, a_tree_keeps_order_and_numbers);
     tcase_add_test(tcase, integers_beyond_64_bits_become_reals);
     tcase_add_test(tcase, nothing_has_no_tree_and_no_text);

@@ -1,22 +1,9 @@
 /* koncorde_test.c - Koncorde filters as realtime means them: strict, by path, with its own
  * negations. */
+#include "../texts.h"
 #include "search/query.h"
-#include <check.h>
-#include <stdlib.h>
 
-static struct kdm_arena arena;
 static struct kdm_failure failure;
-
-static void setup(void)
-{
-    kdm_json_seed(1, 2);
-    kdm_arena_init(&arena, 65536);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
 
 static struct kdm_query *parsed(const char *text, size_t max_conditions)
 {
@@ -232,7 +219,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, each_clause_means_what_koncorde_means);
     tcase_add_test(tcase, what_koncorde_refuses_is_refused);
     tcase_add_test(tcase, conditions_are_limited);

@@ -1,21 +1,8 @@
 /* jwt_test.c - tokens are believed only when they are ours. */
 #include "security/jwt.h"
-#include "../suite.h"
-#include <stdlib.h>
+#include "../texts.h"
 
-static struct kdm_arena arena;
 static const struct kdm_jwt_key key = { "HS256", { "a secret", 8 } };
-
-static void set_up(void)
-{
-    kdm_json_seed(1, 2);
-    kdm_arena_init(&arena, 4096);
-}
-
-static void tear_down(void)
-{
-    kdm_arena_fini(&arena);
-}
 
 static enum kdm_jwt_verdict verify(struct kdm_str token)
 {
@@ -153,5 +140,5 @@ int main(void)
         fingerprints_are_sha_256,
     };
 
-    return RUN("jwt", tests, set_up, tear_down);
+    return RUN("jwt", tests, open_arena, close_arena);
 }

@@ -1,26 +1,5 @@
 /* commit_test.c - what one commit may hold, what it checks, and what it leaves in Redis. */
-#include "world.h"
-
-static uv_loop_t loop;
-static struct server redis;
-static struct node node;
-static redisContext *direct;
-
-static void setup(void)
-{
-    uv_loop_init(&loop);
-    server_open(&redis, NULL, NULL);
-    node_start(&node, &loop, redis.url, "node-a");
-    direct = look_in(&redis);
-}
-
-static void teardown(void)
-{
-    redisFree(direct);
-    node_stop(&node);
-    loop_end(&loop);
-    server_kill(&redis);
-}
+#include "single.h"
 
 static struct kdm_commit *begin(void)
 {

@@ -1,36 +1,15 @@
 /* mapping_check_test.c - documents against mappings: types, strictness, what dynamic takes up. */
+#include "../texts.h"
 #include "store/mapping_value.h"
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-static struct kdm_arena arena;
 static struct kdm_failure failure;
 static const struct kdm_mapping_place place = { { "i", 1 }, { "c", 1 } };
 
-static void setup(void)
-{
-    kdm_json_seed(1, 2);
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
-
-static struct kdm_val val(const char *text)
-{
-    struct kdm_json *doc = kdm_arena_alloc(&arena, sizeof(*doc));
-
-    ck_assert_msg(kdm_json_scan(&arena, kdm_str_of(text), doc, NULL), "%s", text);
-    return kdm_json_root(doc);
-}
-
 static struct kdm_mapping *made(const char *text)
 {
-    struct kdm_mapping *mapping = kdm_mapping_create(&arena, val(text), &failure);
+    struct kdm_mapping *mapping = kdm_mapping_create(&arena, parse(text), &failure);
 
     ck_assert_msg(mapping != NULL, "%s: " KDM_FMT, text, KDM_ARG(failure.message));
     return mapping;
@@ -49,7 +28,7 @@ static bool passes(const struct kdm_mapping *mapping, const char *document)
 {
     struct kdm_str additions;
 
-    return kdm_mapping_check(mapping, &arena, val(document), &place, &additions, &failure);
+    return kdm_mapping_check(mapping, &arena, parse(document), &place, &additions, &failure);
 }
 
 static bool takes(const struct kdm_mapping *mapping, const char *value)
@@ -323,7 +302,7 @@ static void assert_brings(const char *definition, const char *document, const ch
     struct kdm_str additions = KDM_STR("?"), text;
     bool changed;
 
-    ck_assert_msg(kdm_mapping_check(mapping, &arena, val(document), &place, &additions, &failure),
+    ck_assert_msg(kdm_mapping_check(mapping, &arena, parse(document), &place, &additions, &failure),
                   "%s: " KDM_FMT, document, KDM_ARG(failure.message));
     if (expected == NULL) {
         ck_assert(kdm_str_none(additions));
@@ -481,7 +460,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, each_type_takes_its_values);
     tcase_add_test(tcase, dates_are_read_by_their_formats);

@@ -1,41 +1,17 @@
 /* mapping_merge_test.c - mappings made, refused, merged, shown; the tree behind them. */
+#include "../texts.h"
 #include "store/mapping_value.h"
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-static struct kdm_arena arena;
 static struct kdm_failure failure;
-
-static void setup(void)
-{
-    kdm_json_seed(1, 2);
-    kdm_arena_init(&arena, 4096);
-}
-
-static void teardown(void)
-{
-    kdm_arena_fini(&arena);
-}
-
-static struct kdm_val val(const char *text)
-{
-    return kdm_json_parse(&arena, kdm_str_of(text));
-}
 
 static struct kdm_mapping *made(const char *text)
 {
-    struct kdm_mapping *mapping = kdm_mapping_create(&arena, val(text), &failure);
+    struct kdm_mapping *mapping = kdm_mapping_create(&arena, parse(text), &failure);
 
     ck_assert_msg(mapping != NULL, "%s: " KDM_FMT, text, KDM_ARG(failure.message));
     return mapping;
-}
-
-static void assert_text(struct kdm_str is, const char *expected)
-{
-    ck_assert_msg(kdm_str_eq(is, kdm_str_of(expected)), KDM_FMT "\n  is not\n%s", KDM_ARG(is),
-                  expected);
 }
 
 static void assert_canonical(const char *text, const char *expected)
@@ -82,7 +58,7 @@ END_TEST
 static void assert_refused(const char *text, enum kdm_err err, const char *prop)
 {
     failure = (struct kdm_failure){ 0 };
-    ck_assert_msg(kdm_mapping_create(&arena, val(text), &failure) == NULL, "%s", text);
+    ck_assert_msg(kdm_mapping_create(&arena, parse(text), &failure) == NULL, "%s", text);
     ck_assert_msg(failure.err == err, "%s: " KDM_FMT, text, KDM_ARG(failure.message));
     ck_assert_uint_ge(failure.prop_count, 1);
     assert_text(failure.props[0], prop);
@@ -149,7 +125,7 @@ static void assert_merged(const char *base, const char *update, const char *expe
     struct kdm_mapping *mapping = made(base);
     struct kdm_str text;
     bool changed = false;
-    bool merged = kdm_mapping_merge(mapping, &arena, val(update), &text, &changed, &failure);
+    bool merged = kdm_mapping_merge(mapping, &arena, parse(update), &text, &changed, &failure);
 
     if (expected == NULL) {
         ck_assert_msg(!merged, "%s", update);
@@ -234,11 +210,11 @@ START_TEST(our_own_field_is_shown_when_asked_for)
     buf.len = 0;
     kdm_mapping_render(mapping, &buf, true);
     ck_assert(contains(&buf, "},\"_kuzzle_info\":{\"properties\":{\"author\""));
-    val(kdm_arena_copy(&arena, kdm_buf_str(&buf)).ptr);
+    parse(kdm_arena_copy(&arena, kdm_buf_str(&buf)).ptr);
     buf.len = 0;
     kdm_mapping_render(empty, &buf, true);
     ck_assert(contains(&buf, "{\"_kuzzle_info\":{"));
-    val(kdm_arena_copy(&arena, kdm_buf_str(&buf)).ptr);
+    parse(kdm_arena_copy(&arena, kdm_buf_str(&buf)).ptr);
     kdm_mapping_unref(mapping);
     kdm_mapping_unref(empty);
 }
@@ -309,14 +285,14 @@ START_TEST(hostile_mappings_end_in_a_failure)
         kdm_buf_printf(&buf, "%s\"f%d\":{\"type\":\"long\"}", i == 0 ? "" : ",", i);
     kdm_buf_lit(&buf, "}}");
     kdm_buf_char(&buf, '\0');
-    ck_assert(kdm_mapping_create(&arena, val(buf.ptr), &failure) == NULL);
+    ck_assert(kdm_mapping_create(&arena, parse(buf.ptr), &failure) == NULL);
     buf.len = 0;
     kdm_buf_lit(&buf, "{\"properties\":{\"a");
     for (int i = 0; i < 60; i++)
         kdm_buf_lit(&buf, ".a");
     kdm_buf_lit(&buf, "\":{\"type\":\"long\"}}}");
     kdm_buf_char(&buf, '\0');
-    ck_assert(kdm_mapping_create(&arena, val(buf.ptr), &failure) == NULL);
+    ck_assert(kdm_mapping_create(&arena, parse(buf.ptr), &failure) == NULL);
     buf.len = 0;
     for (int i = 0; i < 46; i++)
         kdm_buf_lit(&buf, "{\"properties\":{\"a\":");
@@ -324,7 +300,7 @@ START_TEST(hostile_mappings_end_in_a_failure)
     for (int i = 0; i < 46; i++)
         kdm_buf_lit(&buf, "}}");
     kdm_buf_char(&buf, '\0');
-    ck_assert(kdm_mapping_create(&arena, val(buf.ptr), &failure) == NULL);
+    ck_assert(kdm_mapping_create(&arena, parse(buf.ptr), &failure) == NULL);
 }
 END_TEST
 
@@ -336,9 +312,10 @@ START_TEST(conflicts_are_listed_as_the_device_manager_tells_them)
     kdm_buf_init(&buf, &arena, 10);
     count = kdm_mapping_conflicts(
         &arena,
-        val("{\"a\":{\"type\":\"keyword\"},\"b\":{\"type\":\"date\",\"format\":\"x\"},"
-            "\"c\":{\"properties\":{\"d\":{\"type\":\"long\"}}},\"e\":{\"type\":\"ip\"}}"),
-        val("{\"a\":{\"type\":\"keyword\",\"fields\":{}},\"b\":{\"format\":\"y\",\"type\":\"date\"}"
+        parse("{\"a\":{\"type\":\"keyword\"},\"b\":{\"type\":\"date\",\"format\":\"x\"},"
+              "\"c\":{\"properties\":{\"d\":{\"type\":\"long\"}}},\"e\":{\"type\":\"ip\"}}"),
+        parse(
+            "{\"a\":{\"type\":\"keyword\",\"fields\":{}},\"b\":{\"format\":\"y\",\"type\":\"date\"}"
             ","
             "\"c\":{\"properties\":{\"d\":{\"type\":\"text\"},\"n\":{\"type\":\"ip\"}}},"
             "\"e\":{\"properties\":{}},\"new\":{\"type\":\"ip\"}}"),
@@ -350,8 +327,8 @@ START_TEST(conflicts_are_listed_as_the_device_manager_tells_them)
         "{\"currentType\":\"long\",\"newType\":\"text\",\"path\":"
         "\"asset.metadataMappings.c.properties.d.type\"}");
     ck_assert_uint_eq(
-        kdm_mapping_conflicts(&arena, val("{}"), val("{\"a\":1}"), KDM_STR("m"), &buf), 0);
-    ck_assert_uint_eq(kdm_mapping_conflicts(&arena, KDM_VAL_NONE, val("{}"), KDM_STR("m"), &buf),
+        kdm_mapping_conflicts(&arena, parse("{}"), parse("{\"a\":1}"), KDM_STR("m"), &buf), 0);
+    ck_assert_uint_eq(kdm_mapping_conflicts(&arena, KDM_VAL_NONE, parse("{}"), KDM_STR("m"), &buf),
                       0);
 }
 END_TEST
@@ -400,7 +377,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, a_mapping_has_one_canonical_text);
     tcase_add_test(tcase, dotted_names_are_objects);

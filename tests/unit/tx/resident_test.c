@@ -263,17 +263,6 @@ START_TEST(whatever_is_written_where_both_nodes_hold_what_is_stored)
 }
 END_TEST
 
-static enum kdm_outcome drop_collection(struct kdm_tx *tx, void *ctx)
-{
-    struct kdm_collection *assets;
-
-    (void)ctx;
-    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
-        return KDM_WAIT;
-    kdm_tx_delete_collection(tx, assets);
-    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("true")) : KDM_WAIT;
-}
-
 START_TEST(a_collection_that_was_deleted_and_made_again_is_another)
 {
     struct run run;

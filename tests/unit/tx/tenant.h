@@ -95,6 +95,17 @@ UNUSED_FN enum kdm_outcome empty_collection(struct kdm_tx *tx, void *ctx)
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("true")) : KDM_WAIT;
 }
 
+UNUSED_FN enum kdm_outcome drop_collection(struct kdm_tx *tx, void *ctx)
+{
+    struct kdm_collection *assets;
+
+    (void)ctx;
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
+        return KDM_WAIT;
+    kdm_tx_delete_collection(tx, assets);
+    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("true")) : KDM_WAIT;
+}
+
 /* "<version> <text>", or "null". */
 UNUSED_FN void expect_doc(struct node *at, const char *id, const char *expected)
 {

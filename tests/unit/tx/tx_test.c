@@ -116,20 +116,6 @@ START_TEST(two_hundred_writers_of_one_document_lose_nothing_on_two_nodes)
 }
 END_TEST
 
-/* Deletes the collection and makes it anew, on the other node. */
-static enum kdm_outcome drop_collection(struct kdm_tx *tx, void *ctx)
-{
-    struct kdm_collection *assets;
-
-    (void)ctx;
-    if (!kdm_tx_collection(tx, INDEX, COLL, &assets))
-        return KDM_WAIT;
-    kdm_tx_delete_collection(tx, assets);
-    if (!kdm_tx_commit(tx))
-        return KDM_WAIT;
-    return kdm_tx_reply(tx, KDM_STR("true"));
-}
-
 START_TEST(a_collection_deleted_elsewhere_takes_its_documents_along)
 {
     struct run run;

@@ -1,9 +1,9 @@
 /* texts.h - what the tests of pure functions share: one arena, parsing, comparing. */
-#ifndef KDM_TESTS_API_TEXTS_H
-#define KDM_TESTS_API_TEXTS_H
+#ifndef KDM_TESTS_TEXTS_H
+#define KDM_TESTS_TEXTS_H
 
-#include "../suite.h"
 #include "base/err.h"
+#include "suite.h"
 #include "json/json.h"
 
 static struct kdm_arena arena;
