@@ -585,8 +585,7 @@ static void on_watch_start(uv_timer_t *timer)
 
     if (kdm_store_ready(server->store)) {
         uv_timer_stop(&server->watch);
-        server->starting =
-            kdm_actions_start(server->engine, &server->context, on_started, server);
+        server->starting = kdm_actions_start(server->engine, on_started, server);
     } else if (kdm_store_refused(server->store) || kdm_clock_monotonic_ms() >= server->watch_until) {
         kdm_log_error("can't start: Redis can't be used: %s", error != NULL ? error : "no answer");
         server->start_failed = true;

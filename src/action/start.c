@@ -88,12 +88,11 @@ static void next_step(struct kdm_start *start)
     kdm_tx_run(start->engine, &run);
 }
 
-struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, const struct kdm_context *context,
-                                    kdm_actions_started_fn *done, void *ctx)
+struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, kdm_actions_started_fn *done,
+                                    void *ctx)
 {
     struct kdm_start *start = kdm_zalloc(sizeof(*start));
 
-    (void)context; /* transactions have it from their engine */
     kdm_admin_register_jobs(engine);
     kdm_bulk_register_jobs(engine);
     kdm_security_register_jobs(engine);

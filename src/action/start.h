@@ -2,7 +2,6 @@
 #ifndef KDM_ACTION_START_H
 #define KDM_ACTION_START_H
 
-#include "api/context.h"
 #include "tx/job.h"
 
 /* error NULL: done; else one line, lent. */
@@ -13,8 +12,8 @@ struct kdm_start;
 /* Registers the kinds of jobs and makes what is missing (device-manager.md 3), in transactions of
  * its own; the store is ready. `done` is called once, from the loop, and the start is gone then.
  * Loop thread. */
-struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, const struct kdm_context *context,
-                                    kdm_actions_started_fn *done, void *ctx);
+struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, kdm_actions_started_fn *done,
+                                    void *ctx);
 
 /* Step `number` of the start: a transaction of its own, which commits, and which finds nothing to
  * do where all is there. NULL behind the last. For what empties the database while the server runs.

@@ -64,7 +64,8 @@ static enum kdm_auth_outcome authenticate(void *self, struct kdm_auth_call *call
 
 static void cancel(void *self, struct kdm_auth_call *call)
 {
-    kdm_load_cancel(self, call);
+    (void)self;
+    kdm_load_cancel(call);
 }
 
 static void release(void *self, struct kdm_user *user)

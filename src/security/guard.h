@@ -41,7 +41,7 @@ void kdm_guard_give(struct kdm_user *user, struct kdm_session *session, struct k
 
 /* Reads the call's token, its user and his rights from Redis. */
 enum kdm_auth_outcome kdm_load_start(struct kdm_security *security, struct kdm_auth_call *call);
-void kdm_load_cancel(struct kdm_security *security, struct kdm_auth_call *call);
+void kdm_load_cancel(struct kdm_auth_call *call);
 /* Reads anonymous' rights ahead of the first request. */
 void kdm_load_anonymous(struct kdm_security *security);
 /* Reads a session again for the connections that use it. */

@@ -306,9 +306,8 @@ void kdm_load_again(struct kdm_security *security, struct kdm_session *session)
     run(load);
 }
 
-void kdm_load_cancel(struct kdm_security *security, struct kdm_auth_call *call)
+void kdm_load_cancel(struct kdm_auth_call *call)
 {
-    (void)security;
     free_load(call->ticket);
     call->ticket = NULL;
 }

@@ -4,6 +4,7 @@
  */
 #include "../tx/world.h"
 #include "action/start.h"
+#include "api/context.h"
 #include "api/action.h"
 #include "api/args.h"
 #include "tx/run.h"
@@ -56,7 +57,7 @@ static void node_begin(void)
         uv_run(&loop, UV_RUN_NOWAIT);
         nap(1);
     }
-    kdm_actions_start(node.engine, &context, on_started, &started);
+    kdm_actions_start(node.engine, on_started, &started);
     turn_until(&loop, &started, 1, 10000);
     ck_assert(started);
 }
