@@ -6,6 +6,7 @@
  */
 #include "base/log.h"
 #include "realtime/hub_private.h"
+#include "store/names.h"
 
 #include <stdlib.h>
 
@@ -14,25 +15,11 @@
 
 /* --- collections with rooms ------------------------------------------------------------------ */
 
-#define KEY_MAX 1024
-
-/* "index\0collection": neither may hold a NUL. none: no name is that long. */
-static struct kdm_str target_key(char space[KEY_MAX], struct kdm_str index,
-                                 struct kdm_str collection)
-{
-    if (index.len + collection.len + 1 > KEY_MAX)
-        return KDM_STR_NONE;
-    memcpy(space, index.ptr, index.len);
-    space[index.len] = '\0';
-    memcpy(space + index.len + 1, collection.ptr, collection.len);
-    return (struct kdm_str){ .ptr = space, .len = index.len + 1 + collection.len };
-}
-
 struct kdm_target *kdm_hub_target(struct kdm_hub *hub, struct kdm_str index,
                                   struct kdm_str collection)
 {
-    char space[KEY_MAX];
-    struct kdm_str key = target_key(space, index, collection);
+    char space[KDM_NAMES_KEY_MAX];
+    struct kdm_str key = kdm_names_key(space, index, collection);
 
     return kdm_str_none(key) ? NULL : kdm_table_get(hub->targets, key);
 }
@@ -55,12 +42,12 @@ static struct kdm_target *need_target(struct kdm_hub *hub, struct kdm_str index,
                                       struct kdm_str collection)
 {
     struct kdm_target *target = kdm_hub_target(hub, index, collection);
-    char space[KEY_MAX];
+    char space[KDM_NAMES_KEY_MAX];
 
     if (target == NULL) {
         target = kdm_zalloc(sizeof(*target));
         target->hub = hub;
-        target->key = kdm_heap_copy(target_key(space, index, collection));
+        target->key = kdm_heap_copy(kdm_names_key(space, index, collection));
         target->index = (struct kdm_str){ .ptr = target->key.ptr, .len = index.len };
         target->collection = kdm_str_from(target->key, index.len + 1);
         write_head(target);

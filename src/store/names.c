@@ -39,6 +39,17 @@ enum kdm_err kdm_name_check_collection(struct kdm_str name)
     return KDM_OK;
 }
 
+struct kdm_str kdm_names_key(char space[KDM_NAMES_KEY_MAX], struct kdm_str index,
+                             struct kdm_str collection)
+{
+    if (index.len + collection.len + 1 > KDM_NAMES_KEY_MAX)
+        return KDM_STR_NONE;
+    memcpy(space, index.ptr, index.len);
+    space[index.len] = '\0';
+    memcpy(space + index.len + 1, collection.ptr, collection.len);
+    return (struct kdm_str){ .ptr = space, .len = index.len + 1 + collection.len };
+}
+
 bool kdm_doc_id_check(struct kdm_arena *arena, struct kdm_str id, struct kdm_failure *ret_failure)
 {
     struct kdm_str reason;

@@ -18,6 +18,12 @@ enum kdm_err kdm_name_check_index(struct kdm_str name);
 /* KDM_OK, invalid_collection_name, or collection_reserved for "_kuzzle_keep". */
 enum kdm_err kdm_name_check_collection(struct kdm_str name);
 
+/* What tables of collections have as key, written to `space`: neither name may hold a NUL once it
+ * exists, so two can't share a key. none: no names are that long. */
+#define KDM_NAMES_KEY_MAX 600
+struct kdm_str kdm_names_key(char space[KDM_NAMES_KEY_MAX], struct kdm_str index,
+                             struct kdm_str collection);
+
 /* An id under which a document may be stored or asked for. false with *ret_failure filled:
  * "_search" is search_as_an_id, empty and too long ones are unexpected_bad_request. */
 bool kdm_doc_id_check(struct kdm_arena *arena, struct kdm_str id, struct kdm_failure *ret_failure);

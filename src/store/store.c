@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "redis_scripts.gen.h"
+#include "store/names.h"
 #include "store/store_private.h"
 
 #include <stdio.h>
@@ -391,30 +392,18 @@ struct kdm_index *kdm_store_index(struct kdm_store *store, struct kdm_str name)
     return index;
 }
 
-/* "index\0name": neither may hold a NUL once it exists, so two can't share a key. */
-#define KEY_MAX 600
-static struct kdm_str collection_key(char *space, struct kdm_str index, struct kdm_str name)
-{
-    if (index.len + name.len + 1 > KEY_MAX)
-        return KDM_STR_NONE;
-    memcpy(space, index.ptr, index.len);
-    space[index.len] = '\0';
-    memcpy(space + index.len + 1, name.ptr, name.len);
-    return (struct kdm_str){ .ptr = space, .len = index.len + 1 + name.len };
-}
-
 struct kdm_collection *kdm_store_known(struct kdm_store *store, struct kdm_str index, struct kdm_str name)
 {
-    char space[KEY_MAX];
-    struct kdm_str key = collection_key(space, index, name);
+    char space[KDM_NAMES_KEY_MAX];
+    struct kdm_str key = kdm_names_key(space, index, name);
 
     return kdm_str_none(key) ? NULL : kdm_table_get(store->collections, key);
 }
 
 void kdm_store_remember(struct kdm_store *store, struct kdm_collection *collection)
 {
-    char space[KEY_MAX];
-    struct kdm_str key = collection_key(space, collection->index->name, collection->name);
+    char space[KDM_NAMES_KEY_MAX];
+    struct kdm_str key = kdm_names_key(space, collection->index->name, collection->name);
 
     KDM_ASSERT(!kdm_str_none(key)); /* what exists has a valid name: at most 126 bytes each */
     kdm_collection_unref(kdm_table_put(store->collections, key, collection));
@@ -422,8 +411,8 @@ void kdm_store_remember(struct kdm_store *store, struct kdm_collection *collecti
 
 void kdm_store_forget(struct kdm_store *store, struct kdm_str index, struct kdm_str name)
 {
-    char space[KEY_MAX];
-    struct kdm_str key = collection_key(space, index, name);
+    char space[KDM_NAMES_KEY_MAX];
+    struct kdm_str key = kdm_names_key(space, index, name);
 
     if (!kdm_str_none(key))
         kdm_collection_unref(kdm_table_remove(store->collections, key));
