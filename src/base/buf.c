@@ -58,17 +58,12 @@ void kdm_buf_grow(struct kdm_buf *buf, size_t more)
 
 void kdm_buf_int(struct kdm_buf *buf, int64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    char text[KDM_DECIMAL_MAX + 1], *end = text + sizeof(text), *at;
 
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
+    at = kdm_decimal_before(end, value < 0 ? -(uint64_t)value : (uint64_t)value);
     if (value < 0)
-        digits[--at] = '-';
-    kdm_buf_put(buf, (struct kdm_str){ .ptr = digits + at, .len = sizeof(digits) - at });
+        *--at = '-';
+    kdm_buf_put(buf, (struct kdm_str){ .ptr = at, .len = (size_t)(end - at) });
 }
 
 void kdm_buf_printf(struct kdm_buf *buf, const char *format, ...)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct kdm_str {
@@ -62,6 +63,16 @@ bool kdm_str_contains_nocase(struct kdm_str s, struct kdm_str part);
 /* Reads a whole decimal integer ("-12", no blanks, no '+'). false when it is none or
  * does not fit; *ret_value then stays untouched. */
 bool kdm_str_int64(struct kdm_str s, long long *ret_value);
+
+/* Writes the digits of `value` so that the last one stands before `end`; returns the first one. */
+#define KDM_DECIMAL_MAX 20
+static inline char *kdm_decimal_before(char *end, uint64_t value)
+{
+    do
+        *--end = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    return end;
+}
 
 /* How many characters must be put in, left out, replaced or swapped with their neighbour to make
  * `b` of `a`: what tells a slip of the hand. Only their first 127 bytes count. */

@@ -13,7 +13,7 @@ struct field {
 
 struct form {
     struct field *fields;
-    size_t count, room;
+    uint32_t count, room;
     struct kdm_arena *arena;
 };
 
@@ -22,15 +22,9 @@ static struct field *add_field(struct form *form)
 {
     if (form->count == KDM_FORM_FIELDS_MAX)
         return NULL;
-    if (form->count == form->room) {
-        size_t room = form->room == 0 ? 16 : form->room * 2;
-        struct field *larger = kdm_arena_alloc(form->arena, room * sizeof(*larger));
-
-        if (form->count > 0)
-            memcpy(larger, form->fields, form->count * sizeof(*larger));
-        form->fields = larger;
-        form->room = room;
-    }
+    if (form->count == form->room)
+        form->fields = kdm_arena_double(form->arena, form->fields, &form->room, 16,
+                                        sizeof(*form->fields));
     form->fields[form->count] = (struct field){ .written = false };
     return &form->fields[form->count++];
 }

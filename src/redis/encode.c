@@ -9,15 +9,12 @@
 
 static char *put_length(char *to, char mark, size_t value)
 {
-    char digits[20];
-    size_t n = sizeof digits;
+    char digits[KDM_DECIMAL_MAX], *end = digits + sizeof digits;
+    const char *at = kdm_decimal_before(end, value);
 
-    do
-        digits[--n] = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
     *to++ = mark;
-    memcpy(to, digits + n, sizeof digits - n);
-    to += sizeof digits - n;
+    memcpy(to, at, (size_t)(end - at));
+    to += end - at;
     *to++ = '\r';
     *to++ = '\n';
     return to;

@@ -29,12 +29,9 @@ static void push_copy(struct kdm_commit *commit, struct arg_list *list, struct k
 
 struct kdm_str kdm_commit_decimal(struct kdm_arena *arena, uint64_t value)
 {
-    char text[24], *end = text + sizeof(text), *at = end;
+    char text[KDM_DECIMAL_MAX], *end = text + sizeof(text);
+    const char *at = kdm_decimal_before(end, value);
 
-    do {
-        *--at = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
     return kdm_arena_copy(arena, (struct kdm_str){ at, (size_t)(end - at) });
 }
 
