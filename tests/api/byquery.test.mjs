@@ -5,7 +5,7 @@ import { after, before, beforeEach, describe, test } from './lib/test.mjs';
 import { connectAsker } from './lib/ask.mjs';
 import { connectBoth } from './lib/clients.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
-import { until } from './lib/process.mjs';
+import { sleep, until } from './lib/process.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
 
 const index = 'farm';
@@ -181,7 +181,7 @@ describe('writing by a query', () => {
     const end = Date.now() + 30000;
     let done = 0;
     while (done < 20000 && Date.now() < end) {
-      await new Promise((resolve) => { setTimeout(resolve, 250); });
+      await sleep(250);
       done = await two.document.count(index, collection, { query: { term: { note: 'done' } } });
     }
     assert.equal(done, 20000);

@@ -8,7 +8,7 @@ import { assertServes } from './lib/alive.mjs';
 import { request } from './lib/http.mjs';
 import { pluginFile, startWithPlugins } from './lib/plugins.mjs';
 import { runToEnd } from './lib/server.mjs';
-import { removeDir, temporaryDir } from './lib/process.mjs';
+import { removeDir, sleep, temporaryDir } from './lib/process.mjs';
 import { startRedis } from './lib/redis.mjs';
 import { connectRaw } from './lib/websocket.mjs';
 
@@ -255,10 +255,11 @@ describe('a pipe that misbehaves', () => {
       controller: 'device-manager/assets', action: 'update', engineId: tenant, _id: id,
       body: { metadata: { weight: 9, awkward: 'delay 200' } },
     });
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    await sleep(50);
     other.socket.terminate();
     assert.equal((await host.update(id, { plate: 'x' })).status, 200);
-    await new Promise((resolve) => { setTimeout(resolve, 250); }); // the plugin's own timer has gone off too
+    await sleep(250); // the plugin's own timer has gone off too
+    await assertServes(host.server);
   });
 });
 
