@@ -54,19 +54,22 @@ static void put_highlight(struct kdm_tx *tx, struct kdm_buf *buf, const struct k
         buf->len = before;
 }
 
-void kdm_search_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_hit *hit)
+/* `order`: what tells how the hit is shown. */
+static void put_head(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_search *order,
+                     const struct kdm_hit *hit)
 {
-    const struct kdm_found_part *part = hit->owner;
-
     kdm_buf_lit(buf, "{\"_id\":");
     kdm_json_put_str(buf, hit->id);
     kdm_buf_lit(buf, ",\"_score\":");
-    if (part->search->by_score)
+    if (order->by_score)
         kdm_json_put_double(buf, (double)hit->score);
     else
         kdm_buf_lit(buf, "null");
-    put_source(tx, buf, part->search, hit->source);
-    put_highlight(tx, buf, part->search, hit->source);
+    put_source(tx, buf, order, hit->source);
+}
+
+static void put_target(struct kdm_buf *buf, const struct kdm_found_part *part)
+{
     if (!kdm_index_is_private(part->collection->index->name)) {
         kdm_buf_lit(buf, ",\"index\":");
         kdm_json_put_str(buf, part->collection->index->name);
@@ -74,6 +77,45 @@ void kdm_search_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm
         kdm_json_put_str(buf, part->collection->name);
     }
     kdm_buf_char(buf, '}');
+}
+
+static void put_group(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_inner_hits *inner,
+                      const struct kdm_hit_group *group)
+{
+    kdm_buf_char(buf, '[');
+    for (size_t i = 0; i < group->count; i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        put_head(tx, buf, &inner->order, &group->hits[i]);
+        put_target(buf, group->hits[i].owner);
+    }
+    kdm_buf_char(buf, ']');
+}
+
+static void put_groups(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_search *search,
+                       const struct kdm_hit *hit)
+{
+    if (hit->groups == NULL)
+        return;
+    kdm_buf_lit(buf, ",\"inner_hits\":{");
+    for (size_t i = 0; i < search->inner_count; i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        kdm_json_put_str(buf, search->inner[i].name);
+        kdm_buf_char(buf, ':');
+        put_group(tx, buf, &search->inner[i], &hit->groups[i]);
+    }
+    kdm_buf_char(buf, '}');
+}
+
+void kdm_search_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_hit *hit)
+{
+    const struct kdm_found_part *part = hit->owner;
+
+    put_head(tx, buf, part->search, hit);
+    put_highlight(tx, buf, part->search, hit->source);
+    put_groups(tx, buf, part->search, hit);
+    put_target(buf, part);
 }
 
 size_t kdm_search_hits_size(const struct kdm_found *found)

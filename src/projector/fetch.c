@@ -6,11 +6,9 @@
 #include "projector/internal.h"
 #include <stdlib.h>
 
-#define SLICE      1000        /* sources in one round trip */
-#define MOST_BYTES (64u << 20) /* of the sources of a search */
+#define SLICE 1000 /* sources in one round trip */
 
-/* --- texts for a worker --------------------------------------------------------------------------
- */
+/* --- texts for a worker ----------------------------------------------------------------------- */
 
 static void answer(struct fetch *fetch, bool done_well)
 {
@@ -87,11 +85,10 @@ void kdm_fetch_abandon(struct kdm_projector *projector)
     }
 }
 
-/* --- sources of hits -----------------------------------------------------------------------------
- */
+/* --- sources of hits -------------------------------------------------------------------------- */
 
-static bool matches(struct kdm_find *find, const struct kdm_query *query, struct kdm_str id,
-                    struct kdm_str text)
+bool kdm_find_matches(struct kdm_find *find, const struct kdm_query *query, struct kdm_str id,
+                      struct kdm_str text)
 {
     struct kdm_failure failure;
 
@@ -105,9 +102,9 @@ static bool matches(struct kdm_find *find, const struct kdm_query *query, struct
 static bool still_matches(struct kdm_find *find, const struct kdm_find_part *part,
                           struct kdm_str id, struct kdm_str text)
 {
-    return matches(find, part->query, id, text)
+    return kdm_find_matches(find, part->query, id, text)
            && (part->search->post_filter == NULL
-               || matches(find, part->search->post_filter, id, text));
+               || kdm_find_matches(find, part->search->post_filter, id, text));
 }
 
 static void fetch_slice(struct kdm_find *find, struct kdm_find_part *part);
@@ -140,7 +137,7 @@ static void on_sources(void *ctx, enum kdm_err err, const struct kdm_str *values
     for (size_t i = 0; err == KDM_OK && i < count; part->fetched++)
         if (found->hits[part->fetched].owner == part->found)
             take_source(find, part, &found->hits[part->fetched], values[i++]);
-    if (find->try.bytes > MOST_BYTES)
+    if (find->try.bytes > KDM_FIND_MOST_BYTES)
         find->try.err = KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED;
     if (find->try.err == KDM_OK && find->fn != NULL)
         fetch_slice(find, part);
@@ -173,8 +170,7 @@ void kdm_fetch_sources(struct kdm_find *find)
     kdm_find_fetched(find);
 }
 
-/* --- sources, later ------------------------------------------------------------------------------
- */
+/* --- sources, later --------------------------------------------------------------------------- */
 
 static struct kdm_str source_now(struct kdm_find *find, const struct kdm_hit *hit,
                                  struct kdm_str value)

@@ -4,6 +4,7 @@
  *   build.c      a view from what Redis holds; new fields of a mapping
  *   indexer.c    the thread that changes projections
  *   find.c       a search, step by step, on the loop
+ *   inner.c      more hits of the groups that a collapsed page shows
  *   fetch.c      what Redis holds of documents, for searches
  *   workers.c    the threads that search, and whose turn it is
  *   search.c     what a worker does with a search
@@ -21,6 +22,8 @@
 #include <errno.h>
 #include <semaphore.h>
 
+#define KDM_FIND_MOST_BYTES (64u << 20) /* of the sources of a search */
+
 /* Writes to an index wait when the loop has so much of its feed still to read. */
 #define KDM_PROJECTOR_BEHIND_BYTES (4u << 20)
 
@@ -37,8 +40,7 @@ static inline void kdm_wait_for(sem_t *semaphore)
         ;
 }
 
-/* --- batches: changes on their way to a projection ----------------------------------------------
- */
+/* --- batches: changes on their way to a projection -------------------------------------------- */
 
 enum batch_kind {
     BATCH_CHANGES, /* of the feed */
@@ -73,8 +75,7 @@ void kdm_batch_destroy(struct batch *batch);
 /* Copies; text none: the document is gone. */
 void kdm_batch_add(struct batch *batch, struct kdm_str id, struct kdm_str text, uint64_t sequence);
 
-/* --- editions: a view's projection, until it is made anew ----------------------------------------
- */
+/* --- editions: a view's projection, until it is made anew ------------------------------------- */
 
 struct kdm_edition {
     struct kdm_projection *projection;
@@ -96,8 +97,7 @@ struct kdm_edition *kdm_edition_ref(struct kdm_edition *edition);
 /* The last one has the indexer destroy it. NULL is fine. */
 void kdm_edition_unref(struct kdm_projector *projector, struct kdm_edition *edition);
 
-/* --- views ---------------------------------------------------------------------------------------
- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 /* An index of which something is projected. */
 struct watched {
@@ -186,8 +186,7 @@ struct watched *kdm_watched_find(const struct kdm_projector *projector, struct k
 void kdm_watched_load(struct watched *watched, size_t more);
 void kdm_watched_unload(struct watched *watched, size_t less);
 
-/* --- building ------------------------------------------------------------------------------------
- */
+/* --- building --------------------------------------------------------------------------------- */
 
 void kdm_build_start(struct kdm_view *view);
 void kdm_build_scan(struct kdm_view *view);
@@ -207,8 +206,7 @@ bool kdm_build_is_long(const struct kdm_view *view, int64_t now_ms);
 void kdm_warm_up_go_on(struct kdm_projector *projector);
 void kdm_warm_up_stop(struct kdm_projector *projector);
 
-/* --- the indexer ---------------------------------------------------------------------------------
- */
+/* --- the indexer ------------------------------------------------------------------------------ */
 
 struct kdm_indexer *kdm_indexer_create(struct kdm_projector *projector);
 void kdm_indexer_stop(struct kdm_indexer *indexer);
@@ -216,8 +214,7 @@ void kdm_indexer_destroy(struct kdm_indexer *indexer);
 /* Takes the batch; it comes back as a letter. */
 void kdm_indexer_send(struct kdm_indexer *indexer, struct batch *batch);
 
-/* --- searches ------------------------------------------------------------------------------------
- */
+/* --- searches --------------------------------------------------------------------------------- */
 
 /* A search in one of its collections. */
 struct kdm_find_part {
@@ -288,8 +285,7 @@ void kdm_find_end_turn(struct kdm_projector *projector);
 /* At the end: frees those that nobody has released. */
 void kdm_find_free_all(struct kdm_projector *projector);
 
-/* --- texts (fetch.c) -----------------------------------------------------------------------------
- */
+/* --- texts (fetch.c) -------------------------------------------------------------------------- */
 
 /* Texts that a worker waits for. */
 struct fetch {
@@ -311,9 +307,11 @@ void kdm_fetch_texts(struct fetch *fetch);
 void kdm_fetch_abandon(struct kdm_projector *projector);
 /* Asks for the sources of the page's hits; kdm_find_fetched() when they are there. */
 void kdm_fetch_sources(struct kdm_find *find);
+/* Does the document match? Whoever has the find at the time may ask. */
+bool kdm_find_matches(struct kdm_find *find, const struct kdm_query *query, struct kdm_str id,
+                      struct kdm_str text);
 
-/* --- workers -------------------------------------------------------------------------------------
- */
+/* --- workers ---------------------------------------------------------------------------------- */
 
 struct kdm_workers *kdm_workers_create(struct kdm_projector *projector);
 /* What they ask the loop for meanwhile is refused. */
@@ -325,9 +323,16 @@ void kdm_workers_send(struct kdm_workers *workers, struct kdm_find *find);
 size_t kdm_workers_searching(const struct kdm_workers *workers);
 /* On a worker (search.c). One that nobody waits for any more is left as it is. */
 void kdm_find_search(struct kdm_find *find);
+/* Asks the part's projection; false: the find has failed, or is to be begun again. */
+bool kdm_find_ask(struct kdm_find_part *part, const struct kdm_projection_search *asked,
+                  struct kdm_projection_page *ret_page);
+/* Texts of a part's documents, as a kdm_projection_fetch_fn. ctx: the part. */
+bool kdm_find_texts(void *ctx, struct kdm_arena *arena, const struct kdm_str *ids,
+                    struct kdm_str *ret_texts, size_t count);
+/* Adds the groups of the page's hits, with sources (inner.c); false as above. */
+bool kdm_find_inner(struct kdm_find *find);
 
-/* --- the projector -------------------------------------------------------------------------------
- */
+/* --- the projector ---------------------------------------------------------------------------- */
 
 struct kdm_projector {
     uv_loop_t *loop;

@@ -5,12 +5,11 @@
 #include "projector/internal.h"
 #include <stdlib.h>
 
-/* --- texts ---------------------------------------------------------------------------------------
- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 /* The searching thread holds nothing meanwhile (projection.h). */
-static bool fetch_texts(void *ctx, struct kdm_arena *arena, const struct kdm_str *ids,
-                        struct kdm_str *ret_texts, size_t count)
+bool kdm_find_texts(void *ctx, struct kdm_arena *arena, const struct kdm_str *ids,
+                    struct kdm_str *ret_texts, size_t count)
 {
     struct kdm_find_part *part = ctx;
     struct fetch *fetch = kdm_zalloc(sizeof(*fetch));
@@ -34,8 +33,7 @@ static bool fetch_texts(void *ctx, struct kdm_arena *arena, const struct kdm_str
     return done_well;
 }
 
-/* --- parsing -------------------------------------------------------------------------------------
- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 static struct kdm_val parse_text(struct kdm_find *find, struct kdm_str text)
 {
@@ -101,8 +99,7 @@ static bool parse_all(struct kdm_find *find)
     return true;
 }
 
-/* --- searching -----------------------------------------------------------------------------------
- */
+/* --- searching -------------------------------------------------------------------------------- */
 
 static void fail_with(struct kdm_find *find, enum kdm_err err, struct kdm_str text)
 {
@@ -133,6 +130,17 @@ static bool succeeded(struct kdm_find *find, enum kdm_projection_result result)
     return false;
 }
 
+bool kdm_find_ask(struct kdm_find_part *part, const struct kdm_projection_search *asked,
+                  struct kdm_projection_page *ret_page)
+{
+    struct kdm_find *find = part->find;
+    enum kdm_projection_result result = kdm_projection_search(
+        part->edition->projection, &find->arena, &find->scratch, asked, ret_page);
+
+    part->whole |= result == KDM_PROJECTION_UNFILLED;
+    return succeeded(find, result);
+}
+
 /* As Kuzzle calls the collection in Elasticsearch, whose top_hits it passes on. Names of indexes of
  * the server's own begin with a sign of theirs. */
 static struct kdm_str index_name(struct kdm_find *find, const struct kdm_collection *collection)
@@ -154,19 +162,15 @@ static bool search_part(struct kdm_find *find, struct kdm_find_part *part, int64
                                            .aggs = order.aggs,
                                            .total = total,
                                            .post_filter = order.post_filter,
-                                           .fetch = fetch_texts,
+                                           .fetch = kdm_find_texts,
                                            .ctx = part,
                                            .cancelled = &find->cancelled };
-    enum kdm_projection_result result;
 
     if (order.aggs != NULL)
         asked.index = index_name(find, part->found->collection);
     order.from = from;
     order.size = size;
-    result = kdm_projection_search(part->edition->projection, &find->arena, &find->scratch, &asked,
-                                   &part->page);
-    part->whole |= result == KDM_PROJECTION_UNFILLED;
-    if (!succeeded(find, result))
+    if (!kdm_find_ask(part, &asked, &part->page))
         return false;
     for (size_t i = 0; i < part->page.count; i++)
         part->page.hits[i].owner = part->found;
@@ -248,7 +252,7 @@ static bool run_search(struct kdm_find *find)
 {
     struct kdm_found *found = &find->try.result.found;
 
-    if (!parse_all(find) || !search_all(find))
+    if (!parse_all(find) || !search_all(find) || !kdm_find_inner(find))
         return false;
     if (found->hit_count > KDM_FIND_MOST) {
         fail_with(find, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED, KDM_STR(""));

@@ -179,14 +179,12 @@ static inline bool kdm_agg_has_buckets(const struct kdm_agg *agg)
     return agg->kind < KDM_AGG_MIN;
 }
 
-/* --- numbers as words: order and identity -------------------------------------------------------
- */
+/* --- numbers as words: order and identity ----------------------------------------------------- */
 
 uint64_t kdm_agg_word(const struct kdm_agg *agg, union kdm_value value);
 double kdm_agg_number(const struct kdm_agg *agg, uint64_t word);
 
-/* --- collecting: kdm_projection_search() calls these ---------------------------------------------
- */
+/* --- collecting: kdm_projection_search() calls these ------------------------------------------ */
 
 /* Resolves fields; the caller reads. */
 void kdm_aggs_begin(struct kdm_run *run, struct kdm_aggs *aggs);
@@ -218,8 +216,7 @@ void kdm_agg_keep_distinct(struct kdm_run *run, struct kdm_agg *agg, uint32_t ow
 /* Counts `more` as collected buckets; false with run->result set when that is too much. */
 bool kdm_agg_can_collect(struct kdm_run *run, uint64_t more);
 
-/* --- answering (aggs_render.c) -------------------------------------------------------------------
- */
+/* --- answering (aggs_render.c) ---------------------------------------------------------------- */
 
 /* Makes the text. The caller reads the run's projection; a total's has none. */
 void kdm_aggs_render(struct kdm_run *run, struct kdm_aggs *aggs);
@@ -231,15 +228,13 @@ const struct kdm_agg_source *kdm_agg_source(struct kdm_run *run);
 struct kdm_hit *kdm_agg_hits(const struct kdm_agg *agg, uint32_t owner, size_t from,
                              const struct kdm_agg_source *source, size_t *ret_count);
 
-/* --- several collections (aggs_merge.c) ----------------------------------------------------------
- */
+/* --- several collections (aggs_merge.c) ------------------------------------------------------- */
 
 /* Adds what was collected of the run's projection, which the caller reads, to run->request->total.
  */
 void kdm_aggs_merge(struct kdm_run *run, const struct kdm_aggs *aggs);
 
-/* --- nested objects (aggs_nested.c) --------------------------------------------------------------
- */
+/* --- nested objects (aggs_nested.c) ----------------------------------------------------------- */
 
 void kdm_agg_nested_begin(struct kdm_run *run, struct kdm_agg *agg);
 void kdm_agg_nested_collect(struct kdm_run *run, struct kdm_agg *agg, const uint32_t *rows,
@@ -250,8 +245,7 @@ void kdm_agg_nested_add(struct kdm_agg *agg, uint32_t owner, uint64_t objects);
 uint64_t kdm_agg_nested_count(const struct kdm_agg *agg, uint32_t owner);
 void kdm_agg_nested_fini(struct kdm_agg *agg);
 
-/* --- dates (aggs_date.c) -------------------------------------------------------------------------
- */
+/* --- dates (aggs_date.c) ---------------------------------------------------------------------- */
 
 /* The beginning of the interval that `ms` lies in, and that of the next one. */
 int64_t kdm_agg_floor(const struct kdm_agg *agg, int64_t ms);

@@ -20,8 +20,7 @@ struct merge {
 static void merge_one(struct merge *merge, struct kdm_agg *into, const struct kdm_agg *from,
                       const uint32_t *owners);
 
-/* --- the total's shape
- * ------------------------------------------------------------------------------ */
+/* --- the total's shape ------------------------------------------------------------------------ */
 
 static struct kdm_agg **copy_all(struct kdm_arena *arena, struct kdm_agg *const *items,
                                  uint32_t count);
@@ -60,8 +59,7 @@ struct kdm_aggs *kdm_aggs_total(struct kdm_arena *arena, const struct kdm_aggs *
     return total;
 }
 
-/* --- keys
- * ------------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static bool has_texts(const struct kdm_agg *agg)
 {
@@ -120,8 +118,7 @@ static void take_dictionary(struct merge *merge, struct kdm_agg *into, const str
     }
 }
 
-/* --- buckets
- * ---------------------------------------------------------------------------------------- */
+/* --- buckets ---------------------------------------------------------------------------------- */
 
 static void merge_children(struct merge *merge, struct kdm_agg *into, const struct kdm_agg *from,
                            const uint32_t *owners)
@@ -155,8 +152,7 @@ static void merge_nested(struct merge *merge, struct kdm_agg *into, const struct
     merge_children(merge, into, from, owners);
 }
 
-/* --- metrics
- * ---------------------------------------------------------------------------------------- */
+/* --- metrics ---------------------------------------------------------------------------------- */
 
 static void add_stats(struct kdm_agg_stats *into, const struct kdm_agg_stats *from)
 {
@@ -229,8 +225,7 @@ static void merge_metric(struct merge *merge, struct kdm_agg *into, const struct
     }
 }
 
-/* --- all of it
- * --------------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static void merge_one(struct merge *merge, struct kdm_agg *into, const struct kdm_agg *from,
                       const uint32_t *owners)

@@ -137,8 +137,8 @@ static bool check_scripts(struct kdm_query_parser *parser, const struct place *u
 
 /* --- the window ------------------------------------------------------------------------------- */
 
-static bool read_count(struct kdm_query_parser *parser, struct kdm_val body, const char *name,
-                       int64_t given, int64_t absent, int64_t *ret_count)
+bool kdm_search_count_parse(struct kdm_query_parser *parser, struct kdm_val body, const char *name,
+                            int64_t given, int64_t absent, int64_t *ret_count)
 {
     struct kdm_val value = kdm_val_get(body, kdm_str_of(name));
 
@@ -157,8 +157,8 @@ static bool read_count(struct kdm_query_parser *parser, struct kdm_val body, con
 static bool read_window(struct kdm_query_parser *parser, const struct kdm_search_request *request,
                         struct kdm_search *search)
 {
-    if (!read_count(parser, request->body, "from", request->from, 0, &search->from)
-        || !read_count(parser, request->body, "size", request->size, 10, &search->size))
+    if (!kdm_search_count_parse(parser, request->body, "from", request->from, 0, &search->from)
+        || !kdm_search_count_parse(parser, request->body, "size", request->size, 10, &search->size))
         return false;
     if (search->from <= KDM_SEARCH_WINDOW && search->size <= KDM_SEARCH_WINDOW
         && search->from + search->size <= KDM_SEARCH_WINDOW)
@@ -232,13 +232,13 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
         kdm_query_fail(&parser, KDM_STR("body"), "must be an object");
         return NULL;
     }
-    if (!check_members(&parser, body, request->aggregates || request->answered)
-        || !check_scripts(&parser, NULL, body) || !read_window(&parser, request, search))
+    if (!check_members(&parser, body, request->aggregates) || !check_scripts(&parser, NULL, body)
+        || !read_window(&parser, request, search))
         return NULL;
     search->query = parse_query(&parser, kdm_val_get(body, KDM_STR("query")), request->lang);
     if (search->query == NULL || !kdm_highlight_parse(&parser, body, search)
-        || (!request->answered && !parse_aggs(&parser, body, search))
-        || !add_post_filter(&parser, body, search) || !kdm_sort_parse(&parser, body, search)
+        || !parse_aggs(&parser, body, search) || !add_post_filter(&parser, body, search)
+        || !kdm_sort_parse(&parser, body, search)
         || !kdm_source_parse(&parser, body, &search->source)
         || !kdm_collapse_parse(&parser, body, search))
         return NULL;

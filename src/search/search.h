@@ -11,6 +11,8 @@
 
 #define KDM_SEARCH_WINDOW    10000 /* from + size */
 #define KDM_SEARCH_MAX_SORTS 32
+#define KDM_SEARCH_MAX_INNER 8   /* inner_hits of a collapse */
+#define KDM_SEARCH_INNER     100 /* from + size of inner_hits */
 
 enum kdm_search_lang { KDM_LANG_ELASTICSEARCH, KDM_LANG_KONCORDE };
 
@@ -59,12 +61,20 @@ struct kdm_search {
     int64_t from, size;
     const struct kdm_sort_value *after; /* search_after, sort_count of them; NULL: none */
     struct kdm_source_filter source;
-    const struct kdm_sort *collapse; /* hits with the same value of it are one; NULL: none are */
+    const struct kdm_sort *collapse;    /* hits with the same value of it are one; NULL: none are */
+    const struct kdm_inner_hits *inner; /* what else is shown of each group of `collapse` */
+    size_t inner_count;
     const struct kdm_highlight *highlight; /* NULL: none was asked for */
     struct kdm_aggs *aggs;                 /* see aggs.h; NULL: none were asked for */
     /* Narrows hits and total, not the aggregations. NULL: there is none, or no aggregation, and
      * then it is part of `query`. */
     const struct kdm_query *post_filter;
+};
+
+/* "inner_hits" of collapse. */
+struct kdm_inner_hits {
+    struct kdm_str name;
+    struct kdm_search order; /* sorts, from, size, source; no query */
 };
 
 struct kdm_search_request {
@@ -73,7 +83,6 @@ struct kdm_search_request {
     int64_t from, size; /* of the arguments; -1: not given, then the body's, then 0 and 10 */
     int64_t now_ms;
     bool aggregates; /* the caller answers aggregations; else they are refused */
-    bool answered;   /* they have been: they are allowed, and not looked at */
     /* Of all collections that are searched together, this one's too; NULL: of one only. What is
      * asked of a field must then suit it in all of them, and one that lacks it has no values. */
     const struct kdm_mapping *const *mappings;
@@ -93,6 +102,10 @@ struct kdm_query *kdm_search_query(struct kdm_arena *arena, const struct kdm_map
                                    struct kdm_val query, enum kdm_search_lang lang, int64_t now_ms,
                                    struct kdm_failure *ret_failure);
 
+/* Everything that `collapse` makes one with a hit of this value. */
+struct kdm_query *kdm_search_group(struct kdm_arena *arena, const struct kdm_sort *collapse,
+                                   const struct kdm_sort_value *value);
+
 /* Both must match; the second scores nothing. */
 struct kdm_query *kdm_search_narrow(struct kdm_arena *arena, struct kdm_query *query,
                                     struct kdm_query *filter);
@@ -104,6 +117,12 @@ bool kdm_search_matches(const struct kdm_query *query, struct kdm_arena *arena,
                         struct kdm_arena *scratch, struct kdm_str id, struct kdm_val source,
                         float *ret_score, struct kdm_failure *ret_failure);
 
+/* Hits of the group that a hit stands for, as one of the search's `inner` wants them. */
+struct kdm_hit_group {
+    struct kdm_hit *hits;
+    size_t count;
+};
+
 /* A document that matched. */
 struct kdm_hit {
     struct kdm_str id;
@@ -113,6 +132,7 @@ struct kdm_hit {
     float score;
     /* Of kdm_search_values(): one for each sort key, then that of `collapse` if there is one. */
     const struct kdm_sort_value *values;
+    struct kdm_hit_group *groups; /* as many as the search's `inner`; NULL: none */
 };
 
 /* Reads what `hit` is sorted by from its document, into `arena`, where they stay; `scratch` as

@@ -18,6 +18,18 @@ bool kdm_sort_order_parse(struct kdm_query_parser *parser, struct kdm_val value,
 bool kdm_sort_mode_parse(struct kdm_query_parser *parser, struct kdm_val value,
                          struct kdm_sort *sort);
 
+/* May hits be ordered by it? */
+bool kdm_sort_suits(const struct kdm_field *field);
+
+/* Has the field called `name` values of one kind in all collections that are searched together?
+ * Numbers of one and texts of another have no order. false with a failure. */
+bool kdm_sort_alike(struct kdm_query_parser *parser, struct kdm_str name,
+                    const struct kdm_field *field);
+
+/* "from" or "size": `given` with the request (-1: not), else body's, else `absent`. */
+bool kdm_search_count_parse(struct kdm_query_parser *parser, struct kdm_val body, const char *name,
+                            int64_t given, int64_t absent, int64_t *ret_count);
+
 /* body.collapse into `search`. */
 bool kdm_collapse_parse(struct kdm_query_parser *parser, struct kdm_val body,
                         struct kdm_search *search);

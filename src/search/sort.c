@@ -1,4 +1,4 @@
-/* sort.c - "sort", "search_after" and "collapse" of a request. */
+/* sort.c - "sort" and "search_after" of a request. */
 #include "search/search_internal.h"
 
 /* --- parsing ---------------------------------------------------------------------------------- */
@@ -55,16 +55,15 @@ static bool parse_missing(struct kdm_query_parser *parser, struct kdm_val value,
     return kdm_query_key(parser, KDM_STR("sort"), sort->field, value, false, NULL, key);
 }
 
-static bool is_sortable(const struct kdm_field *field)
+bool kdm_sort_suits(const struct kdm_field *field)
 {
     return field->type >= KDM_FIELD_KEYWORD && field->type <= KDM_FIELD_IP && field->doc_values
            && field->type != KDM_FIELD_TEXT && field->type != KDM_FIELD_GEO_POINT
            && field->type != KDM_FIELD_GEO_SHAPE;
 }
 
-/* Numbers of one collection and texts of another have no order. */
-static bool alike_everywhere(struct kdm_query_parser *parser, struct kdm_str name,
-                             const struct kdm_field *field)
+bool kdm_sort_alike(struct kdm_query_parser *parser, struct kdm_str name,
+                    const struct kdm_field *field)
 {
     for (size_t i = 0; i < parser->peer_count; i++) {
         const struct kdm_field *peer = kdm_mapping_find(parser->peers[i], name);
@@ -98,9 +97,9 @@ static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool u
     if (sort->field == NULL)
         return unmapped
                || fail(parser, "the field is not mapped, so nothing can be sorted by it", name);
-    if (!is_sortable(sort->field))
+    if (!kdm_sort_suits(sort->field))
         return fail(parser, "this type of field can't be sorted by", name);
-    return alike_everywhere(parser, name, sort->field);
+    return kdm_sort_alike(parser, name, sort->field);
 }
 
 /* {path}: the field is of those objects, and the values of all of them are the document's. */
@@ -256,37 +255,4 @@ bool kdm_sort_parse(struct kdm_query_parser *parser, struct kdm_val body, struct
     for (size_t i = 0; i < search->sort_count; i++)
         search->by_score |= search->sorts[i].kind == KDM_SORT_SCORE;
     return parse_after(parser, body, search);
-}
-
-/* --- collapse --------------------------------------------------------------------------------- */
-
-bool kdm_collapse_parse(struct kdm_query_parser *parser, struct kdm_val body,
-                        struct kdm_search *search)
-{
-    static const char *const known[] = { "field", "max_concurrent_group_searches", NULL };
-    struct kdm_val value = kdm_val_get(body, KDM_STR("collapse"));
-    struct kdm_str name = kdm_val_str(parser->arena, kdm_val_get(value, KDM_STR("field")));
-    struct kdm_sort *collapse;
-    float boost;
-
-    if (kdm_val_null(value))
-        return true;
-    if (kdm_val_type(value) != KDM_JSON_OBJECT || kdm_str_none(name))
-        return kdm_query_fail(parser, KDM_STR("collapse"), "needs a \"field\"") != NULL;
-    if (!kdm_query_params(parser, KDM_STR("collapse"), value, known, &boost))
-        return false;
-    collapse = kdm_arena_zalloc(parser->arena, sizeof(*collapse));
-    collapse->field = parser->mapping == NULL ? NULL : kdm_mapping_find(parser->mapping, name);
-    if (collapse->field == NULL || !is_sortable(collapse->field))
-        return kdm_query_fail(parser, KDM_STR("collapse"),
-                              "\"%s\" is no field that hits can be collapsed on",
-                              kdm_query_shown(parser, name))
-               != NULL;
-    if (search->after != NULL
-        && (search->sort_count != 1 || search->sorts[0].field != collapse->field))
-        return kdm_query_fail(parser, KDM_STR("collapse"),
-                              "can't be used with \"search_after\" unless it is the only sort key")
-               != NULL;
-    search->collapse = collapse;
-    return true;
 }

@@ -234,6 +234,28 @@ describe('searching', () => {
         await asker.fails(on({ scroll: '1s', body }), 400, 'services.storage.unexpected_bad_request');
       });
 
+      test('one hit of each color, with others of it', async () => {
+        const inner = [
+          { name: 'cheapest', sort: [{ price: 'asc' }], size: 2, _source: ['price'] },
+          { name: 'rest', sort: [{ price: 'asc' }], from: 1, size: 1 },
+        ];
+        const ask = (innerHits, more) => ({ controller: 'document', action: 'search',
+          targets: [{ index, collections: ['things', 'more'] }],
+          body: { collapse: { field: 'color', inner_hits: innerHits }, sort: [{ price: 'desc' }], ...more } });
+        const { hits, total } = await asker.result(ask(inner));
+        assert.deepEqual(hits.map(({ _id, inner_hits: { cheapest, rest } }) => [_id, ids({ hits: cheapest }), ids({ hits: rest })]),
+          [['sofa', ['chair', 'table'], ['table']], ['book', ['book'], []], ['lamp', ['lamp'], []]]);
+        assert.equal(total, 5);
+        assert.deepEqual(hits[0].inner_hits.cheapest[0],
+          { _id: 'chair', _score: null, _source: { price: 10.5 }, index, collection: 'things' });
+        assert.equal(hits[0].inner_hits.rest[0]._source.name, things.table.name);
+        const found = await asker.result(ask({}, { query: { match: { name: 'red' } }, post_filter: { range: { price: { lt: 50 } } } }));
+        assert.deepEqual(found.hits.map(({ _id, inner_hits: { color } }) => [_id, ids({ hits: color })]), [['chair', ['chair']]]);
+        assert.ok(found.hits[0].inner_hits.color[0]._score > 0);
+        await asker.fails(ask({ sort: 'nobody' }), 400, 'services.storage.unexpected_bad_request');
+        await asker.fails(ask({ explain: true }), 400, 'services.storage.unexpected_bad_request');
+      });
+
       test('several collections by targets', async () => {
         const targets = [{ index, collections: ['things', 'more'] }, { index, collections: ['none', 'more'] }];
         const body = { query: { term: { color: 'red' } }, sort: [{ price: 'asc' }] };

@@ -161,8 +161,7 @@ static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_fou
     const struct kdm_search_request request = { .body = kdm_val_get(turn->head, KDM_STR("body")),
                                                 .from = -1,
                                                 .size = -1,
-                                                .now_ms = kdm_tx_now(turn->tx),
-                                                .answered = true }; /* with the first page */
+                                                .now_ms = kdm_tx_now(turn->tx) };
     struct kdm_failure failure;
     struct kdm_search *search;
     struct kdm_val_iter it;

@@ -4,6 +4,7 @@
 #include "../store/world.h"
 #include "projector/internal.h"
 #include "search/projection_internal.h"
+#include <stdarg.h>
 #include <stdlib.h>
 
 #define DOCUMENTS 60
@@ -37,8 +38,7 @@ static void teardown(void)
     server_kill(&redis);
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static const char mapping[] = "{\"mappings\":{\"dynamic\":\"false\",\"properties\":{"
                               "\"k\":{\"type\":\"keyword\"},\"n\":{\"type\":\"long\"}}}}";
@@ -88,8 +88,9 @@ static void write_one(const struct kdm_collection *collection, const char *id, c
     commit_done(&writer, commit);
 }
 
-/* --- finding -------------------------------------------------------------------------------------
- */
+/* --- finding ---------------------------------------------------------------------------------- */
+
+#define GROUPS 4096
 
 struct answer {
     struct kdm_find *find;
@@ -98,8 +99,35 @@ struct answer {
     enum kdm_err err;
     uint64_t total;
     size_t count;
-    char ids[1024]; /* of the hits, with blanks */
+    char ids[1024];      /* of the hits, with blanks */
+    char groups[GROUPS]; /* of what is shown of their groups, each in brackets */
 };
+
+__attribute__((format(printf, 2, 3))) static void add(char text[GROUPS], const char *format, ...)
+{
+    size_t len = strlen(text);
+    va_list args;
+
+    va_start(args, format);
+    ck_assert_int_lt(vsnprintf(text + len, GROUPS - len, format, args), (int)(GROUPS - len));
+    va_end(args);
+}
+
+static void tell_groups(struct answer *answer, const struct kdm_hit *hit)
+{
+    const struct kdm_found_part *part = hit->owner;
+
+    for (size_t i = 0; hit->groups != NULL && i < part->search->inner_count; i++) {
+        const struct kdm_hit_group *group = &hit->groups[i];
+
+        add(answer->groups, "[");
+        for (size_t j = 0; j < group->count; j++) {
+            ck_assert(!kdm_str_none(group->hits[j].source));
+            add(answer->groups, KDM_FMT " ", KDM_ARG(group->hits[j].id));
+        }
+        add(answer->groups, "]");
+    }
+}
 
 static void on_found(void *ctx, const struct kdm_find_result *result)
 {
@@ -111,6 +139,8 @@ static void on_found(void *ctx, const struct kdm_find_result *result)
     answer->err = result->failure.err;
     answer->total = result->found.total;
     answer->count = result->found.page_count;
+    for (size_t i = 0; i < result->found.page_count; i++)
+        tell_groups(answer, &result->found.hits[i]);
     for (size_t i = 0; i < result->found.page_count && len < sizeof(answer->ids) - 32; i++)
         len += (size_t)snprintf(answer->ids + len, sizeof(answer->ids) - len, KDM_FMT " ",
                                 KDM_ARG(result->found.hits[i].id));
@@ -165,8 +195,7 @@ static uint64_t total(const char *body)
 
 #define TERM(value) "{\"query\":{\"term\":{\"k\":\"" value "\"}}}"
 
-/* --- tests ---------------------------------------------------------------------------------------
- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 START_TEST(what_another_node_has_committed_is_found_at_once)
 {
@@ -267,6 +296,63 @@ START_TEST(equal_hits_come_in_the_order_they_were_written)
     ck_assert_str_eq(find(TERM("x")).ids, "c a b ");
     write_one(collection, "c", "{\"k\":\"x\",\"n\":1}");
     ck_assert_str_eq(find(TERM("x")).ids, "a b c ");
+    kdm_collection_unref(collection);
+}
+END_TEST
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+/* d<i> is of group k<i % 7>, the seventh has no group; "n" is i * 37 % 60: no two are alike. */
+static void write_groups(const struct kdm_collection *collection)
+{
+    struct kdm_commit *commit = kdm_commit_create(writer.store, KDM_COMMIT_EACH);
+    char id[16], text[64];
+
+    for (int i = 0; i < DOCUMENTS; i++) {
+        snprintf(id, sizeof(id), "d%d", i);
+        if (i % 7 != 6)
+            snprintf(text, sizeof(text), "{\"k\":\"k%d\",\"n\":%d}", i % 7, i * 37 % DOCUMENTS);
+        else
+            snprintf(text, sizeof(text), "{\"n\":%d}", i * 37 % DOCUMENTS);
+        put(commit, collection, id, text, KDM_EXPECT_ANY, 0, 0, KDM_CHANGE_PUT, (uint32_t)i);
+    }
+    commit_done(&writer, commit);
+}
+
+/* The group's documents with n < `below`, from place `from` on by n, ascending. */
+static void wanted_group(char text[GROUPS], int group, int below_n, int from, int size)
+{
+    int place = 0;
+
+    add(text, "[");
+    for (int n = 0; n < below_n; n++)
+        for (int i = 0; i < DOCUMENTS; i++)
+            if (i % 7 == group && i * 37 % DOCUMENTS == n && place++ >= from
+                && place <= from + size)
+                add(text, "d%d ", i);
+    add(text, "]");
+}
+
+START_TEST(each_hit_of_a_collapsed_page_shows_more_of_its_group)
+{
+    struct kdm_collection *collection = define(mapping);
+    char wanted[GROUPS] = "";
+    struct answer answer;
+
+    learn();
+    write_groups(collection);
+    answer = find(
+        "{\"query\":{\"range\":{\"n\":{\"lt\":50}}},\"collapse\":{\"field\":\"k\",\"inner_hits\":[{"
+        "\"name\":\"a\",\"sort\":\"n\",\"size\":4},{\"name\":\"b\",\"sort\":\"n\",\"from\":2,"
+        "\"size\":98},{\"name\":\"c\",\"size\":0}]},\"sort\":\"k\"}");
+    ck_assert_int_eq(answer.outcome, KDM_FIND_FOUND);
+    ck_assert_uint_eq(answer.count, 7);
+    for (int group = 0; group < 7; group++) {
+        wanted_group(wanted, group, 50, 0, 4);
+        wanted_group(wanted, group, 50, 2, 98);
+        add(wanted, "[]");
+    }
+    ck_assert_str_eq(answer.groups, wanted);
     kdm_collection_unref(collection);
 }
 END_TEST
@@ -538,8 +624,7 @@ START_TEST(only_what_orders_or_counts_by_a_field_that_is_being_filled_waits)
 }
 END_TEST
 
-/* --- more changes than can be taken in ----------------------------------------------------------
- */
+/* --- more changes than can be taken in -------------------------------------------------------- */
 
 static void write_many(const struct kdm_collection *collection, int first, const char *pad)
 {
@@ -601,6 +686,7 @@ int main(void)
     tcase_add_test(tests, what_another_node_has_committed_is_found_at_once);
     tcase_add_test(tests, random_changes_are_found_as_they_were_made);
     tcase_add_test(tests, equal_hits_come_in_the_order_they_were_written);
+    tcase_add_test(tests, each_hit_of_a_collapsed_page_shows_more_of_its_group);
     tcase_add_test(tests, a_collection_that_is_gone_or_another_one_is_stale);
     tcase_add_test(tests, who_waits_no_longer_is_never_told);
     tcase_add_test(tests, who_was_told_of_its_deadline_leaves_nothing_behind);

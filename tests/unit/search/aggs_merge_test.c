@@ -28,8 +28,7 @@ static bool one_in(uint32_t n)
     return below(n) == 0;
 }
 
-/* --- a world ------------------------------------------------------------------------------------
- */
+/* --- a world ---------------------------------------------------------------------------------- */
 
 struct collection {
     struct kdm_mapping *mapping;
@@ -104,8 +103,7 @@ static void put(struct collection *collection, const char *id, const char *text,
     kdm_arena_reset(&scratch);
 }
 
-/* --- documents ----------------------------------------------------------------------------------
- */
+/* --- documents -------------------------------------------------------------------------------- */
 
 static void put_word(struct kdm_buf *buf)
 {
@@ -231,8 +229,7 @@ static void drop_world(void)
     kdm_arena_reset(&made);
 }
 
-/* --- aggregations -------------------------------------------------------------------------------
- */
+/* --- aggregations ----------------------------------------------------------------------------- */
 
 static const char *a_field(const char *const *names, uint32_t count)
 {
@@ -444,8 +441,7 @@ static void put_tree(struct kdm_buf *buf, int depth, bool nested)
     }
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static struct kdm_failure failure;
 
@@ -588,8 +584,7 @@ START_TEST(several_collections_answer_as_one_with_all_documents)
 }
 END_TEST
 
-/* --- types that do not fit ----------------------------------------------------------------------
- */
+/* --- types that do not fit -------------------------------------------------------------------- */
 
 static void open_as(struct collection *collection, const char *properties)
 {
@@ -677,8 +672,7 @@ START_TEST(types_that_can_be_counted_together_are)
 }
 END_TEST
 
-/* --- bounds -------------------------------------------------------------------------------------
- */
+/* --- bounds ----------------------------------------------------------------------------------- */
 
 /* A document with the whole numbers from `first` on. */
 static void put_numbers(struct collection *collection, uint32_t first, uint32_t count)
@@ -725,8 +719,7 @@ START_TEST(what_each_may_have_can_be_too_much_together)
 }
 END_TEST
 
-/* --- all of it ----------------------------------------------------------------------------------
- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static void setup(void)
 {
