@@ -85,12 +85,10 @@ const struct kdm_ms_types *kdm_ms_core_types(struct kdm_arena *arena)
 
 static void add_model(struct kdm_ms_world *world, const struct kdm_dm_model *model)
 {
-    struct kdm_val block = kdm_val_get(model->source, KDM_STR("dialect"));
     struct kdm_ms_types *types = types_of(world, model);
 
-    block = kdm_val_get(block, KDM_STR("mindsphere"));
-    if (types != NULL && kdm_val_type(block) == KDM_JSON_OBJECT
-        && read_type(world->arena, block, model, &types->items[types->count]))
+    if (types != NULL && !kdm_val_none(model->block)
+        && read_type(world->arena, model->block, model, &types->items[types->count]))
         types->count++;
 }
 
@@ -158,9 +156,7 @@ const struct kdm_ms_type *kdm_ms_world_with(const struct kdm_ms_world *world,
     struct kdm_ms_types *types = types_of(&with, model);
     struct kdm_ms_type type;
 
-    if (types == NULL
-        || !read_type(world->arena, kdm_val_path(model->source, KDM_STR("dialect.mindsphere")),
-                      model, &type))
+    if (types == NULL || !read_type(world->arena, model->block, model, &type))
         return NULL;
     with.models = kdm_dm_models_with(world->arena, &world->models, model);
     *ret_world = with;

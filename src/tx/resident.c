@@ -23,6 +23,7 @@ struct held_doc {
 
 struct tx_set {
     unsigned refs;
+    kdm_tx_make_fn *make;
     size_t count, bytes;
     struct held_doc *items[]; /* by id */
 };
@@ -38,8 +39,14 @@ struct tx_resident {
 /* --- sets --------------------------------------------------------------------------------------
  */
 
+static void make_of(struct kdm_arena *arena, struct kdm_doc *doc, kdm_tx_make_fn *make)
+{
+    doc->source = kdm_json_parse(arena, doc->text);
+    doc->made = make == NULL ? NULL : make(arena, doc);
+}
+
 static struct held_doc *make_doc(struct kdm_str id, struct kdm_str text, uint64_t sequence,
-                                 int64_t version)
+                                 int64_t version, kdm_tx_make_fn *make)
 {
     struct held_doc *held = kdm_malloc(sizeof(*held));
 
@@ -49,7 +56,7 @@ static struct held_doc *make_doc(struct kdm_str id, struct kdm_str text, uint64_
                                   .text = kdm_arena_copy(&held->arena, text),
                                   .sequence = sequence,
                                   .version = version };
-    held->doc.source = kdm_json_parse(&held->arena, held->doc.text);
+    make_of(&held->arena, &held->doc, make);
     return held;
 }
 
@@ -61,11 +68,12 @@ static void unref_doc(struct held_doc *held)
     free(held);
 }
 
-static struct tx_set *make_set(size_t room)
+static struct tx_set *make_set(size_t room, kdm_tx_make_fn *make)
 {
     struct tx_set *set = kdm_malloc(sizeof(*set) + room * sizeof(struct held_doc *));
 
     set->refs = 1;
+    set->make = make;
     set->count = set->bytes = 0;
     return set;
 }
@@ -90,7 +98,7 @@ static void add_doc(struct tx_set *set, struct held_doc *held)
 }
 
 /* NULL: they are too large to be held. */
-static struct tx_set *set_of(const struct kdm_doc_list *docs)
+static struct tx_set *set_of(const struct kdm_doc_list *docs, kdm_tx_make_fn *make)
 {
     struct tx_set *set;
     size_t bytes = 0;
@@ -99,20 +107,13 @@ static struct tx_set *set_of(const struct kdm_doc_list *docs)
         bytes += docs->items[i]->id.len + docs->items[i]->text.len;
     if (bytes > HELD_MAX_BYTES)
         return NULL;
-    set = make_set(docs->count);
+    set = make_set(docs->count, make);
     for (size_t i = 0; i < docs->count; i++) {
         const struct kdm_doc *doc = docs->items[i];
 
-        add_doc(set, make_doc(doc->id, doc->text, doc->sequence, doc->version));
+        add_doc(set, make_doc(doc->id, doc->text, doc->sequence, doc->version, make));
     }
     return set;
-}
-
-static struct held_doc *written_doc(struct kdm_tx *tx, const struct tx_write *write,
-                                    uint64_t sequence)
-{
-    return make_doc(write->id, write->text, sequence,
-                    kdm_tx_written(tx, write->collection, write->id)->version);
 }
 
 static int by_id(const void *a, const void *b)
@@ -124,7 +125,7 @@ static int by_id(const void *a, const void *b)
 static struct tx_set *set_with(struct kdm_tx *tx, const struct tx_set *set,
                                struct tx_write *const *writes, size_t count, uint64_t sequence)
 {
-    struct tx_set *with = make_set(set->count + count);
+    struct tx_set *with = make_set(set->count + count, set->make);
     size_t i = 0;
 
     for (size_t w = 0; w <= count; w++) {
@@ -139,7 +140,10 @@ static struct tx_set *set_with(struct kdm_tx *tx, const struct tx_set *set,
         if (i < set->count && kdm_str_eq(set->items[i]->doc.id, writes[w]->id))
             i++;
         if (!kdm_str_none(writes[w]->text))
-            add_doc(with, written_doc(tx, writes[w], sequence));
+            add_doc(with,
+                    make_doc(writes[w]->id, writes[w]->text, sequence,
+                             kdm_tx_written(tx, writes[w]->collection, writes[w]->id)->version,
+                             set->make));
     }
     return with;
 }
@@ -290,7 +294,7 @@ static struct tx_fact *ask(struct kdm_tx *tx, struct kdm_collection *collection)
 
 /* The counter was read before the first page: if it stands the same at the commit, or when another
  * transaction asks for it, no write came between. */
-static bool read_all(struct kdm_tx *tx, struct tx_fact *fact)
+static bool read_all(struct kdm_tx *tx, struct tx_fact *fact, kdm_tx_make_fn *make)
 {
     struct tx_all *all = fact->all;
     struct kdm_doc_list docs;
@@ -298,8 +302,10 @@ static bool read_all(struct kdm_tx *tx, struct tx_fact *fact)
 
     if (!kdm_tx_scan(tx, KDM_STR("%all"), fact->collection, false, NULL, NULL, &docs))
         return false;
-    set = set_of(&docs);
+    set = set_of(&docs, make);
     if (set == NULL) {
+        for (size_t i = 0; i < docs.count; i++)
+            make_of(tx->arena, docs.items[i], make);
         all->docs = docs;
         all->read = true;
         return true;
@@ -313,14 +319,15 @@ static bool read_all(struct kdm_tx *tx, struct tx_fact *fact)
 }
 
 bool kdm_tx_all(struct kdm_tx *tx, struct kdm_collection *collection, bool checked,
-                struct kdm_doc_list *ret_docs)
+                kdm_tx_make_fn *make, struct kdm_doc_list *ret_docs)
 {
     struct tx_fact *fact = kdm_tx_fact_find(tx, FACT_ALL, collection->docs_key, KDM_STR(""));
 
     if (fact == NULL)
         fact = ask(tx, collection);
-    if (!fact->done || (!fact->all->read && !read_all(tx, fact)))
+    if (!fact->done || (!fact->all->read && !read_all(tx, fact, make)))
         return false;
+    KDM_ASSERT(fact->all->set == NULL || fact->all->set->make == make);
     fact->checked = fact->checked || checked;
     *ret_docs = fact->all->docs;
     return true;

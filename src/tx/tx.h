@@ -99,6 +99,7 @@ struct kdm_doc {
     struct kdm_val source; /* the same, scanned; KDM_VAL_NONE until kdm_doc_source() */
     uint64_t sequence;    /* 0: staged, not stored yet */
     int64_t version;
+    const void *made;     /* of kdm_tx_all(): what its `make` made of it */
 };
 
 /* Its scanned source (scanned at the first call). */
@@ -156,8 +157,11 @@ bool kdm_tx_scan(struct kdm_tx *tx, struct kdm_str name, struct kdm_collection *
 /* All documents of a small collection that many requests read whole and few write (models), by id and scanned. The node
  * holds them over transactions; one look at the write counter in Redis tells whether they still are all there is, so
  * what comes is what a scan begun now would find. `checked` and the rest as for kdm_tx_scan(); a collection of more than
- * 8 MiB is scanned each time. */
-bool kdm_tx_all(struct kdm_tx *tx, struct kdm_collection *collection, bool checked, struct kdm_doc_list *ret_docs);
+ * 8 MiB is scanned each time. `make` makes something of each document, once for as long as it is held: it is pure, the
+ * arena lives as long as what it makes, and for one collection it is always the same function. NULL: nothing. */
+typedef const void *kdm_tx_make_fn(struct kdm_arena *arena, const struct kdm_doc *doc);
+bool kdm_tx_all(struct kdm_tx *tx, struct kdm_collection *collection, bool checked, kdm_tx_make_fn *make,
+                struct kdm_doc_list *ret_docs);
 
 /* What a search finds (projector/projector.h); now_ms and deadline_ms of the request are filled in. It sees all that was
  * acknowledged before it began, on any node, but neither staged writes nor validation. `checked`: the decision rests on

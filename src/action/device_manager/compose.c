@@ -20,6 +20,14 @@ struct kdm_str kdm_dm_kind_name(enum kdm_dm_kind kind)
     return names[kind];
 }
 
+static struct kdm_val block_of(struct kdm_val source)
+{
+    struct kdm_val block =
+        kdm_val_get(kdm_val_get(source, KDM_STR("dialect")), KDM_STR("mindsphere"));
+
+    return kdm_val_type(block) == KDM_JSON_OBJECT ? block : KDM_VAL_NONE;
+}
+
 bool kdm_dm_model_read(struct kdm_arena *arena, struct kdm_str id, struct kdm_str text,
                        struct kdm_val source, struct kdm_dm_model *ret_model)
 {
@@ -43,6 +51,7 @@ bool kdm_dm_model_read(struct kdm_arena *arena, struct kdm_str id, struct kdm_st
             kdm_val_str(arena, kdm_val_get(content, kind == KDM_DM_MEASURE ? KDM_STR("type")
                                                                            : KDM_STR("model")));
         ret_model->group = kdm_val_str(arena, kdm_val_get(source, KDM_STR("engineGroup")));
+        ret_model->block = block_of(source);
         return !kdm_str_none(ret_model->name);
     }
     return false;

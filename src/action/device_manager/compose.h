@@ -22,6 +22,7 @@ struct kdm_dm_model {
     struct kdm_val source, content;
     struct kdm_str name;  /* of a measure: its type */
     struct kdm_str group; /* asset, group */
+    struct kdm_val block; /* dialect.mindsphere, what that door knows of it; NONE: nothing */
 };
 
 struct kdm_dm_models {

@@ -40,14 +40,32 @@ bool kdm_dm_config_collection(struct kdm_tx *tx, struct kdm_collection **ret_col
 /* Of all models together, as text. Within it everything that is composed of them can be scanned. */
 #define MODELS_MAX_BYTES (4u << 20)
 
-/* A client may write what it likes into the collection; what no mapping could hold is passed over.
- */
-static bool takes_part(const struct kdm_dm_model *model, size_t *bytes)
+/* A model as it is held beside its document. */
+struct held_model {
+    struct kdm_dm_model model;
+    size_t bytes;   /* of its mappings */
+    bool too_large; /* no mapping could hold it */
+};
+
+/* NULL: it is none. A client may write what it likes into the collection. */
+static const void *make_model(struct kdm_arena *arena, const struct kdm_doc *doc)
 {
-    *bytes += kdm_val_text(kdm_dm_model_mappings(model)).len;
-    if (*bytes <= MODELS_MAX_BYTES && kdm_dm_model_bounded(model))
+    struct held_model *held = kdm_arena_zalloc(arena, sizeof(*held));
+
+    if (!kdm_dm_model_read(arena, doc->id, doc->text, doc->source, &held->model))
+        return NULL;
+    held->bytes = kdm_val_text(kdm_dm_model_mappings(&held->model)).len;
+    held->too_large = !kdm_dm_model_bounded(&held->model);
+    return held;
+}
+
+/* What no mapping could hold is passed over. */
+static bool takes_part(const struct held_model *held, size_t *bytes)
+{
+    *bytes += held->bytes;
+    if (*bytes <= MODELS_MAX_BYTES && !held->too_large)
         return true;
-    kdm_log_error("model " KDM_FMT " is too large: passed over", KDM_ARG(model->id));
+    kdm_log_error("model " KDM_FMT " is too large: passed over", KDM_ARG(held->model.id));
     return false;
 }
 
@@ -55,17 +73,14 @@ static struct kdm_dm_models *read_models(struct kdm_tx *tx, const struct kdm_doc
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_dm_models *models = kdm_arena_zalloc(arena, sizeof(*models));
-
     size_t bytes = 0;
 
     models->items = kdm_arena_alloc(arena, docs->count * sizeof(*models->items) + 1);
     for (size_t i = 0; i < docs->count; i++) {
-        struct kdm_doc *doc = docs->items[i];
+        const struct held_model *held = docs->items[i]->made;
 
-        if (kdm_dm_model_read(arena, doc->id, doc->text, kdm_doc_source(tx, doc),
-                              &models->items[models->count])
-            && takes_part(&models->items[models->count], &bytes))
-            models->count++;
+        if (held != NULL && takes_part(held, &bytes))
+            models->items[models->count++] = held->model;
     }
     return models;
 }
@@ -79,7 +94,7 @@ bool kdm_dm_models(struct kdm_tx *tx, bool checked, struct kdm_dm_models *ret_mo
 
     if (models == NULL) {
         if (!kdm_dm_models_collection(tx, &collection)
-            || !kdm_tx_all(tx, collection, checked, &docs))
+            || !kdm_tx_all(tx, collection, checked, make_model, &docs))
             return false;
         models = read_models(tx, &docs);
         kdm_tx_keep(tx, key, models);
@@ -122,10 +137,10 @@ bool kdm_dm_model_seen(struct kdm_tx *tx, enum kdm_dm_kind kind, struct kdm_str 
 
     if (!kdm_dm_models_collection(tx, &collection) || !kdm_tx_read(tx, collection, id, &doc))
         return false;
-    *ret_found =
-        doc != NULL && kdm_dm_model_read(arena, id, doc->text, kdm_doc_source(tx, doc), ret_model)
-        && ret_model->kind == kind
-        && (kdm_str_none(group) || kdm_dm_group_sees(group, ret_model->group));
+    *ret_found = doc != NULL
+                 && kdm_dm_model_read(arena, id, doc->text, kdm_doc_source(tx, doc), ret_model)
+                 && ret_model->kind == kind
+                 && (kdm_str_none(group) || kdm_dm_group_sees(group, ret_model->group));
     return true;
 }
 

@@ -2,6 +2,17 @@
  */
 #include "tenant.h"
 
+static int made; /* how often */
+
+static const void *read_number(struct kdm_arena *arena, const struct kdm_doc *doc)
+{
+    int64_t *number = kdm_arena_zalloc(arena, sizeof(*number));
+
+    made++;
+    kdm_val_int64(kdm_val_get(doc->source, KDM_STR("n")), number);
+    return number;
+}
+
 /* "id:version:sequence:text id:.." of the documents, which come by id. */
 static struct kdm_str told(struct kdm_tx *tx, const struct kdm_doc_list *docs)
 {
@@ -22,8 +33,15 @@ static enum kdm_outcome tell_all(struct kdm_tx *tx, void *ctx)
     struct kdm_doc_list docs;
 
     (void)ctx;
-    if (!kdm_tx_collection(tx, INDEX, COLL, &assets) || !kdm_tx_all(tx, assets, false, &docs))
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets)
+        || !kdm_tx_all(tx, assets, false, read_number, &docs))
         return KDM_WAIT;
+    for (size_t i = 0; i < docs.count; i++) {
+        int64_t number = 0;
+
+        kdm_val_int64(kdm_val_get(docs.items[i]->source, KDM_STR("n")), &number);
+        ck_assert_int_eq(*(const int64_t *)docs.items[i]->made, number);
+    }
     return kdm_tx_reply(tx, told(tx, &docs));
 }
 
@@ -144,7 +162,8 @@ static enum kdm_outcome do_deed(struct kdm_tx *tx, void *ctx)
     struct kdm_doc_list all;
 
     if (!kdm_tx_collection(tx, INDEX, COLL, &assets)
-        || !kdm_tx_all(tx, assets, deed->kind != BLIND, &all) || !stage(tx, assets, deed, &all))
+        || !kdm_tx_all(tx, assets, deed->kind != BLIND, read_number, &all)
+        || !stage(tx, assets, deed, &all))
         return KDM_WAIT;
     if (deed->kind == EACH ? !kdm_tx_commit_each(tx) : !kdm_tx_commit(tx))
         return KDM_WAIT;
@@ -158,7 +177,8 @@ static enum kdm_outcome add_next(struct kdm_tx *tx, void *ctx)
     struct kdm_doc_list all;
     struct kdm_str id;
 
-    if (!kdm_tx_collection(tx, INDEX, COLL, &assets) || !kdm_tx_all(tx, assets, true, &all))
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets)
+        || !kdm_tx_all(tx, assets, true, read_number, &all))
         return KDM_WAIT;
     id = kdm_arena_printf(kdm_tx_arena(tx), "%s", (const char *)ctx);
     kdm_tx_create(tx, assets, id, kdm_arena_printf(kdm_tx_arena(tx), "{\"n\":%zu}", all.count), 0);
@@ -194,10 +214,12 @@ START_TEST(what_a_node_has_read_and_written_itself_is_not_read_again)
     add_at(&node, "a");
     expect_all(&node, "a:1:2:{\"n\":0} ");
     before = calls("hscan");
+    made = 0;
     add_at(&node, "b");
     add_at(&node, "c");
     expect_all(&node, "a:1:2:{\"n\":0} b:1:3:{\"n\":1} c:1:4:{\"n\":2} ");
     ck_assert_int_eq(calls("hscan"), before);
+    ck_assert_int_eq(made, 2);
 }
 END_TEST
 
@@ -301,7 +323,8 @@ static enum kdm_outcome count_all(struct kdm_tx *tx, void *ctx)
     struct kdm_doc_list docs;
 
     (void)ctx;
-    if (!kdm_tx_collection(tx, INDEX, COLL, &assets) || !kdm_tx_all(tx, assets, false, &docs))
+    if (!kdm_tx_collection(tx, INDEX, COLL, &assets)
+        || !kdm_tx_all(tx, assets, false, read_number, &docs))
         return KDM_WAIT;
     return kdm_tx_reply(tx, kdm_arena_printf(kdm_tx_arena(tx), "%zu", docs.count));
 }
