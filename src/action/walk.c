@@ -1,5 +1,6 @@
 /* walk.c - see walk.h. */
 #include "action/walk.h"
+#include "redis/reply.h"
 
 #define MOST_PAGES 32 /* without a match, in one chunk */
 
@@ -47,23 +48,14 @@ void kdm_walk_put(struct kdm_buf *buf, const struct kdm_walk *walk)
  * false: wait, or it could not be learned (then the chunk is tried again). */
 static bool find_redis(struct kdm_tx *tx, struct kdm_str *ret_redis)
 {
-    static const char name[] = "run_id:";
     struct kdm_str info;
-    const char *begin;
 
     if (!kdm_tx_redis_info(tx, &info))
         return false;
-    begin = kdm_str_none(info) ? NULL : memmem(info.ptr, info.len, name, sizeof(name) - 1);
-    if (begin == NULL) {
+    *ret_redis = kdm_redis_info_field(info, "run_id");
+    if (kdm_str_none(*ret_redis))
         kdm_tx_fail(tx, KDM_ERR_SERVICES_CACHE_NOT_CONNECTED, NULL, 0);
-        return false;
-    }
-    begin += sizeof(name) - 1;
-    *ret_redis = kdm_str_from(info, (size_t)(begin - info.ptr));
-    begin = memchr(ret_redis->ptr, '\r', ret_redis->len);
-    if (begin != NULL)
-        ret_redis->len = (size_t)(begin - ret_redis->ptr);
-    return true;
+    return !kdm_str_none(*ret_redis);
 }
 
 static void take_ids(struct kdm_tx *tx, const struct kdm_doc_list *docs, struct kdm_walk *walk)

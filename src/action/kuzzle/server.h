@@ -16,9 +16,6 @@ typedef void kdm_snapshot_fn(struct kdm_tx *tx, const struct kdm_args *args, str
 enum kdm_outcome kdm_reply_snapshot(struct kdm_tx *tx, const struct kdm_args *args,
                                     kdm_snapshot_fn *fn);
 
-/* The value of a line "<name>:<value>" of Redis's INFO; empty when there is none. */
-struct kdm_str kdm_redis_figure(struct kdm_str info, struct kdm_str name);
-
 /* Members of "kuzzle" in server:info about this process: application, memory, system, uptime,
  * version. */
 void kdm_put_process(struct kdm_buf *buf, const struct kdm_context *server);

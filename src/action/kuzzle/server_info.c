@@ -4,33 +4,24 @@
 #include "action/kuzzle/server.h"
 #include "base/clock.h"
 #include "projector/projector.h"
+#include "redis/reply.h"
 #include <uv.h>
 
-struct kdm_str kdm_redis_figure(struct kdm_str info, struct kdm_str name)
+/* --- info ------------------------------------------------------------------------------------- */
+
+/* A line of Redis's INFO, empty when there is none. */
+static struct kdm_str figure(struct kdm_str info, const char *name)
 {
-    while (info.len > name.len) {
-        const char *end = memchr(info.ptr, '\n', info.len);
-        size_t len = end == NULL ? info.len : (size_t)(end - info.ptr);
+    struct kdm_str value = kdm_redis_info_field(info, name);
 
-        if (kdm_str_starts(info, name) && len > name.len && info.ptr[name.len] == ':') {
-            struct kdm_str value = { info.ptr + name.len + 1, len - name.len - 1 };
-
-            value.len -= value.len > 0 && value.ptr[value.len - 1] == '\r';
-            return value;
-        }
-        info = kdm_str_from(info, end == NULL ? len : len + 1);
-    }
-    return KDM_STR("");
+    return kdm_str_none(value) ? KDM_STR("") : value;
 }
 
-/* --- info --------------------------------------------------------------------------------------
- */
-
 static void put_figure(struct kdm_buf *buf, const char *name, struct kdm_str info,
-                       const char *figure)
+                       const char *redis_name)
 {
     kdm_json_put_name(buf, kdm_str_of(name));
-    kdm_json_put_str(buf, kdm_redis_figure(info, kdm_str_of(figure)));
+    kdm_json_put_str(buf, figure(info, redis_name));
 }
 
 static void put_cache(struct kdm_buf *buf, const char *name, struct kdm_str info)
@@ -123,8 +114,7 @@ enum kdm_outcome kdm_server_info(struct kdm_tx *tx, const struct kdm_args *args)
     return kdm_tx_redis_info(tx, &info) ? kdm_reply_snapshot(tx, args, put_info) : KDM_WAIT;
 }
 
-/* --- capabilities ------------------------------------------------------------------------------
- */
+/* --- capabilities ----------------------------------------------------------------------------- */
 
 static void put_service(struct kdm_buf *buf, const char *name, struct kdm_str backend,
                         struct kdm_str version)
@@ -148,8 +138,7 @@ enum kdm_outcome kdm_server_capabilities(struct kdm_tx *tx, const struct kdm_arg
 
     if (!kdm_tx_redis_info(tx, &info))
         return KDM_WAIT;
-    redis_version =
-        kdm_redis_figure(kdm_str_none(info) ? KDM_STR("") : info, KDM_STR("redis_version"));
+    redis_version = figure(info, "redis_version");
     kdm_buf_init(&buf, args->arena, kdm_public_api.len + 1024);
     kdm_buf_lit(&buf, "{\"limits\":");
     kdm_buf_put(&buf, kdm_val_none(limits) ? KDM_STR("{}") : kdm_val_text(limits));
@@ -166,8 +155,7 @@ enum kdm_outcome kdm_server_capabilities(struct kdm_tx *tx, const struct kdm_arg
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
-/* --- healthCheck --------------------------------------------------------------------------------
- */
+/* --- healthCheck ------------------------------------------------------------------------------ */
 
 #define STORAGE_ENGINE 2 /* its place among the services */
 

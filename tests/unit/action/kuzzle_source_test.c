@@ -2,7 +2,6 @@
  * Redis's INFO. */
 #include "../texts.h"
 #include "action/kuzzle/document.h"
-#include "action/kuzzle/server.h"
 
 static struct kdm_failure failure;
 
@@ -80,19 +79,6 @@ START_TEST(changed_fields_are_the_leaves_but_those_of_the_server)
 }
 END_TEST
 
-START_TEST(a_figure_of_redis_is_found_by_its_whole_name)
-{
-    const struct kdm_str info = KDM_STR("# Server\r\nredis_version:7.0.15\r\n\r\nused_memory:1\r\n"
-                                        "used_memory_human:1.5M\r\nlast:9");
-
-    ck_assert_str_eq(text_of(kdm_redis_figure(info, KDM_STR("redis_version"))), "7.0.15");
-    ck_assert_str_eq(text_of(kdm_redis_figure(info, KDM_STR("used_memory_human"))), "1.5M");
-    ck_assert_str_eq(text_of(kdm_redis_figure(info, KDM_STR("last"))), "9");
-    ck_assert_str_eq(text_of(kdm_redis_figure(info, KDM_STR("memory"))), "");
-    ck_assert_str_eq(text_of(kdm_redis_figure(KDM_STR(""), KDM_STR("redis_version"))), "");
-}
-END_TEST
-
 START_TEST(only_the_servers_own_indexes_are_private)
 {
     ck_assert(kdm_index_is_private(KDM_STR("%kdm")));
@@ -115,7 +101,6 @@ int main(void)
     tcase_add_test(tcase, a_strict_mapping_names_field_index_and_collection);
     tcase_add_test(tcase, a_dynamic_mapping_tells_what_it_takes_up);
     tcase_add_test(tcase, changed_fields_are_the_leaves_but_those_of_the_server);
-    tcase_add_test(tcase, a_figure_of_redis_is_found_by_its_whole_name);
     tcase_add_test(tcase, only_the_servers_own_indexes_are_private);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
