@@ -15,8 +15,7 @@
 #define KDM_CHUNK_ROWS  65536u
 #define KDM_CHUNK_WORDS (KDM_CHUNK_ROWS / 64)
 
-/* --- kept sets --------------------------------------------------------------------------------
- */
+/* --- kept sets -------------------------------------------------------------------------------- */
 
 struct kdm_bitmap;
 
@@ -74,8 +73,7 @@ static inline size_t kdm_bitmap_memory(const struct kdm_bitmap *bitmap)
     return bytes;
 }
 
-/* --- sets within a chunk -----------------------------------------------------------------------
- */
+/* --- sets within a chunk ---------------------------------------------------------------------- */
 
 struct kdm_bits {
     uint64_t words[KDM_CHUNK_WORDS];

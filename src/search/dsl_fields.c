@@ -8,8 +8,7 @@ static bool refuse(struct kdm_query_parser *parser, struct kdm_str clause, const
     return false;
 }
 
-/* --- naming them --------------------------------------------------------------------------------
- */
+/* --- naming them ------------------------------------------------------------------------------ */
 
 static void make_room(struct kdm_query_parser *parser, struct kdm_text_fields *fields)
 {
@@ -115,8 +114,7 @@ bool kdm_text_fields(struct kdm_query_parser *parser, struct kdm_str clause, str
     return true;
 }
 
-/* --- asking them --------------------------------------------------------------------------------
- */
+/* --- asking them ------------------------------------------------------------------------------ */
 
 bool kdm_text_type(struct kdm_val name, enum kdm_text_type *type, enum kdm_text_how *how)
 {
@@ -240,8 +238,7 @@ struct kdm_query *kdm_text_on_fields(struct kdm_query_parser *parser, struct kdm
     }
 }
 
-/* --- multi_match --------------------------------------------------------------------------------
- */
+/* --- multi_match ------------------------------------------------------------------------------ */
 
 struct kdm_query *kdm_clause_multi_match(struct kdm_query_parser *parser, struct kdm_str clause,
                                          struct kdm_val body)

@@ -27,8 +27,7 @@ static struct kdm_query *fail(struct kdm_string *string, const char *text)
                           kdm_query_shown(string->parser, string->text));
 }
 
-/* --- reading characters -------------------------------------------------------------------------
- */
+/* --- reading characters ----------------------------------------------------------------------- */
 
 static char ahead(const struct kdm_string *string)
 {
@@ -123,8 +122,7 @@ static enum joint joint_of(struct kdm_str raw)
     return NO_JOINT;
 }
 
-/* --- behind a word ------------------------------------------------------------------------------
- */
+/* --- behind a word ---------------------------------------------------------------------------- */
 
 /* Digits and a dot; empty when there are none. */
 static struct kdm_str read_number(struct kdm_string *string)
@@ -171,8 +169,7 @@ static bool read_fuzziness(struct kdm_string *string, struct kdm_str word,
     return true;
 }
 
-/* --- phrases ------------------------------------------------------------------------------------
- */
+/* --- phrases ---------------------------------------------------------------------------------- */
 
 static bool read_quoted(struct kdm_string *string, char quote, struct kdm_str *ret_raw)
 {
@@ -209,8 +206,7 @@ static struct kdm_query *phrase(struct kdm_string *string, const struct kdm_text
     return kdm_string_words(string, fields, unescaped(string, raw), &options);
 }
 
-/* --- patterns -----------------------------------------------------------------------------------
- */
+/* --- patterns --------------------------------------------------------------------------------- */
 
 struct asked {
     struct kdm_str text;
@@ -280,8 +276,7 @@ static struct kdm_query *regexp(struct kdm_string *string, const struct kdm_text
     return kdm_string_each(string, fields, regexp_on, &asked);
 }
 
-/* --- ranges -------------------------------------------------------------------------------------
- */
+/* --- ranges ----------------------------------------------------------------------------------- */
 
 static struct kdm_query *range_on(struct kdm_string *string, const struct kdm_field *field,
                                   void *ctx)
@@ -364,8 +359,7 @@ static bool one_sided(struct kdm_string *string, const struct kdm_text_fields *f
     return true;
 }
 
-/* --- clauses ------------------------------------------------------------------------------------
- */
+/* --- clauses ---------------------------------------------------------------------------------- */
 
 static struct kdm_query *group(struct kdm_string *string, const struct kdm_text_fields *fields)
 {
@@ -496,8 +490,7 @@ static struct kdm_str plain_words(struct kdm_string *string)
     return words > 1 ? kdm_buf_str(&buf) : KDM_STR_NONE;
 }
 
-/* --- lists --------------------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static enum joint read_joint(struct kdm_string *string)
 {
@@ -611,8 +604,7 @@ static struct kdm_query *parse_list(struct kdm_string *string, const struct kdm_
     return combined(string, last);
 }
 
-/* --- the clause ---------------------------------------------------------------------------------
- */
+/* --- the clause ------------------------------------------------------------------------------- */
 
 static bool read_params(struct kdm_string *string, struct kdm_val body)
 {

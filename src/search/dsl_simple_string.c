@@ -45,8 +45,7 @@ static void skip(struct simple *simple, size_t bytes)
     simple->string.text = kdm_str_from(simple->string.text, bytes);
 }
 
-/* --- words --------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 /* "~2" up to a blank or the end; how many bytes, 0: it is not one. */
 static size_t tilde(struct kdm_str text, size_t from, unsigned *ret_number)
@@ -144,8 +143,7 @@ static struct kdm_query *word(struct simple *simple)
     return kdm_string_words(string, &string->fields, kdm_buf_str(&buf), &string->options);
 }
 
-/* --- lists --------------------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static struct kdm_query *parse_list(struct simple *simple);
 
@@ -243,8 +241,7 @@ static struct kdm_query *parse_list(struct simple *simple)
     return query == NULL ? kdm_query_new(string->parser, KDM_QUERY_NONE) : query;
 }
 
-/* --- the clause ---------------------------------------------------------------------------------
- */
+/* --- the clause ------------------------------------------------------------------------------- */
 
 static bool read_flag(struct kdm_str name, unsigned *flags)
 {

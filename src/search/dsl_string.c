@@ -30,8 +30,7 @@ struct kdm_query *kdm_string_words(struct kdm_string *string, const struct kdm_t
                               options);
 }
 
-/* --- patterns -----------------------------------------------------------------------------------
- */
+/* --- patterns --------------------------------------------------------------------------------- */
 
 bool kdm_string_takes_pattern(struct kdm_string *string, const struct kdm_field *field,
                               bool lenient, struct kdm_query **ret_query)
@@ -104,8 +103,7 @@ struct kdm_query *kdm_string_fuzzy(struct kdm_string *string, const struct kdm_t
     return kdm_string_each(string, fields, fuzzy_on, &pattern);
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 /* Clauses that may match, or the words of the one text that it all is. */
 static size_t optional_count(const struct kdm_query *query)

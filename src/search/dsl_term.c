@@ -219,8 +219,7 @@ struct kdm_query *kdm_clause_ids(struct kdm_query_parser *parser, struct kdm_str
     return query;
 }
 
-/* --- range ---------------------------------------------------------------------------------------
- */
+/* --- range ------------------------------------------------------------------------------------ */
 
 /* gt, gte and the older from/include_lower; null is open to that side. */
 static bool read_bounds(struct kdm_query_parser *parser, struct kdm_str clause,
@@ -319,8 +318,7 @@ struct kdm_query *kdm_clause_range(struct kdm_query_parser *parser, struct kdm_s
     return query;
 }
 
-/* --- exists -------------------------------------------------------------------------------------
- */
+/* --- exists ----------------------------------------------------------------------------------- */
 
 struct kdm_query *kdm_exists_query(struct kdm_query_parser *parser, struct kdm_str clause,
                                    struct kdm_str path)

@@ -12,8 +12,7 @@ static bool refuse(struct kdm_query_parser *parser, struct kdm_str clause, const
     return false;
 }
 
-/* --- fuzziness ----------------------------------------------------------------------------------
- */
+/* --- fuzziness -------------------------------------------------------------------------------- */
 
 static bool parse_automatic(struct kdm_str text, struct kdm_fuzziness *fuzziness)
 {
@@ -86,8 +85,7 @@ struct kdm_query *kdm_fuzzy_query(struct kdm_query_parser *parser, const struct 
     return query;
 }
 
-/* --- options ------------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static bool read_fuzziness(struct kdm_query_parser *parser, struct kdm_str clause,
                            struct kdm_val params, struct kdm_fuzziness *fuzziness)
@@ -142,8 +140,7 @@ bool kdm_text_options(struct kdm_query_parser *parser, struct kdm_str clause, st
     return true;
 }
 
-/* --- one field ----------------------------------------------------------------------------------
- */
+/* --- one field -------------------------------------------------------------------------------- */
 
 static struct kdm_query *refuse_field(struct kdm_query_parser *parser, struct kdm_str clause,
                                       const struct kdm_field *field,
@@ -281,8 +278,7 @@ struct kdm_query *kdm_text_on_field(struct kdm_query_parser *parser, struct kdm_
     return whole_value(parser, clause, field, value, options);
 }
 
-/* --- the clauses --------------------------------------------------------------------------------
- */
+/* --- the clauses ------------------------------------------------------------------------------ */
 
 static struct kdm_query *single(struct kdm_query_parser *parser, struct kdm_str clause,
                                 struct kdm_val body, enum kdm_text_how how,

@@ -75,8 +75,7 @@ bool kdm_geo_in_polygon(struct kdm_point point, const struct kdm_point *points, 
     return inside;
 }
 
-/* --- boxes --------------------------------------------------------------------------------------
- */
+/* --- boxes ------------------------------------------------------------------------------------ */
 
 struct stretch {
     double west, east;

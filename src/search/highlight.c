@@ -27,8 +27,7 @@ struct field_work {
     struct kdm_str first; /* value, for no_match_size */
 };
 
-/* --- which words --------------------------------------------------------------------------------
- */
+/* --- which words ------------------------------------------------------------------------------ */
 
 struct value {
     struct field_work *work;
@@ -133,8 +132,7 @@ static void find_words(struct value *value, const struct kdm_query *query)
     }
 }
 
-/* --- where to cut -------------------------------------------------------------------------------
- */
+/* --- where to cut ----------------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -223,8 +221,7 @@ static struct kdm_str trimmed(struct kdm_str text)
     return text;
 }
 
-/* --- fragments ----------------------------------------------------------------------------------
- */
+/* --- fragments -------------------------------------------------------------------------------- */
 
 static void add_fragment(struct field_work *work, struct kdm_str text, const struct kdm_str *words,
                          size_t count)
@@ -322,8 +319,7 @@ static void choose(struct field_work *work)
         qsort(work->fragments, work->count, sizeof(*work->fragments), by_place);
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void put_text(struct kdm_buf *buf, struct kdm_str text, bool html)
 {

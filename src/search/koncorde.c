@@ -47,8 +47,7 @@ static const struct {
     { "geoPolygon", geo_polygon, true },
 };
 
-/* --- failures and helpers ------------------------------------------------------------------------
- */
+/* --- failures and helpers --------------------------------------------------------------------- */
 
 static struct kdm_query *fail(struct koncorde *koncorde, struct kdm_str where, const char *reason)
 {

@@ -79,8 +79,7 @@ bool kdm_koncorde_point(struct kdm_arena *arena, struct kdm_val value, struct kd
     return true;
 }
 
-/* --- distances ---------------------------------------------------------------------------------
- */
+/* --- distances -------------------------------------------------------------------------------- */
 
 struct unit {
     const char *name;

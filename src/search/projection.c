@@ -6,8 +6,7 @@
 #include "search/projection_internal.h"
 #include <stdlib.h>
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct kdm_projection *kdm_projection_create(struct kdm_mapping *mapping,
                                              const struct kdm_hash_seed *seed)
@@ -127,8 +126,7 @@ void kdm_projection_bury_term(struct kdm_projection *projection, struct kdm_term
         kdm_fifo_put(&terms->buried, projection->gate.epoch, term);
 }
 
-/* --- documents -----------------------------------------------------------------------------------
- */
+/* --- documents -------------------------------------------------------------------------------- */
 
 static void set_live(struct kdm_projection *projection, uint32_t ordinal, bool live)
 {
@@ -260,8 +258,7 @@ bool kdm_projection_remove(struct kdm_projection *projection, struct kdm_str id,
     return true;
 }
 
-/* --- mapping -------------------------------------------------------------------------------------
- */
+/* --- mapping ---------------------------------------------------------------------------------- */
 
 bool kdm_projection_remap(struct kdm_projection *projection, struct kdm_mapping *mapping)
 {
@@ -287,8 +284,7 @@ void kdm_projection_filled(struct kdm_projection *projection)
     projection->filling = false;
 }
 
-/* --- figures -------------------------------------------------------------------------------------
- */
+/* --- figures ---------------------------------------------------------------------------------- */
 
 size_t kdm_projection_count(const struct kdm_projection *projection)
 {

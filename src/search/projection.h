@@ -29,8 +29,7 @@ struct kdm_projection *kdm_projection_create(struct kdm_mapping *mapping,
 /* Nobody may use it any more. NULL is fine. */
 void kdm_projection_destroy(struct kdm_projection *projection);
 
-/* --- the indexer -------------------------------------------------------------------------------
- */
+/* --- the indexer ------------------------------------------------------------------------------ */
 
 /* false when searches hold it: go on with other collections and come back soon; new searches then
  * wait a moment at their next chunk so that the indexer gets its turn. */
@@ -63,15 +62,13 @@ bool kdm_projection_fill(struct kdm_projection *projection, struct kdm_arena *sc
                          struct kdm_str id, struct kdm_val source, uint64_t sequence);
 void kdm_projection_filled(struct kdm_projection *projection);
 
-/* --- figures: the write side, or between searches ----------------------------------------------
- */
+/* --- figures: the write side, or between searches --------------------------------------------- */
 
 size_t kdm_projection_count(const struct kdm_projection *projection);
 /* Bytes it occupies, the allocator's own overhead and the mapping aside. Walks all postings. */
 size_t kdm_projection_memory(const struct kdm_projection *projection);
 
-/* --- searching: any thread ---------------------------------------------------------------------
- */
+/* --- searching: any thread -------------------------------------------------------------------- */
 
 enum kdm_projection_result {
     KDM_PROJECTION_OK,

@@ -244,8 +244,7 @@ const uint32_t *kdm_column_terms(const struct kdm_column *column, const struct k
     return one;
 }
 
-/* --- writing terms -----------------------------------------------------------------------------
- */
+/* --- writing terms ---------------------------------------------------------------------------- */
 
 static int compare_numbers(const void *a, const void *b)
 {
@@ -385,8 +384,7 @@ static void write_terms(struct kdm_projection *projection, struct kdm_column *co
         free(new);
 }
 
-/* --- writing numbers and points ----------------------------------------------------------------
- */
+/* --- writing numbers and points --------------------------------------------------------------- */
 
 static int compare_ints(const void *a, const void *b)
 {
@@ -509,8 +507,7 @@ void kdm_column_write(struct kdm_projection *projection, struct kdm_column *colu
     write_exists(column, chunk, row, reading);
 }
 
-/* --- ranges --------------------------------------------------------------------------------------
- */
+/* --- ranges ----------------------------------------------------------------------------------- */
 
 #define FEW 16 /* of 64 rows: to so many looking at each is cheaper than at all */
 

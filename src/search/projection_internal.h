@@ -95,8 +95,7 @@ static inline struct kdm_str kdm_names_text(const struct kdm_names *names, uint3
     return kdm_slab_text(names->slab, kdm_names_item(names, number)->text);
 }
 
-/* --- fifo: numbers with the epoch they came in --------------------------------------------------
- */
+/* --- fifo: numbers with the epoch they came in ------------------------------------------------ */
 struct kdm_fifo_entry {
     uint64_t epoch;
     uint32_t number;
@@ -186,8 +185,7 @@ struct kdm_term_cursor kdm_terms_seek(const struct kdm_terms *terms, struct kdm_
 /* The term there, then moves on; 0 at the end. */
 uint32_t kdm_terms_next(const struct kdm_terms *terms, struct kdm_term_cursor *cursor);
 
-/* --- columns -------------------------------------------------------------------------------------
- */
+/* --- columns ---------------------------------------------------------------------------------- */
 enum kdm_cell { /* what stands in a column for one document */
                 KDM_CELL_TERM = 0,
                 KDM_CELL_INT8,
@@ -327,8 +325,7 @@ void kdm_gate_end_read(struct kdm_gate *gate);
 /* The epoch of the oldest search in progress; UINT64_MAX: there is none. */
 uint64_t kdm_gate_oldest(struct kdm_gate *gate);
 
-/* --- the projection ------------------------------------------------------------------------------
- */
+/* --- the projection --------------------------------------------------------------------------- */
 struct kdm_document {
     struct kdm_name name;  /* its id; its number is the ordinal */
     uint32_t live : 1;     /* 0: removed, remembered for its sequence */

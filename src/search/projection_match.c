@@ -32,8 +32,7 @@ static bool empty(const struct kdm_run *run, const struct kdm_bits *bits)
     return kdm_bits_empty(bits->words, run->words);
 }
 
-/* --- terms --------------------------------------------------------------------------------------
- */
+/* --- terms ------------------------------------------------------------------------------------ */
 
 static void make_bits(struct kdm_run *run, struct kdm_term_set *set)
 {
@@ -103,8 +102,7 @@ void kdm_term_set_match(struct kdm_run *run, struct kdm_term_set *set,
     kdm_bits_and(out->words, within->words, run->words);
 }
 
-/* --- numbers, ids, exists ------------------------------------------------------------------------
- */
+/* --- numbers, ids, exists --------------------------------------------------------------------- */
 
 static bool in_spans(const struct kdm_plan *plan, union kdm_value value)
 {
@@ -212,8 +210,7 @@ static void match_id_test(struct kdm_run *run, const struct kdm_plan *plan,
         run->result = KDM_PROJECTION_TOO_COSTLY;
 }
 
-/* --- places -------------------------------------------------------------------------------------
- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static bool is_place(const struct kdm_plan *plan, struct kdm_point point)
 {
@@ -263,8 +260,7 @@ static void match_place(struct kdm_run *run, const struct kdm_plan *plan,
     }
 }
 
-/* --- at least so many of -------------------------------------------------------------------------
- */
+/* --- at least so many of ---------------------------------------------------------------------- */
 
 /* Counts how often each row was added. */
 struct tally {
@@ -342,8 +338,7 @@ static void match_words(struct kdm_run *run, const struct kdm_plan *plan,
         match_some_words(run, plan, within, out);
 }
 
-/* --- phrases -------------------------------------------------------------------------------------
- */
+/* --- phrases ---------------------------------------------------------------------------------- */
 
 struct phrase_test {
     const struct kdm_plan *plan;
@@ -401,8 +396,7 @@ static void match_phrase(struct kdm_run *run, const struct kdm_plan *plan,
     kdm_run_give(run, all);
 }
 
-/* --- bool ---------------------------------------------------------------------------------------
- */
+/* --- bool ------------------------------------------------------------------------------------- */
 
 /* What a clause surely matches: `high` itself when it is exact. */
 static const struct kdm_bits *sure(const struct kdm_plan *plan, const struct kdm_bits *low,
@@ -512,8 +506,7 @@ static void match_bool(struct kdm_run *run, const struct kdm_plan *plan,
         kdm_run_give(run, spare);
 }
 
-/* --- the switch ----------------------------------------------------------------------------------
- */
+/* --- the switch ------------------------------------------------------------------------------- */
 
 static void match_leaf(struct kdm_run *run, const struct kdm_plan *plan,
                        const struct kdm_bits *within, struct kdm_bits *out)

@@ -139,8 +139,7 @@ void kdm_names_release(struct kdm_names *names, uint32_t number)
     names->free = number;
 }
 
-/* --- fifo ---------------------------------------------------------------------------------------
- */
+/* --- fifo ------------------------------------------------------------------------------------- */
 
 void kdm_fifo_put(struct kdm_fifo *fifo, uint64_t epoch, uint32_t number)
 {

@@ -78,8 +78,7 @@ void kdm_run_pause(struct kdm_run *run)
     kdm_run_hold(run);
 }
 
-/* --- tests on texts -----------------------------------------------------------------------------
- */
+/* --- tests on texts --------------------------------------------------------------------------- */
 
 /* What the evaluator asks of a key. */
 static bool text_fits(struct kdm_run *run, const struct kdm_query *query, struct kdm_str text)
@@ -98,8 +97,7 @@ static bool set_wants(struct kdm_run *run, const struct kdm_term_set *set, struc
     return set->prefix ? kdm_str_starts(text, set->word) : kdm_str_eq(text, set->word);
 }
 
-/* --- sets of terms ------------------------------------------------------------------------------
- */
+/* --- sets of terms ---------------------------------------------------------------------------- */
 
 static void set_add(struct kdm_run *run, struct kdm_term_set *set, uint32_t term)
 {
@@ -240,8 +238,7 @@ void kdm_plan_refresh(struct kdm_run *run)
     }
 }
 
-/* --- numbers ------------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static int compare_to(bool real, union kdm_value value, struct kdm_number number)
 {
@@ -332,8 +329,7 @@ static void number_keys(struct kdm_run *run, struct kdm_plan *plan)
     plan->estimate = plan->column->used / 8 + 1;
 }
 
-/* --- leaves -------------------------------------------------------------------------------------
- */
+/* --- leaves ----------------------------------------------------------------------------------- */
 
 /* "flat.key": what is below a flattened field is among its terms. */
 static const struct kdm_column *flattened_above(const struct kdm_projection *projection,
@@ -491,8 +487,7 @@ static struct kdm_plan *words(struct kdm_run *run, const struct kdm_query *query
     return plan;
 }
 
-/* --- places -------------------------------------------------------------------------------------
- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 #define DEGREES(radians) ((radians) * (180 / M_PI))
 #define EARTH            6371008.7714
@@ -548,8 +543,7 @@ static struct kdm_plan *place(struct kdm_run *run, const struct kdm_query *query
     return plan;
 }
 
-/* --- inner nodes --------------------------------------------------------------------------------
- */
+/* --- inner nodes ------------------------------------------------------------------------------ */
 
 static void list_add(struct kdm_plan_list *list, struct kdm_plan *plan)
 {

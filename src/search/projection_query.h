@@ -84,8 +84,7 @@ struct kdm_run {
     int64_t held_since_us, held_us;
 };
 
-/* --- plan ---------------------------------------------------------------------------------------
- */
+/* --- plan ------------------------------------------------------------------------------------- */
 
 /* The caller reads (kdm_gate_read); may let go in between. Check run->result. */
 struct kdm_plan *kdm_plan_create(struct kdm_run *run, const struct kdm_query *query);
@@ -104,8 +103,7 @@ void kdm_run_held(struct kdm_run *run);
  * not filled yet. NULL: no document has a value. */
 const struct kdm_column *kdm_run_column(struct kdm_run *run, const struct kdm_field *field);
 
-/* --- match -------------------------------------------------------------------------------------
- */
+/* --- match ------------------------------------------------------------------------------------ */
 
 /* A set to work with, not cleared; give it back. */
 struct kdm_bits *kdm_run_bits(struct kdm_run *run);
@@ -129,8 +127,7 @@ void kdm_run_resolve(struct kdm_run *run, const struct kdm_plan *plan,
                      const struct kdm_query *query, const struct kdm_bits *within,
                      struct kdm_bits *out);
 
-/* --- score --------------------------------------------------------------------------------------
- */
+/* --- score ------------------------------------------------------------------------------------ */
 
 /* Do documents that match differ in score? If not, *ret_score is it. */
 bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score);
@@ -145,8 +142,7 @@ void kdm_plan_score(struct kdm_run *run, const struct kdm_plan *plan,
 bool kdm_plan_promising(struct kdm_run *run, const struct kdm_plan *plan, float least,
                         const struct kdm_bits *matched, struct kdm_bits *out);
 
-/* --- order --------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 struct kdm_sorter;
 

@@ -209,8 +209,7 @@ bool kdm_projection_shape(struct kdm_projection *projection)
     return projection->filling;
 }
 
-/* --- reading -------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct reader {
     const struct kdm_projection *projection;

@@ -10,8 +10,7 @@
 #define K1 1.2
 #define B  0.75
 
-/* --- what differs --------------------------------------------------------------------------------
- */
+/* --- what differs ----------------------------------------------------------------------------- */
 
 bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score)
 {
@@ -75,8 +74,7 @@ bool kdm_plan_unfilled(const struct kdm_projection *projection, const struct kdm
     }
 }
 
-/* --- words ---------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static double idf(const struct kdm_term_set *set)
 {
@@ -200,8 +198,7 @@ bool kdm_plan_promising(struct kdm_run *run, const struct kdm_plan *plan, float 
     return true;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static void add_to_all(const struct kdm_run *run, const struct kdm_bits *matched, float score,
                        float *scores)

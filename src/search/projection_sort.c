@@ -52,8 +52,7 @@ struct kdm_sorter {
     struct entry *after; /* NULL: no search_after */
 };
 
-/* --- keys ----------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static uint64_t int_word(int64_t value)
 {
@@ -223,8 +222,7 @@ static struct sort_key key_of(const struct kdm_sorter *sorter, const struct orde
     }
 }
 
-/* --- order ---------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 static struct kdm_str text_of(const struct kdm_sorter *sorter, size_t at, const struct entry *entry)
 {
@@ -292,8 +290,7 @@ static int compare_entries(const void *a, const void *b, void *ctx)
                        kdm_projection_id(sorter->run->projection, y->ordinal));
 }
 
-/* --- collecting ----------------------------------------------------------------------------------
- */
+/* --- collecting ------------------------------------------------------------------------------- */
 
 static struct entry *entry_at(const struct kdm_sorter *sorter, size_t at)
 {
@@ -570,8 +567,7 @@ void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row)
     add_row(sorter, row, 0);
 }
 
-/* --- life ----------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void make_order(struct kdm_run *run, const struct kdm_sort *sort, struct order *order)
 {
@@ -662,8 +658,7 @@ void kdm_sorter_chunks(struct kdm_sorter *sorter, uint32_t *ret_chunks, uint32_t
         ret_chunks[i] = visits[i].number;
 }
 
-/* --- hits ----------------------------------------------------------------------------------------
- */
+/* --- hits ------------------------------------------------------------------------------------- */
 
 static struct kdm_sort_value value_of(const struct kdm_sorter *sorter, size_t at,
                                       const struct entry *entry)

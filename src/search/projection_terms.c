@@ -22,8 +22,7 @@ void kdm_terms_fini(struct kdm_terms *terms)
     kdm_names_fini(&terms->names);
 }
 
-/* --- order --------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 /* The first term of a block has become another one. */
 static void note_first(const struct kdm_terms *terms, struct kdm_order_block *block)
@@ -185,8 +184,7 @@ uint32_t kdm_terms_next(const struct kdm_terms *terms, struct kdm_term_cursor *c
     return 0;
 }
 
-/* --- terms --------------------------------------------------------------------------------------
- */
+/* --- terms ------------------------------------------------------------------------------------ */
 
 uint32_t kdm_terms_find(const struct kdm_terms *terms, struct kdm_str text)
 {

@@ -99,8 +99,7 @@ struct kdm_query *kdm_query_terms(struct kdm_query_parser *parser, const struct 
     return query;
 }
 
-/* --- parameters --------------------------------------------------------------------------------
- */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 bool kdm_query_params(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val params,
                       const char *const *known, float *ret_boost)

@@ -6,8 +6,7 @@
 #include "search/search_internal.h"
 #include <stdlib.h>
 
-/* --- members -------------------------------------------------------------------------------------
- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 static bool fail_prop(struct kdm_query_parser *parser, enum kdm_err err, struct kdm_str prop)
 {

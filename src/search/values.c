@@ -74,8 +74,7 @@ bool kdm_field_values(struct kdm_arena *scratch, const struct kdm_field *field,
     return false;
 }
 
-/* --- keys ---------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 struct key_walk {
     struct kdm_arena *scratch;

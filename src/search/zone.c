@@ -17,8 +17,7 @@ struct kdm_zone {
     size_t count;
 };
 
-/* --- making one ---------------------------------------------------------------------------------
- */
+/* --- making one ------------------------------------------------------------------------------- */
 
 static bool two_digits(struct kdm_str text, size_t at, int *ret_number)
 {
@@ -142,8 +141,7 @@ bool kdm_zone_find(struct kdm_arena *arena, struct kdm_str name, const struct kd
     return true;
 }
 
-/* --- using it -----------------------------------------------------------------------------------
- */
+/* --- using it --------------------------------------------------------------------------------- */
 
 int64_t kdm_zone_offset(const struct kdm_zone *zone, int64_t utc_ms)
 {

@@ -17,8 +17,7 @@ static const struct kdm_str dialect_mapping =
             "\"twinType\":{\"type\":\"keyword\"},\"fileAssignments\":{\"properties\":{"
             "\"fileId\":{\"type\":\"keyword\"}}}}}}}");
 
-/* --- what the asset becomes --------------------------------------------------------------------
- */
+/* --- what the asset becomes ------------------------------------------------------------------- */
 
 struct becoming {
     struct kdm_str metadata; /* as verified; none: as it is */
@@ -353,8 +352,7 @@ bool kdm_dm_asset_make(struct kdm_tx *tx, const struct kdm_dm_home *home,
                                       &ret_edited->text);
 }
 
-/* --- device-manager/assets:edit, replace --------------------------------------------------------
- */
+/* --- device-manager/assets:edit, replace ------------------------------------------------------ */
 
 static enum kdm_outcome reply(struct kdm_tx *tx, struct kdm_doc *asset,
                               const struct kdm_dm_edited *edited)

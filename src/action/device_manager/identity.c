@@ -112,8 +112,7 @@ static bool put_name(const struct edit *edit, struct kdm_val name, struct kdm_bu
     return true;
 }
 
-/* --- description and time zone -----------------------------------------------------------------
- */
+/* --- description and time zone ---------------------------------------------------------------- */
 
 static bool put_description(const struct edit *edit, struct kdm_val text, struct kdm_buf *buf)
 {
