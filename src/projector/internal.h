@@ -102,7 +102,8 @@ void kdm_edition_unref(struct kdm_projector *projector, struct kdm_edition *edit
 /* An index of which something is projected. */
 struct watched {
     struct kdm_projector *projector;
-    struct kdm_str name;
+    struct kdm_index *index; /* one reference */
+    struct kdm_str name;     /* its */
     struct kdm_view *views;
     uint64_t place; /* all changes up to it have been told */
     bool crowded;   /* the node's own writes wait */
@@ -177,9 +178,9 @@ void kdm_view_send(struct kdm_view *view, struct batch *batch);
 /* A batch came back. Takes it. */
 void kdm_view_applied(struct kdm_projector *projector, struct batch *batch);
 void kdm_views_listen(struct kdm_projector *projector);
-/* At the end: frees those of an index. */
-void kdm_views_free(struct watched *watched);
 
+/* At the end: with its views. */
+void kdm_watched_free(void *watched);
 /* NULL: nothing of it is projected. */
 struct watched *kdm_watched_find(const struct kdm_projector *projector, struct kdm_str index);
 /* Counts what is on its way, and stops or resumes the feed by it. */

@@ -139,15 +139,10 @@ static void on_closed(uv_handle_t *handle)
 
 void kdm_projector_destroy(struct kdm_projector *projector)
 {
-    struct kdm_str name;
-    void *value;
-
     if (projector == NULL)
         return;
     kdm_find_free_all(projector);
-    for (size_t cursor = 0; kdm_table_next(projector->watched, &cursor, &name, &value);)
-        kdm_views_free(value);
-    kdm_table_destroy(projector->watched, free);
+    kdm_table_destroy(projector->watched, kdm_watched_free);
     kdm_indexer_destroy(projector->indexer);
     kdm_workers_destroy(projector->workers);
     uv_close((uv_handle_t *)&projector->bell, on_closed);

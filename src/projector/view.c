@@ -24,7 +24,7 @@ struct watched *kdm_watched_find(const struct kdm_projector *projector, struct k
     return kdm_table_get(projector->watched, index);
 }
 
-/* Stays as long as the process, as the store's entry of the index does. */
+/* Stays as long as the process. */
 static struct watched *watched_of(struct kdm_projector *projector, struct kdm_index *index)
 {
     struct watched *watched = kdm_watched_find(projector, index->name);
@@ -33,7 +33,8 @@ static struct watched *watched_of(struct kdm_projector *projector, struct kdm_in
         return watched;
     watched = kdm_zalloc(sizeof(*watched));
     watched->projector = projector;
-    watched->name = index->name; /* the store's entries never go */
+    watched->index = kdm_index_ref(index);
+    watched->name = index->name;
     watched->work.queued_end = &watched->work.queued;
     kdm_table_put(projector->watched, index->name, watched);
     return watched;
@@ -406,15 +407,18 @@ void kdm_views_listen(struct kdm_projector *projector)
                                                                    .on_place = on_place });
 }
 
-void kdm_views_free(struct watched *watched)
+void kdm_watched_free(void *value)
 {
+    struct watched *watched = value;
+
     for (struct kdm_view *view = watched->views, *next; view != NULL; view = next) {
         next = view->next;
         forget_edition(view);
         kdm_collection_unref(view->collection);
         free(view);
     }
-    watched->views = NULL;
+    kdm_index_unref(watched->index);
+    free(watched);
 }
 
 /* --- what the indexer says -----------------------------------------------------------------------

@@ -55,6 +55,12 @@ struct kdm_index *kdm_catalogue_index(struct kdm_str name)
     return index;
 }
 
+struct kdm_index *kdm_index_ref(struct kdm_index *index)
+{
+    index->refs++;
+    return index;
+}
+
 void kdm_index_unref(struct kdm_index *index)
 {
     if (index == NULL || --index->refs > 0)

@@ -47,6 +47,7 @@ struct kdm_collection {
     struct kdm_mapping *mapping;  /* parsed, with _kuzzle_info */
 };
 
+struct kdm_index *kdm_index_ref(struct kdm_index *index);
 void kdm_index_unref(struct kdm_index *index);
 struct kdm_collection *kdm_collection_ref(struct kdm_collection *collection);
 void kdm_collection_unref(struct kdm_collection *collection);

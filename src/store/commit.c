@@ -90,9 +90,8 @@ static struct section *section_of(struct kdm_commit *commit, struct kdm_index *i
     if (commit->section_count == commit->section_cap)
         commit->sections = kdm_arena_double(&commit->arena, commit->sections, &commit->section_cap, 2,
                                             sizeof(*section));
-    index->refs++;
     section = &commit->sections[commit->section_count++];
-    *section = (struct section){ .index = index };
+    *section = (struct section){ .index = kdm_index_ref(index) };
     return section;
 }
 

@@ -280,6 +280,7 @@ static void compare_all(uv_timer_t *timer)
 
     for (int i = 0; i < SWEEP_MAX && sweep_one(follower); i++)
         ;
+    kdm_store_sweep(follower->store);
     if (!kdm_redis_ready(follower->store->redis))
         return;
     for (size_t cursor = 0; kdm_table_next(follower->followed, &cursor, &key, &value);)

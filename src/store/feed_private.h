@@ -17,7 +17,7 @@
 /* One followed index. */
 struct kdm_followed {
     struct kdm_follower *follower;
-    struct kdm_index *index;     /* lent: the store's never go */
+    struct kdm_index *index;     /* lent: the store keeps it while it is followed */
     struct kdm_feed_place place; /* behind the last entry that was told */
     uint64_t heard;              /* the greatest sequence that is known to exist */
     unsigned follows;            /* how often it is followed */

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 struct feed_read {
-    struct kdm_store *store;
-    struct kdm_index *index;
+    struct kdm_index *index; /* one reference */
     struct kdm_feed_place place;
     unsigned entries;
     kdm_feed_change_fn *fn;
@@ -18,6 +17,7 @@ static void finish(struct feed_read *read, const struct kdm_feed_page *page)
     kdm_feed_page_fn *done = read->done;
     void *ctx = read->ctx;
 
+    kdm_index_unref(read->index);
     free(read);
     done(ctx, page);
 }
@@ -91,8 +91,7 @@ void kdm_feed_read(struct kdm_store *store, struct kdm_str index,
     struct feed_read *read = kdm_malloc(sizeof(*read));
     unsigned entries = 2 + FEED_READ_BYTES / 1024;
 
-    *read = (struct feed_read){ .store = store,
-                                .index = kdm_store_index(store, index),
+    *read = (struct feed_read){ .index = kdm_index_ref(kdm_store_index(store, index)),
                                 .place = *place,
                                 .fn = fn,
                                 .done = done,

@@ -18,6 +18,10 @@
 #define SCAN_COUNT_MAX 512
 #define SCAN_DOC_BYTES 16384 /* before the first page */
 
+/* Entries that a sweep looks for at a time, and how often. */
+#define SWEEP_SLICE  512
+#define SWEEP_SLICES 32
+
 /* A read on its way. */
 struct store_read {
     struct kdm_store *store;
@@ -25,7 +29,7 @@ struct store_read {
     kdm_store_values_fn *values;
     kdm_store_page_fn *page;
     void *ctx;
-    struct kdm_index *index; /* of a scan; the store's, they never go */
+    struct kdm_index *index; /* of a scan: one reference */
 };
 
 static struct store_read *read_begin(struct kdm_store *store, void *ctx)
@@ -201,6 +205,7 @@ static void on_page(void *ctx, enum kdm_redis_outcome outcome, const redisReply 
     }
     read->page(read->ctx, err, cursor, values, count);
     free(values);
+    kdm_index_unref(read->index);
     read_end(read);
 }
 
@@ -221,7 +226,7 @@ void kdm_store_scan(struct kdm_store *store, const struct kdm_collection *collec
     struct kdm_str args[] = { KDM_STR("HSCAN"), collection->docs_key, KDM_STR_NONE, KDM_STR("COUNT"),
                               KDM_STR_NONE };
 
-    read->index = collection->index;
+    read->index = kdm_index_ref(collection->index);
     args[4] = (struct kdm_str){ count_text, (size_t)snprintf(count_text, sizeof(count_text), "%u",
                                                              scan_count(collection->index)) };
     args[2] = (struct kdm_str){ cursor_text, (size_t)snprintf(cursor_text, sizeof(cursor_text), "%llu",
@@ -390,6 +395,29 @@ struct kdm_index *kdm_store_index(struct kdm_store *store, struct kdm_str name)
         kdm_table_put(store->indexes, name, index);
     }
     return index;
+}
+
+void kdm_store_sweep(struct kdm_store *store)
+{
+    struct kdm_index *unused[SWEEP_SLICE];
+    struct kdm_str key;
+    void *value;
+    size_t count;
+
+    for (int slices = 0; slices < SWEEP_SLICES; slices++) {
+        count = 0;
+        for (size_t cursor = 0;
+             count < SWEEP_SLICE && kdm_table_next(store->indexes, &cursor, &key, &value);) {
+            struct kdm_index *index = value;
+
+            if (index->refs == 1 && index->followed == NULL)
+                unused[count++] = index;
+        }
+        for (size_t i = 0; i < count; i++)
+            kdm_index_unref(kdm_table_remove(store->indexes, unused[i]->name));
+        if (count < SWEEP_SLICE)
+            return;
+    }
 }
 
 struct kdm_collection *kdm_store_known(struct kdm_store *store, struct kdm_str index, struct kdm_str name)

@@ -15,7 +15,7 @@ struct kdm_store {
     struct kdm_redis *redis;
     struct kdm_random *random;
     struct kdm_str node;
-    struct kdm_table *indexes;     /* name -> struct kdm_index; never shrinks: see commit ids in commit.c */
+    struct kdm_table *indexes;     /* name -> struct kdm_index, one reference each */
     struct kdm_table *collections; /* "index\0name" -> struct kdm_collection */
     uint64_t commit_number;        /* of the last commit this node sent */
     uint64_t epoch;                /* grows when Redis may have gone backwards */
@@ -29,8 +29,11 @@ struct kdm_store {
     struct kdm_janitor *janitor;
 };
 
-/* The index entry, made when this process has none yet. Lent. */
+/* The index entry, made when this process has none yet. Lent: ref it to keep it. */
 struct kdm_index *kdm_store_index(struct kdm_store *store, struct kdm_str name);
+/* Forgets entries that nobody uses: messages can be sent to any name, so they would grow without bound. Their commit
+ * ids may come again: numbers grow (see commit_send.c). */
+void kdm_store_sweep(struct kdm_store *store);
 
 /* Remembers a collection in place of what was known by its name. Takes the reference. */
 void kdm_store_remember(struct kdm_store *store, struct kdm_collection *collection);

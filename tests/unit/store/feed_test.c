@@ -386,6 +386,32 @@ START_TEST(messages_need_no_index)
 }
 END_TEST
 
+START_TEST(names_that_nobody_uses_are_forgotten)
+{
+    struct kdm_collection *c = have_collection(&writer, "tenant", "assets");
+    char name[32];
+
+    follow("followed");
+    for (int i = 0; i < 1500; i++) {
+        struct kdm_commit *commit = kdm_commit_create(writer.store, KDM_COMMIT_ALL);
+
+        snprintf(name, sizeof(name), "nowhere%d", i);
+        kdm_commit_message(commit, KDM_MESSAGE_PUBLISHED, kdm_str_of(name), KDM_STR("c"), KDM_STR(""), KDM_STR("{}"));
+        commit_done(&writer, commit);
+        kdm_feed_place(follower.store, kdm_str_of(name), &(struct kdm_feed_place){ 0 });
+    }
+    turn_for(&loop, 1200);
+    ck_assert_uint_eq(kdm_table_count(writer.store->indexes), 1); /* its collection is known */
+    ck_assert_uint_eq(kdm_table_count(follower.store->indexes), 1);
+    ck_assert_ptr_eq(kdm_store_index(writer.store, KDM_STR("tenant")), c->index);
+    write_doc(c, "a", "{}");
+    kdm_feed_unfollow(follower.store, KDM_STR("followed"));
+    turn_for(&loop, 2200);
+    ck_assert_uint_eq(kdm_table_count(follower.store->indexes), 0);
+    kdm_collection_unref(c);
+}
+END_TEST
+
 START_TEST(a_lost_ring_costs_a_second_at_most)
 {
     struct kdm_collection *c = have_collection(&writer, "tenant", "assets");
@@ -748,6 +774,7 @@ int main(void)
     tcase_add_test(tcase, a_place_that_the_feed_does_not_hold_is_a_gap);
     tcase_add_test(tcase, what_nobody_follows_any_more_is_not_heard);
     tcase_add_test(tcase, messages_need_no_index);
+    tcase_add_test(tcase, names_that_nobody_uses_are_forgotten);
     tcase_add_test(tcase, a_redis_that_was_restarted_and_lost_nothing_is_no_gap);
     tcase_add_test(tcase, a_lost_ring_costs_a_second_at_most);
     tcase_add_test(tcase, a_follower_knows_until_when_it_has_heard_everything);
