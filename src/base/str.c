@@ -79,6 +79,16 @@ bool kdm_str_int64(struct kdm_str s, long long *ret_value)
     return true;
 }
 
+void kdm_hex(const unsigned char *bytes, size_t len, char *ret_digits)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < len; i++) {
+        ret_digits[2 * i] = digits[bytes[i] >> 4];
+        ret_digits[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
 #define DISTANCE_MAX_LEN 127
 
 static unsigned least(unsigned a, unsigned b)

@@ -74,6 +74,9 @@ static inline char *kdm_decimal_before(char *end, uint64_t value)
     return end;
 }
 
+/* Writes the bytes as twice as many lower-case hexadecimal digits. */
+void kdm_hex(const unsigned char *bytes, size_t len, char *ret_digits);
+
 /* How many characters must be put in, left out, replaced or swapped with their neighbour to make
  * `b` of `a`: what tells a slip of the hand. Only their first 127 bytes count. */
 unsigned kdm_str_distance(struct kdm_str a, struct kdm_str b);

@@ -1,8 +1,7 @@
 /* actionhub.c - see actionhub.h. */
 #include "dialect/actionhub.h"
 #include "doors.gen.h"
-#include "json/json.h"
-#include <openssl/crypto.h>
+#include "security/secret.h"
 
 /* --- configuration --------------------------------------------------------------------------- */
 
@@ -73,7 +72,7 @@ static const struct kdm_actionhub_key *find_key(const struct kdm_actionhub *acti
     for (size_t i = 0; i < actionhub->key_count; i++) {
         const struct kdm_actionhub_key *key = &actionhub->keys[i];
 
-        if (key->key.len == given.len && CRYPTO_memcmp(key->key.ptr, given.ptr, given.len) == 0)
+        if (kdm_same_secret(key->key, given))
             found = key;
     }
     return found;

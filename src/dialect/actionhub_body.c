@@ -162,16 +162,13 @@ static struct kdm_val read_name(const struct entry *entry)
 {
     struct kdm_val val = kdm_val_get(entry->val, KDM_STR("asset_name"));
     struct kdm_str text;
-    struct kdm_buf buf;
 
     if (kdm_val_null(val))
         return val;
     text = read_text(entry, "asset_name", val, NAME_LONGEST);
     if (kdm_val_type(val) != KDM_JSON_NUMBER || kdm_str_none(text))
         return val;
-    kdm_buf_init(&buf, entry->arena, text.len + 2);
-    kdm_json_put_str(&buf, text);
-    return kdm_json_parse(entry->arena, kdm_buf_str(&buf));
+    return kdm_json_parse(entry->arena, kdm_json_quoted(entry->arena, text));
 }
 
 static struct kdm_val read_labels(const struct entry *entry)

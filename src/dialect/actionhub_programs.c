@@ -8,12 +8,10 @@
 #include "dialect/actionhub.h"
 #include "dialect/tenant.h"
 #include "doors.gen.h"
+#include "security/secret.h"
 #include "store/names.h"
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 
 #define DOCUMENT KDM_STR("program")
-#define HEX      (2 * SHA256_DIGEST_LENGTH)
 
 const struct kdm_str kdm_actionhub_mapping =
     KDM_STR("{\"dynamic\":\"false\",\"properties\":{\"type\":{\"type\":\"keyword\"},"
@@ -86,18 +84,6 @@ static struct kdm_str read_settings(struct kdm_arena *arena, struct kdm_val body
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-static void hash_key(struct kdm_str key, char hex[HEX])
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-
-    SHA256((const unsigned char *)key.ptr, key.len, hash);
-    for (size_t i = 0; i < sizeof(hash); i++) {
-        hex[2 * i] = digits[hash[i] >> 4];
-        hex[2 * i + 1] = digits[hash[i] & 15];
-    }
-}
-
 bool kdm_actionhub_issued(struct kdm_tx *tx, struct kdm_str key, bool *ret_is,
                           struct kdm_str *ret_program)
 {
@@ -105,7 +91,6 @@ bool kdm_actionhub_issued(struct kdm_tx *tx, struct kdm_str key, bool *ret_is,
     struct kdm_collection *collection;
     struct kdm_str stored;
     struct kdm_doc *doc;
-    char hex[HEX];
 
     *ret_is = false;
     if (dot == NULL)
@@ -117,8 +102,7 @@ bool kdm_actionhub_issued(struct kdm_tx *tx, struct kdm_str key, bool *ret_is,
         return true;
     stored =
         kdm_val_str(kdm_tx_arena(tx), kdm_val_get(kdm_doc_source(tx, doc), KDM_STR("keyHash")));
-    hash_key(key, hex);
-    *ret_is = stored.len == HEX && CRYPTO_memcmp(stored.ptr, hex, HEX) == 0;
+    *ret_is = kdm_same_secret(stored, kdm_sha256_hex(kdm_tx_arena(tx), key));
     return true;
 }
 
@@ -146,12 +130,11 @@ static enum kdm_outcome issue(struct kdm_tx *tx, const struct kdm_args *args, st
     struct kdm_collection *collection;
     struct kdm_dm_engine engine;
     struct kdm_val source;
-    char hex[HEX];
 
     kdm_actionhub_issues_init(&issues, arena);
-    hash_key(key, hex);
     source = kdm_json_parse(
-        arena, read_settings(arena, body, kdm_arena_printf(arena, "\"%.*s\"", HEX, hex), &issues));
+        arena,
+        read_settings(arena, body, kdm_json_quoted(arena, kdm_sha256_hex(arena, key)), &issues));
     if (!kdm_dm_ensure_engine(tx, id, KDM_DM_COMMONS, &engine)
         || !kdm_dialect_ensure_collection(tx, id, KDM_ACTIONHUB_COLLECTION, kdm_actionhub_mapping,
                                           &collection))

@@ -1,6 +1,7 @@
 /* enos.c - see enos.h. */
 #include "dialect/enos.h"
 #include "doors.gen.h"
+#include "security/secret.h"
 
 /* --- configuration --------------------------------------------------------------------------- */
 
@@ -263,7 +264,7 @@ static enum kdm_enos_code check_app(const struct kdm_enos *enos, struct kdm_aren
         return KDM_ENOS_NO_PARAMETER;
     *ret_app = NULL;
     for (size_t i = 0; i < enos->app_count; i++) {
-        if (kdm_enos_same(enos->apps[i].access_key, key))
+        if (kdm_same_secret(enos->apps[i].access_key, key))
             *ret_app = &enos->apps[i];
     }
     if (*ret_app == NULL)
@@ -271,7 +272,7 @@ static enum kdm_enos_code check_app(const struct kdm_enos *enos, struct kdm_aren
     if (!kdm_enos_is_recent(timestamp, now_ms))
         return KDM_ENOS_BAD_PARAMETER;
     kdm_enos_digest((const struct kdm_str[]){ key, timestamp, (*ret_app)->secret_key }, 3, hex);
-    return kdm_enos_same(encryption, (struct kdm_str){ .ptr = hex, .len = KDM_ENOS_HEX })
+    return kdm_same_secret(encryption, (struct kdm_str){ .ptr = hex, .len = KDM_ENOS_HEX })
                ? KDM_ENOS_OK
                : KDM_ENOS_BAD_ENCRYPTION;
 }

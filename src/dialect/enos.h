@@ -87,7 +87,6 @@ const struct kdm_enos_app *kdm_enos_verify(const struct kdm_enos *enos,
                                            enum kdm_enos_code *ret_code);
 /* Is it a number of milliseconds within five minutes of now? */
 bool kdm_enos_is_recent(struct kdm_str timestamp, int64_t now_ms);
-bool kdm_enos_same(struct kdm_str a, struct kdm_str b); /* in constant time */
 
 /* --- assets ------------------------------------------------------------------------------------
  */

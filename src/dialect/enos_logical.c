@@ -30,15 +30,6 @@ static struct kdm_str new_reference(struct kdm_tx *tx)
     return (struct kdm_str){ .ptr = text, .len = REFERENCE_LEN };
 }
 
-static struct kdm_str quoted(struct kdm_arena *arena, struct kdm_str text)
-{
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, arena, text.len + 2);
-    kdm_json_put_str(&buf, text);
-    return kdm_buf_str(&buf);
-}
-
 static enum kdm_outcome create(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_str org)
 {
     struct kdm_val asset = kdm_enos_body(tx, args, "assetInstance");
@@ -68,7 +59,7 @@ static enum kdm_outcome create(struct kdm_tx *tx, const struct kdm_args *args, s
         return KDM_WAIT;
     if (edited.refused != KDM_DM_EDIT_FITS)
         return kdm_enos_refuse(tx, args, &edited, KDM_ENOS_CREATE_INVALID);
-    return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE, quoted(args->arena, id));
+    return kdm_enos_reply(tx, args, KDM_ENOS_OK, KDM_STR_NONE, kdm_json_quoted(args->arena, id));
 }
 
 /* --- update ---------------------------------------------------------------------------------- */

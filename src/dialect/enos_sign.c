@@ -3,8 +3,8 @@
  * it is the same until the slot ends. Pure functions.
  */
 #include "dialect/enos.h"
+#include "security/secret.h"
 #include <ctype.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -12,7 +12,6 @@
 
 void kdm_enos_digest(const struct kdm_str *texts, size_t count, char ret_hex[KDM_ENOS_HEX])
 {
-    static const char digits[] = "0123456789abcdef";
     EVP_MD_CTX *sha = EVP_MD_CTX_new();
     unsigned char bytes[KDM_ENOS_HEX / 2];
 
@@ -21,15 +20,7 @@ void kdm_enos_digest(const struct kdm_str *texts, size_t count, char ret_hex[KDM
         EVP_DigestUpdate(sha, texts[i].ptr, texts[i].len);
     EVP_DigestFinal_ex(sha, bytes, NULL);
     EVP_MD_CTX_free(sha);
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        ret_hex[2 * i] = digits[bytes[i] >> 4];
-        ret_hex[2 * i + 1] = digits[bytes[i] & 15];
-    }
-}
-
-bool kdm_enos_same(struct kdm_str a, struct kdm_str b)
-{
-    return a.len == b.len && CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0;
+    kdm_hex(bytes, sizeof(bytes), ret_hex);
 }
 
 void kdm_enos_token(const struct kdm_enos_app *app, int64_t now_ms, char ret_hex[KDM_ENOS_HEX])
@@ -104,7 +95,7 @@ const struct kdm_enos_app *kdm_enos_verify(const struct kdm_enos *enos,
         return NULL;
     for (size_t i = 0; i < enos->app_count; i++) {
         kdm_enos_token(&enos->apps[i], now_ms, hex);
-        if (kdm_enos_same(expected, token))
+        if (kdm_same_secret(expected, token))
             found = &enos->apps[i];
     }
     *ret_code = KDM_ENOS_TOKEN_EXPIRED;
@@ -114,6 +105,6 @@ const struct kdm_enos_app *kdm_enos_verify(const struct kdm_enos *enos,
     kdm_enos_digest(
         (const struct kdm_str[]){ token, signed_text(call, arena), timestamp, found->secret_key },
         4, hex);
-    return kdm_enos_is_recent(timestamp, now_ms) && kdm_enos_same(expected, signature) ? found
-                                                                                       : NULL;
+    return kdm_enos_is_recent(timestamp, now_ms) && kdm_same_secret(expected, signature) ? found
+                                                                                         : NULL;
 }

@@ -3,7 +3,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "doors.gen.h"
-#include <openssl/crypto.h>
+#include "security/secret.h"
+#include "store/unicode.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,8 +240,7 @@ static bool find_tenant(const struct kdm_ms *ms, const struct kdm_door_call *cal
     for (size_t i = 0; i < ms->token_count; i++) {
         const struct kdm_ms_token *token = &ms->tokens[i];
 
-        if (token->token.len == given.len
-            && CRYPTO_memcmp(token->token.ptr, given.ptr, given.len) == 0) {
+        if (kdm_same_secret(token->token, given)) {
             *ret_tenant = token->tenant;
             found = true;
         }
@@ -253,9 +253,10 @@ static struct kdm_str base_of(const struct kdm_args *args)
     struct kdm_str host = kdm_door_header(args->call, KDM_STR("host"));
     struct kdm_str proto = kdm_door_header(args->call, KDM_STR("x-forwarded-proto"));
     bool https = kdm_str_eq(proto, KDM_STR("https"));
+    bool named = !kdm_str_none(host) && kdm_utf8_valid(host);
 
     return kdm_arena_printf(args->arena, "%s://" KDM_FMT KDM_FMT, https ? "https" : "http",
-                            KDM_ARG(kdm_str_none(host) ? KDM_STR("localhost") : host),
+                            KDM_ARG(named ? host : KDM_STR("localhost")),
                             KDM_ARG(args->call->door->prefix));
 }
 

@@ -6,6 +6,7 @@
 #include "doors.gen.h"
 #include "projector/projector.h"
 #include "store/names.h"
+#include "store/unicode.h"
 
 /* --- what the operations share ------------------------------------------------------------------
  */
@@ -30,15 +31,11 @@ static bool find_documents(struct kdm_tx *tx, const struct target *target, struc
                                         .count = 1,
                                         .size = 2 };
     struct kdm_ms_errors errors;
-    struct kdm_buf filter;
 
     kdm_ms_errors_init(&errors, arena);
-    kdm_buf_init(&filter, arena, id.len + 32);
-    kdm_buf_lit(&filter, "{\"assetId\":");
-    kdm_json_put_str(&filter, id);
-    kdm_buf_char(&filter, '}');
     request.body = kdm_ms_asset_search(&errors, &target->world, &target->caller,
-                                       kdm_json_parse(arena, kdm_buf_str(&filter)), KDM_STR_NONE);
+                                       kdm_json_parse(arena, kdm_json_pair(arena, "assetId", id)),
+                                       KDM_STR_NONE);
     return kdm_tx_find(tx, kdm_arena_printf(arena, "asset " KDM_FMT, KDM_ARG(id)), false, &request,
                        ret_found);
 }
@@ -46,19 +43,7 @@ static bool find_documents(struct kdm_tx *tx, const struct target *target, struc
 /* Ids of other doors are texts as well, but none is endless or broken. */
 static bool is_id(struct kdm_str id)
 {
-    struct kdm_json doc;
-    struct kdm_arena scratch;
-    struct kdm_buf text;
-    bool is;
-
-    if (id.len == 0 || id.len > KDM_DOC_ID_MAX)
-        return false;
-    kdm_arena_init(&scratch, 1024);
-    kdm_buf_init(&text, &scratch, id.len + 2);
-    kdm_json_put_str(&text, id);
-    is = kdm_json_scan(&scratch, kdm_buf_str(&text), &doc, NULL);
-    kdm_arena_fini(&scratch);
-    return is;
+    return id.len > 0 && id.len <= KDM_DOC_ID_MAX && kdm_utf8_valid(id);
 }
 
 /* Tenant, types, and the asset. false: wait, or the transaction has its reply. */

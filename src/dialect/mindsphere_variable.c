@@ -136,16 +136,11 @@ struct kdm_str kdm_ms_value(struct kdm_arena *arena, struct kdm_val variable, st
     struct kdm_str type = kdm_val_str(arena, kdm_val_get(variable, KDM_STR("dataType")));
     struct kdm_str text = text_of(arena, given);
     int64_t length = STRING_LONGEST;
-    struct kdm_buf buf;
 
     kdm_val_int64(kdm_val_get(variable, KDM_STR("length")), &length);
     if (kdm_str_none(text) || !fits(arena, type, text, length))
         return KDM_STR_NONE;
-    if (!is_text_type(type))
-        return text;
-    kdm_buf_init(&buf, arena, text.len + 2);
-    kdm_json_put_str(&buf, text);
-    return kdm_buf_str(&buf);
+    return is_text_type(type) ? kdm_json_quoted(arena, text) : text;
 }
 
 void kdm_ms_put_value(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val value)

@@ -183,10 +183,7 @@ static void make_id(struct kdm_arena *arena, struct kdm_filter *filter, struct k
     kdm_buf_char(&buf, '}');
     KDM_ASSERT(EVP_Digest(buf.ptr, buf.len, digest, &len, EVP_sha256(), NULL) == 1);
     KDM_ASSERT(2 * len == KDM_ROOM_ID_LEN);
-    for (size_t i = 0; i < len; i++) {
-        filter->id[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        filter->id[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
+    kdm_hex(digest, len, filter->id);
 }
 
 static const struct kdm_filter *refuse(struct kdm_arena *arena, struct kdm_failure *failure,

@@ -1,6 +1,7 @@
 /* jwt.c - see jwt.h. */
 #include "security/jwt.h"
 #include "base/err.h"
+#include "security/secret.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -157,25 +158,4 @@ enum kdm_jwt_verdict kdm_jwt_verify(struct kdm_arena *arena, const struct kdm_jw
     }
     *ret_payload = payload;
     return KDM_JWT_GOOD;
-}
-
-/* --- secrets -------------------------------------------------------------------------------- */
-
-struct kdm_str kdm_sha256_hex(struct kdm_arena *arena, struct kdm_str text)
-{
-    static const char hex[] = "0123456789abcdef";
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    char *out = kdm_arena_alloc(arena, 2 * sizeof(hash));
-
-    SHA256((const unsigned char *)text.ptr, text.len, hash);
-    for (size_t i = 0; i < sizeof(hash); i++) {
-        out[2 * i] = hex[hash[i] >> 4];
-        out[2 * i + 1] = hex[hash[i] & 15];
-    }
-    return (struct kdm_str){ out, 2 * sizeof(hash) };
-}
-
-bool kdm_same_secret(struct kdm_str a, struct kdm_str b)
-{
-    return a.len == b.len && CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0;
 }

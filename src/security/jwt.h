@@ -26,10 +26,4 @@ enum kdm_jwt_verdict kdm_jwt_verify(struct kdm_arena *arena, const struct kdm_jw
                                     struct kdm_str token, int64_t now_ms,
                                     struct kdm_val *ret_payload);
 
-/* SHA-256 as 64 hexadecimal digits. */
-struct kdm_str kdm_sha256_hex(struct kdm_arena *arena, struct kdm_str text);
-
-/* In a time that does not tell where they differ (their length is no secret). */
-bool kdm_same_secret(struct kdm_str a, struct kdm_str b);
-
 #endif

@@ -145,17 +145,13 @@ bool kdm_security_stage_defaults(struct kdm_tx *tx, bool restricted)
 /* Drawn once a transaction, so that a replay stages the same. */
 static struct kdm_str new_secret(struct kdm_tx *tx, const char *name)
 {
-    static const char hex[] = "0123456789abcdef";
     unsigned char bytes[SECRET_BYTES];
     char *text = kdm_tx_kept(tx, name);
 
     if (text == NULL) {
         text = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(bytes) * 2);
         KDM_ASSERT(RAND_bytes(bytes, sizeof(bytes)) == 1);
-        for (size_t i = 0; i < sizeof(bytes); i++) {
-            text[2 * i] = hex[bytes[i] >> 4];
-            text[2 * i + 1] = hex[bytes[i] & 15];
-        }
+        kdm_hex(bytes, sizeof(bytes), text);
         kdm_tx_keep(tx, name, text);
     }
     return (struct kdm_str){ text, sizeof(bytes) * 2 };

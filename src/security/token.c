@@ -1,6 +1,7 @@
 /* token.c - see token.h. */
 #include "security/token.h"
 #include "security/internal.h"
+#include "security/secret.h"
 #include "security/session.h"
 #include "security/verify.h"
 #include "store/names.h"

@@ -2,6 +2,7 @@
 #include "security/verify.h"
 #include "security/internal.h"
 #include "security/model.h"
+#include "security/secret.h"
 
 /* Takes what the signed text says; nothing of it is believed without its document. */
 static bool read_text(struct kdm_tx *tx, struct kdm_str token, struct kdm_verdict *verdict,

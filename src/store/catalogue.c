@@ -27,16 +27,12 @@ static void free_str(struct kdm_str s)
 /* "{" and the first 16 bytes of SHA-256 of the name in hex and "}". */
 static void tag_of(struct kdm_str name, char ret_tag[KDM_INDEX_TAG_LEN])
 {
-    static const char hex[] = "0123456789abcdef";
     unsigned char digest[32];
     unsigned int len = sizeof(digest);
 
     KDM_ASSERT(EVP_Digest(name.ptr, name.len, digest, &len, EVP_sha256(), NULL) == 1);
     ret_tag[0] = '{';
-    for (int i = 0; i < 16; i++) {
-        ret_tag[1 + 2 * i] = hex[digest[i] >> 4];
-        ret_tag[2 + 2 * i] = hex[digest[i] & 15];
-    }
+    kdm_hex(digest, 16, ret_tag + 1);
     ret_tag[KDM_INDEX_TAG_LEN - 1] = '}';
 }
 

@@ -127,6 +127,16 @@ START_TEST(a_part_is_found_wherever_it_is)
 }
 END_TEST
 
+START_TEST(bytes_are_told_in_hexadecimal_digits)
+{
+    static const unsigned char bytes[] = { 0x00, 0x9a, 0xff, 0x10 };
+    char digits[9] = "zzzzzzzzz";
+
+    kdm_hex(bytes, 4, digits);
+    ck_assert_mem_eq(digits, "009aff10z", 9);
+}
+END_TEST
+
 static unsigned distance(const char *a, const char *b)
 {
     return kdm_str_distance(kdm_str_of(a), kdm_str_of(b));
@@ -161,6 +171,7 @@ int main(void)
     tcase_add_test(tcase, what_is_no_integer_leaves_the_result_alone);
     tcase_add_test(tcase, upper_and_lower_case_are_alike_when_asked_for);
     tcase_add_test(tcase, a_part_is_found_wherever_it_is);
+    tcase_add_test(tcase, bytes_are_told_in_hexadecimal_digits);
     tcase_add_test(tcase, distance_counts_slips_of_the_hand);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
