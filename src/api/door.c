@@ -1,5 +1,6 @@
 /* door.c - see door.h. */
 #include "api/door.h"
+#include "store/unicode.h"
 #include <stdlib.h>
 
 struct kdm_doors {
@@ -90,9 +91,22 @@ static const struct kdm_http_header *copy_headers(struct kdm_arena *arena,
     return headers;
 }
 
-bool kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
-                   const struct kdm_route_match *match, const struct kdm_http_request *request,
-                   struct kdm_door_call *ret_call)
+/* What is decoded may be any bytes; operations put it into JSON. */
+static bool is_text(const struct kdm_door_call *call)
+{
+    bool is = true;
+
+    for (size_t i = 0; i < call->param_count; i++)
+        is = is && kdm_utf8_valid(call->values[i]);
+    for (size_t i = 0; i < call->query.count; i++)
+        is = is && kdm_utf8_valid(call->query.pairs[i].name)
+             && kdm_utf8_valid(call->query.pairs[i].value);
+    return is;
+}
+
+const char *kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
+                          const struct kdm_route_match *match,
+                          const struct kdm_http_request *request, struct kdm_door_call *ret_call)
 {
     ret_call->routed = true;
     ret_call->door = door;
@@ -106,7 +120,9 @@ bool kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
     ret_call->body = kdm_arena_copy(arena, request->body);
     ret_call->headers = copy_headers(arena, request);
     ret_call->header_count = request->header_count;
-    return kdm_query_parse(arena, kdm_arena_copy(arena, request->query), &ret_call->query);
+    if (!kdm_query_parse(arena, kdm_arena_copy(arena, request->query), &ret_call->query))
+        return "too many query arguments";
+    return is_text(ret_call) ? NULL : "path and query must be UTF-8";
 }
 
 struct kdm_str kdm_door_header(const struct kdm_door_call *call, struct kdm_str name)

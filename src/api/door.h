@@ -23,13 +23,14 @@ struct kdm_door_table {
     size_t route_count;
 };
 
-/* A request as an operation behind a door sees it. All texts are of the request's arena. */
+/* A request as an operation behind a door sees it. All texts are of the request's arena; those of
+ * the path and the query are UTF-8, those of headers any bytes. */
 struct kdm_door_call {
     const struct kdm_door *door;
     struct kdm_str verb;
     size_t param_count;
     struct kdm_str names[KDM_ROUTE_PARAMS_MAX], values[KDM_ROUTE_PARAMS_MAX];
-    struct kdm_query_args query; /* decoded; may hold bytes that are no UTF-8 */
+    struct kdm_query_args query; /* decoded */
     struct kdm_str content_type;
     struct kdm_str body;       /* empty: none */
     struct kdm_str request_id; /* of this request, unique on the node */
@@ -73,10 +74,10 @@ const struct kdm_door *kdm_doors_find(const struct kdm_doors *doors, struct kdm_
 const struct kdm_door *kdm_doors_of_path(const struct kdm_doors *doors, struct kdm_arena *arena,
                                          struct kdm_str path, struct kdm_str *ret_verbs);
 
-/* What `call` keeps of the request, copied into the arena. false: more query arguments than
- * KDM_QUERY_MAX. */
-bool kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
-                   const struct kdm_route_match *match, const struct kdm_http_request *request,
-                   struct kdm_door_call *ret_call);
+/* What `call` keeps of the request, copied into the arena. Returns NULL, or what is wrong: more
+ * query arguments than KDM_QUERY_MAX, or a path or a query that is no UTF-8. */
+const char *kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
+                          const struct kdm_route_match *match,
+                          const struct kdm_http_request *request, struct kdm_door_call *ret_call);
 
 #endif

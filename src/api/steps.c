@@ -89,12 +89,13 @@ static enum kdm_step_result enter_door(struct kdm_request *request,
                                        const struct kdm_route_match *match)
 {
     struct kdm_door_call *call = make_call(request);
+    const char *wrong;
 
     if (match->route == NULL)
         return refuse_route(request);
-    if (!kdm_door_read(&request->arena, request->door, match, request->http_request, call))
-        return fail(request, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR,
-                    KDM_PROPS(KDM_STR("too many query arguments")));
+    wrong = kdm_door_read(&request->arena, request->door, match, request->http_request, call);
+    if (wrong != NULL)
+        return fail(request, KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR, KDM_PROPS(kdm_str_of(wrong)));
     ask_operation(request, &request->door->table->actions[match->route->action]);
     return KDM_STEP_NEXT;
 }

@@ -162,3 +162,18 @@ describe('a verb that a door does not know on its path', () => {
     assert.equal((await ask('PATCH', '/assets')).body.error.id, 'network.http.url_not_found');
   });
 });
+
+test('a path or a query that is no UTF-8 is refused by every door', async () => {
+  for (const [path, status] of [
+    ['/asset-service/v2.1/assets?action=get&orgId=mdsp&assetId=%ff', 200], ['/model-service/v2.1/thing-models?action=get&orgId=mdsp&modelId=%c3', 200],
+    ['/assets?search=%ed%a0%80', 400], ['/labels?%ff=1', 400], [`${ms}/assets/%ff`, 400], [`${ms}/assettypes?filter=%ff`, 400],
+  ]) {
+    const reply = await request(server, path, { headers: { 'program-id': 'mdsp' } });
+    assert.equal(reply.status, status, reply.text);
+    assert.match(reply.text, /path and query must be UTF-8/);
+    assert.ok(status === 400 || reply.body.code === 99400, reply.text);
+  }
+  const nul = await request(server, '/asset-service/v2.1/assets?action=get&orgId=mdsp&assetId=%00%22', {});
+  assert.deepEqual([nul.status, nul.body.code], [200, 12404], nul.text);
+  assert.equal((await request(server, '/assets?search=%00%22%5C*', { headers: { 'program-id': 'mdsp' } })).body.total, 0);
+});
