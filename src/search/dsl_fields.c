@@ -278,9 +278,7 @@ struct kdm_query *kdm_clause_multi_match(struct kdm_query_parser *parser, struct
         return kdm_query_fail(parser, clause, "this \"type\" is not known");
     if (options.fuzziness.given && (options.how != KDM_TEXT_ANY || kind == KDM_TEXT_ACROSS))
         return kdm_query_fail(parser, clause, "\"fuzziness\" is not allowed with this \"type\"");
-    tie_breaker = kind == KDM_TEXT_BEST ? 0 : 1;
-    if (kind == KDM_TEXT_ACROSS)
-        tie_breaker = 0;
+    tie_breaker = kind == KDM_TEXT_MOST ? 1 : 0;
     if (!kdm_query_number_param(parser, clause, body, "tie_breaker", 0, 1, &tie_breaker))
         return NULL;
     return kdm_text_on_fields(parser, clause, &fields, kind, (float)tie_breaker, value, &options);

@@ -606,13 +606,40 @@ static struct kdm_query *parse_list(struct kdm_string *string, const struct kdm_
 
 /* --- the clause ------------------------------------------------------------------------------- */
 
+static bool is_word(struct kdm_str text, struct kdm_str word)
+{
+    return text.len == word.len && strncasecmp(text.ptr, word.ptr, word.len) == 0;
+}
+
+/* What stands between two words that have nothing between them. */
+static bool default_joint(struct kdm_string *string, struct kdm_val body)
+{
+    struct kdm_val param = kdm_val_get(body, KDM_STR("default_operator"));
+    struct kdm_str joint = kdm_val_str(string->parser->arena, param);
+
+    if (is_word(joint, KDM_STR("and")))
+        string->options.all = true;
+    else if (!kdm_val_null(param) && !is_word(joint, KDM_STR("or")))
+        return kdm_query_fail(string->parser, string->clause,
+                              "\"default_operator\" must be \"and\" or \"or\"")
+               != NULL;
+    return true;
+}
+
+static bool no_suffix(struct kdm_string *string, struct kdm_val body)
+{
+    struct kdm_val suffix = kdm_val_get(body, KDM_STR("quote_field_suffix"));
+
+    return kdm_val_null(suffix) || kdm_val_str_eq(suffix, KDM_STR(""))
+           || kdm_query_fail(string->parser, string->clause,
+                             "\"quote_field_suffix\" is not supported")
+                  != NULL;
+}
+
 static bool read_params(struct kdm_string *string, struct kdm_val body)
 {
     struct kdm_query_parser *parser = string->parser;
-    struct kdm_val params[] = { kdm_val_get(body, KDM_STR("default_operator")),
-                                kdm_val_get(body, KDM_STR("quote_field_suffix")) };
     struct kdm_str absent = kdm_val_str(parser->arena, kdm_val_get(body, KDM_STR("default_field")));
-    struct kdm_str joint = kdm_val_str(parser->arena, params[0]);
     double slop = 0, tie_breaker = 0, prefix = 0;
     bool swaps = true;
 
@@ -626,17 +653,9 @@ static bool read_params(struct kdm_string *string, struct kdm_val body)
         || !kdm_query_bool_param(parser, string->clause, body, "fuzzy_transpositions", &swaps)
         || !kdm_text_fields(parser, string->clause, kdm_val_get(body, KDM_STR("fields")), absent,
                             &string->fields)
-        || !kdm_query_zone(parser, string->clause, body, &string->reading.zone))
+        || !kdm_query_zone(parser, string->clause, body, &string->reading.zone)
+        || !no_suffix(string, body) || !default_joint(string, body))
         return false;
-    if (!kdm_val_null(params[1]) && !kdm_val_str_eq(params[1], KDM_STR("")))
-        return kdm_query_fail(parser, string->clause, "\"quote_field_suffix\" is not supported")
-               != NULL;
-    if (joint.len == 3 && strncasecmp(joint.ptr, "and", 3) == 0)
-        string->options.all = true;
-    else if (!kdm_val_null(params[0]) && (joint.len != 2 || strncasecmp(joint.ptr, "or", 2) != 0))
-        return kdm_query_fail(parser, string->clause,
-                              "\"default_operator\" must be \"and\" or \"or\"")
-               != NULL;
     if (!kdm_text_type(kdm_val_get(body, KDM_STR("type")), &string->type, &string->options.how))
         return kdm_query_fail(parser, string->clause, "this \"type\" is not known") != NULL;
     string->minimum = string->options.minimum;
