@@ -1,23 +1,61 @@
-/* sweep.c - tokens whose time is over are removed, page by page, so that what is stored does not
- * grow with every login. Each node does it; a document that another has removed already is none of
- * ours.
+/* sweep.c - tokens whose time is over are removed, page by page, and revoked ones that would never
+ * be over, so that what is stored does not grow with every login. Each node does it; a document
+ * that another has removed already is none of ours.
  */
 #include "base/clock.h"
 #include "base/log.h"
 #include "security/guard.h"
+#include "security/token.h"
 
 #define EVERY_MS 600000 /* from one walk to the next */
 #define PAGE_MS  30000  /* deadline of a page */
 #define KEPT_MS  60000  /* clocks differ: another node may still believe in it */
 
-static bool is_over(void *ctx, struct kdm_str id, struct kdm_val source)
+static bool is_over(struct kdm_val source, int64_t now)
 {
-    const int64_t *now = ctx;
     int64_t expires_at;
 
-    (void)id;
     return kdm_val_int64(kdm_val_get(source, KDM_STR("expiresAt")), &expires_at) && expires_at >= 0
-           && *now > expires_at + KEPT_MS;
+           && now > expires_at + KEPT_MS;
+}
+
+static bool is_endless(struct kdm_val source)
+{
+    int64_t expires_at;
+
+    return kdm_val_int64(kdm_val_get(source, KDM_STR("expiresAt")), &expires_at) && expires_at < 0;
+}
+
+/* What is over, and what would be kept for good though it may have been revoked with all others of
+ * its user. */
+static bool is_suspect(void *ctx, struct kdm_str id, struct kdm_val source)
+{
+    const int64_t *now = ctx;
+
+    (void)id;
+    return is_over(source, *now) || is_endless(source);
+}
+
+/* Stages the end of those that are dead. All are asked for before the first is waited for. */
+static bool stage_dead(struct kdm_tx *tx, struct kdm_collection *tokens,
+                       const struct kdm_doc_list *suspects, size_t *ret_count)
+{
+    bool complete = true;
+
+    *ret_count = 0;
+    for (size_t i = 0; i < suspects->count; i++) {
+        struct kdm_doc *doc = suspects->items[i];
+        struct kdm_val source = kdm_doc_source(tx, doc);
+        bool dead = is_over(source, kdm_tx_now(tx));
+
+        if (!dead && !kdm_token_outdated(tx, source, &dead)) {
+            complete = false;
+        } else if (dead) {
+            kdm_tx_delete(tx, tokens, doc->id, doc, KDM_WRITE_SILENT);
+            *ret_count += 1;
+        }
+    }
+    return complete;
 }
 
 static enum kdm_outcome sweep_page(struct kdm_tx *tx, void *ctx)
@@ -25,16 +63,14 @@ static enum kdm_outcome sweep_page(struct kdm_tx *tx, void *ctx)
     struct kdm_security *security = ctx;
     int64_t *now = kdm_arena_alloc(kdm_tx_arena(tx), sizeof(*now));
     struct kdm_collection *tokens;
-    struct kdm_doc_list over;
+    struct kdm_doc_list suspects;
     struct kdm_str next;
+    size_t dead;
 
     *now = kdm_tx_now(tx);
     if (!kdm_security_collection(tx, KDM_SECURITY_TOKENS, &tokens)
-        || !kdm_tx_scan_page(tx, tokens, security->sweep_cursor, is_over, now, &over, &next))
-        return KDM_WAIT;
-    for (size_t i = 0; i < over.count; i++)
-        kdm_tx_delete(tx, tokens, over.items[i]->id, over.items[i], KDM_WRITE_SILENT);
-    if (over.count > 0 && !kdm_tx_commit_each(tx))
+        || !kdm_tx_scan_page(tx, tokens, security->sweep_cursor, is_suspect, now, &suspects, &next)
+        || !stage_dead(tx, tokens, &suspects, &dead) || (dead > 0 && !kdm_tx_commit_each(tx)))
         return KDM_WAIT;
     return kdm_tx_reply(tx, next);
 }

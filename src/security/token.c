@@ -111,6 +111,24 @@ static bool read_both(struct kdm_tx *tx, struct kdm_str kuid, struct kdm_str whi
     return read_generation(tx, kuid, which, ret_generation) && key_known;
 }
 
+bool kdm_token_outdated(struct kdm_tx *tx, struct kdm_val source, bool *ret_outdated)
+{
+    struct kdm_str kuid = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(source, KDM_STR("userId")));
+    struct kdm_collection *generations;
+    struct kdm_doc *present;
+    int64_t generation = 0;
+
+    *ret_outdated = false;
+    if (kdm_str_none(kuid))
+        return true;
+    if (!kdm_security_collection(tx, KDM_SECURITY_GENERATIONS, &generations)
+        || !kdm_tx_read_unchecked(tx, generations, kuid, &present))
+        return false;
+    kdm_val_int64(kdm_val_get(source, KDM_STR("generation")), &generation);
+    *ret_outdated = generation < number_of(tx, present, KDM_STR("tokens"));
+    return true;
+}
+
 bool kdm_token_assert_current(struct kdm_tx *tx)
 {
     const struct kdm_user *user = kdm_tx_origin(tx)->user;

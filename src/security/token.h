@@ -28,6 +28,10 @@ struct kdm_token {
  * security.token.invalid. */
 bool kdm_token_assert_current(struct kdm_tx *tx);
 
+/* Is a token, by its document, of a generation before its user's present one? Then it is dead for
+ * good. Not checked at commit. */
+bool kdm_token_outdated(struct kdm_tx *tx, struct kdm_val source, bool *ret_outdated);
+
 /* Stages a token of the user. `name` tells apart two of one transaction. */
 bool kdm_token_create(struct kdm_tx *tx, struct kdm_str name, struct kdm_str kuid, int64_t ttl_ms,
                       bool single_use, struct kdm_token *ret_token);

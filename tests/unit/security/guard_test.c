@@ -566,6 +566,27 @@ START_TEST(tokens_that_are_over_are_swept)
 }
 END_TEST
 
+START_TEST(revoked_tokens_without_an_end_are_swept_too)
+{
+    struct kdm_token alive;
+    size_t left = 0;
+
+    add_user("me", ALL);
+    for (int i = 0; i < 5; i++)
+        make_token("me", -1, false);
+    must_run(revoke_fn, (void *)"me");
+    alive = make_token("me", -1, false);
+    must_run(count_fn, &left);
+    ck_assert_uint_eq(left, 6);
+    stop_node();
+    start_node();
+    turn_for(&loop, 1500);
+    must_run(count_fn, &left);
+    ck_assert_uint_eq(left, 1);
+    ck_assert(is_good(alive.text, "me"));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -581,6 +602,7 @@ int main(void)
         a_token_for_one_use_is_good_for_one,
         a_connection_is_told_when_its_token_ends,
         tokens_that_are_over_are_swept,
+        revoked_tokens_without_an_end_are_swept_too,
     };
 
     return RUN("guard", tests, set_up, tear_down);
