@@ -353,33 +353,13 @@ static void fence(struct kdm_commit *commit)
 
 /* --- sending ------------------------------------------------------------------------------ */
 
-static void on_reply(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+/* The array that the script answers with; see commit.lua. */
+static void take_array(struct kdm_commit *commit, const redisReply *reply)
 {
-    struct kdm_commit *commit = ctx;
-    struct kdm_commit_item *items;
-    enum kdm_err err;
+    const struct kdm_commit_item *items;
+    uint64_t *numbers;
     size_t count;
-    uint64_t number;
 
-    if (outcome == KDM_REDIS_LOST) {
-        fence(commit);
-        return;
-    }
-    if (outcome == KDM_REDIS_UNSENT && commit->store->epoch != commit->epoch
-        && kdm_clock_monotonic_ms() < commit->deadline_ms) {
-        decide_again(commit);
-        return;
-    }
-    err = kdm_store_error_of(outcome, reply);
-    if (err != KDM_OK) {
-        refuse(commit, err);
-        return;
-    }
-    if (reply->type == REDIS_REPLY_INTEGER) {
-        number = (uint64_t)reply->integer;
-        committed(commit, &number, NULL, 0);
-        return;
-    }
     switch (reply->element[0]->str[0]) {
     case '-':
         conflict(commit, reply);
@@ -391,14 +371,34 @@ static void on_reply(void *ctx, enum kdm_redis_outcome outcome, const redisReply
     default:
         break;
     }
-    {
-        uint64_t *numbers = kdm_arena_alloc(&commit->arena, commit->section_count * sizeof(*numbers));
+    numbers = kdm_arena_alloc(&commit->arena, commit->section_count * sizeof(*numbers));
+    for (uint32_t i = 0; i < commit->section_count; i++)
+        numbers[i] = (uint64_t)reply->element[1]->element[i]->integer;
+    items = read_items(commit, reply, &count);
+    committed(commit, numbers, items, count);
+}
 
-        for (uint32_t i = 0; i < commit->section_count; i++)
-            numbers[i] = (uint64_t)reply->element[1]->element[i]->integer;
-        items = read_items(commit, reply, &count);
-        committed(commit, numbers, items, count);
+static void on_reply(void *ctx, enum kdm_redis_outcome outcome, const redisReply *reply)
+{
+    struct kdm_commit *commit = ctx;
+    enum kdm_err err;
+
+    if (outcome == KDM_REDIS_LOST) {
+        fence(commit);
+        return;
     }
+    if (outcome == KDM_REDIS_UNSENT && commit->store->epoch != commit->epoch
+        && kdm_clock_monotonic_ms() < commit->deadline_ms) {
+        decide_again(commit);
+        return;
+    }
+    err = kdm_store_error_of(outcome, reply);
+    if (err != KDM_OK)
+        refuse(commit, err);
+    else if (reply->type == REDIS_REPLY_INTEGER)
+        committed(commit, &(uint64_t){ (uint64_t)reply->integer }, NULL, 0);
+    else
+        take_array(commit, reply);
 }
 
 /* How many entries of this size the feed may hold. */
@@ -411,6 +411,27 @@ static uint64_t feed_entries(const struct kdm_store *store, const struct section
         bytes = section->bytes / 4;
     entries = store->feed_max_bytes / (bytes + 128);
     return entries < 16 ? 16 : entries;
+}
+
+/* A section's arguments, from `at` on; returns where the next ones go. */
+static struct kdm_str *put_section(struct kdm_commit *commit, const struct section *section, struct kdm_str *at)
+{
+    struct kdm_arena *arena = &commit->arena;
+
+    *at++ = section->index->name;
+    *at++ = commit->envelope;
+    *at++ = kdm_commit_decimal(arena, feed_entries(commit->store, section));
+    *at++ = kdm_commit_decimal(arena, section->checks.count / 2);
+    if (section->checks.count > 0)
+        memcpy(at, section->checks.items, section->checks.count * sizeof(*at));
+    at += section->checks.count;
+    *at++ = kdm_commit_decimal(arena, section->op_count);
+    for (size_t i = 0; i < section->ops.count; i++, at++) {
+        *at = section->ops.items[i];
+        if (at->ptr == KEY_REF)
+            *at = kdm_commit_decimal(arena, 3 * (size_t)commit->section_count + at->len + 1);
+    }
+    return at;
 }
 
 static void attempt(struct kdm_commit *commit)
@@ -436,23 +457,8 @@ static void attempt(struct kdm_commit *commit)
     *at++ = commit->field;
     *at++ = kdm_commit_decimal(arena, commit->number);
     *at++ = commit->mode == KDM_COMMIT_EACH ? KDM_STR("e") : KDM_STR("a");
-    for (uint32_t s = 0; s < commit->section_count; s++) {
-        const struct section *section = &commit->sections[s];
-
-        *at++ = section->index->name;
-        *at++ = commit->envelope;
-        *at++ = kdm_commit_decimal(arena, feed_entries(commit->store, section));
-        *at++ = kdm_commit_decimal(arena, section->checks.count / 2);
-        if (section->checks.count > 0)
-            memcpy(at, section->checks.items, section->checks.count * sizeof(*at));
-        at += section->checks.count;
-        *at++ = kdm_commit_decimal(arena, section->op_count);
-        for (size_t i = 0; i < section->ops.count; i++, at++) {
-            *at = section->ops.items[i];
-            if (at->ptr == KEY_REF)
-                *at = kdm_commit_decimal(arena, 3 * (size_t)commit->section_count + at->len + 1);
-        }
-    }
+    for (uint32_t s = 0; s < commit->section_count; s++)
+        at = put_section(commit, &commit->sections[s], at);
     KDM_ASSERT((size_t)(at - args) == count);
     kdm_redis_eval(commit->store->redis, &kdm_script_commit, args, key_count, count, commit->deadline_ms,
                    on_reply, commit);
