@@ -1,5 +1,6 @@
 /* matcher.c - see matcher.h; matcher_internal.h says how it is made. */
 #include "realtime/matcher_internal.h"
+#include "store/names.h"
 #include <stdlib.h>
 
 #define MOST_SETTLED 100
@@ -11,21 +12,11 @@ static struct kdm_entry *entry_of(struct kdm_matcher_entry *base)
 
 /* --- spaces ----------------------------------------------------------------------------------- */
 
-/* JSON-free and unambiguous: no name of an index holds a NUL. */
-static struct kdm_str space_key(struct kdm_arena *arena, struct kdm_str index,
-                                struct kdm_str collection)
+static struct kdm_space *find_space(const struct kdm_matcher *matcher, struct kdm_str index,
+                                    struct kdm_str collection)
 {
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, arena, index.len + collection.len + 1);
-    kdm_buf_put(&buf, index);
-    kdm_buf_char(&buf, '\0');
-    kdm_buf_put(&buf, collection);
-    return kdm_buf_str(&buf);
-}
-
-static struct kdm_space *find_space(const struct kdm_matcher *matcher, struct kdm_str key)
-{
+    char text[KDM_NAMES_KEY_MAX];
+    struct kdm_str key = kdm_names_key(text, index, collection);
     uint64_t hash = kdm_hash(&matcher->seed, key);
     uint32_t at = kdm_slots_home(&matcher->spaces, hash);
     struct kdm_space *space;
@@ -36,18 +27,17 @@ static struct kdm_space *find_space(const struct kdm_matcher *matcher, struct kd
     return NULL;
 }
 
-static struct kdm_space *make_space(struct kdm_matcher *matcher, struct kdm_str key,
-                                    size_t index_len)
+static struct kdm_space *make_space(struct kdm_matcher *matcher, struct kdm_str index,
+                                    struct kdm_str collection)
 {
-    struct kdm_space *space = kdm_zalloc(sizeof(*space) + key.len);
-    char *text = (char *)(space + 1);
+    struct kdm_space *space = kdm_zalloc(sizeof(*space));
+    char text[KDM_NAMES_KEY_MAX];
 
-    memcpy(text, key.ptr, key.len);
-    space->key = (struct kdm_str){ text, key.len };
-    space->index = (struct kdm_str){ text, index_len };
-    space->collection = kdm_str_from(space->key, index_len + 1);
+    space->key = kdm_heap_copy(kdm_names_key(text, index, collection));
+    space->index = (struct kdm_str){ space->key.ptr, index.len };
+    space->collection = kdm_str_from(space->key, index.len + 1);
     space->root = kdm_path_create_root();
-    kdm_slots_add(&matcher->spaces, kdm_hash(&matcher->seed, key), space);
+    kdm_slots_add(&matcher->spaces, kdm_hash(&matcher->seed, space->key), space);
     return space;
 }
 
@@ -60,6 +50,7 @@ static void free_space(struct kdm_matcher *matcher, struct kdm_space *space)
     free(space->always.items);
     free(space->implied.items);
     free(space->absent);
+    free((char *)space->key.ptr);
     free(space);
 }
 
@@ -117,16 +108,10 @@ static struct kdm_entry *make_entry(struct kdm_matcher *matcher, const struct kd
 {
     struct kdm_str id = { filter->id, KDM_ROOM_ID_LEN };
     struct kdm_entry *entry;
-    struct kdm_space *space;
-    struct kdm_arena arena;
-    struct kdm_str key;
+    struct kdm_space *space = find_space(matcher, filter->index, filter->collection);
 
-    kdm_arena_init(&arena, 512);
-    key = space_key(&arena, filter->index, filter->collection);
-    space = find_space(matcher, key);
     if (space == NULL)
-        space = make_space(matcher, key, filter->index.len);
-    kdm_arena_fini(&arena);
+        space = make_space(matcher, filter->index, filter->collection);
     entry = kdm_entry_create(matcher, space, filter);
     space->entries++;
     kdm_slots_add(&matcher->entries, kdm_hash(&matcher->seed, id), entry);
@@ -151,11 +136,6 @@ struct kdm_matcher_entry *kdm_matcher_find(const struct kdm_matcher *matcher, st
     return entry == NULL ? NULL : &entry->base;
 }
 
-void kdm_matcher_ref(struct kdm_matcher_entry *entry)
-{
-    entry_of(entry)->refs++;
-}
-
 void kdm_matcher_unref(struct kdm_matcher *matcher, struct kdm_matcher_entry *base)
 {
     struct kdm_entry *entry = entry_of(base);
@@ -173,15 +153,8 @@ size_t kdm_matcher_count(const struct kdm_matcher *matcher)
 
 void kdm_matching_found(struct kdm_matching *run, struct kdm_entry *entry)
 {
-    if (run->count == run->room) {
-        struct kdm_matcher_entry **found;
-
-        run->room = run->room == 0 ? 16 : 2 * run->room;
-        found = kdm_arena_alloc(run->arena, run->room * sizeof(*found));
-        if (run->count > 0)
-            memcpy(found, run->found, run->count * sizeof(*found));
-        run->found = found;
-    }
+    if (run->count == run->room)
+        run->found = kdm_arena_double(run->arena, run->found, &run->room, 16, sizeof(*run->found));
     run->found[run->count++] = &entry->base;
 }
 
@@ -222,18 +195,12 @@ static void settle(struct kdm_matching *run)
     }
 }
 
-bool kdm_matcher_listens(const struct kdm_matcher *matcher, struct kdm_arena *arena,
-                         struct kdm_str index, struct kdm_str collection)
-{
-    return find_space(matcher, space_key(arena, index, collection)) != NULL;
-}
-
 struct kdm_matches kdm_matcher_match(struct kdm_matcher *matcher, struct kdm_arena *arena,
                                      struct kdm_str index, struct kdm_str collection,
                                      struct kdm_str id, struct kdm_val source)
 {
     struct kdm_matching run = { .matcher = matcher, .arena = arena, .turn = ++matcher->turn };
-    struct kdm_space *space = find_space(matcher, space_key(arena, index, collection));
+    struct kdm_space *space = find_space(matcher, index, collection);
 
     if (space != NULL) {
         space->documents++;

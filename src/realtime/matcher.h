@@ -33,17 +33,11 @@ struct kdm_matcher_entry *kdm_matcher_add(struct kdm_matcher *matcher,
 /* The entry with that id, or NULL; takes no reference. */
 struct kdm_matcher_entry *kdm_matcher_find(const struct kdm_matcher *matcher, struct kdm_str id);
 
-/* One reference more; one less, and the last one removes the filter and frees the entry. */
-void kdm_matcher_ref(struct kdm_matcher_entry *entry);
+/* One reference less; the last one removes the filter and frees the entry. */
 void kdm_matcher_unref(struct kdm_matcher *matcher, struct kdm_matcher_entry *entry);
 
 /* How many entries there are. */
 size_t kdm_matcher_count(const struct kdm_matcher *matcher);
-
-/* Is there a filter on that collection at all? While not, a document need not even be scanned. The
- * arena is only scratch. */
-bool kdm_matcher_listens(const struct kdm_matcher *matcher, struct kdm_arena *arena,
-                         struct kdm_str index, struct kdm_str collection);
 
 struct kdm_matches {
     struct kdm_matcher_entry **items; /* each once, in no particular order */

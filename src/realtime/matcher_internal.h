@@ -28,7 +28,7 @@ struct kdm_matching {
     struct kdm_path *touched;
     bool collided; /* two members have one path: what is implied by the text may not hold */
     struct kdm_matcher_entry **found;
-    size_t count, room;
+    uint32_t count, room;
     struct kdm_entry *restless; /* that are to look for something better to watch */
 };
 
