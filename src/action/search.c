@@ -92,20 +92,36 @@ static void put_group(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_i
     kdm_buf_char(buf, ']');
 }
 
-static void put_groups(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_search *search,
-                       const struct kdm_hit *hit)
+static void put_objects(struct kdm_tx *tx, struct kdm_buf *buf,
+                        const struct kdm_nested_hits *nested, const struct kdm_hit *hit)
 {
-    if (hit->groups == NULL)
+    struct kdm_hit_group objects;
+
+    objects.count = kdm_search_objects(nested, kdm_tx_arena(tx), hit, &objects.hits);
+    put_group(tx, buf, &nested->inner, &objects);
+}
+
+static void put_inner_hits(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_search *search,
+                           const struct kdm_hit *hit)
+{
+    size_t groups = hit->groups == NULL ? 0 : search->inner_count, left;
+
+    left = groups + search->nested_count;
+    if (left == 0)
         return;
     kdm_buf_lit(buf, ",\"inner_hits\":{");
-    for (size_t i = 0; i < search->inner_count; i++) {
-        if (i > 0)
-            kdm_buf_char(buf, ',');
+    for (size_t i = 0; i < groups; i++) {
         kdm_json_put_str(buf, search->inner[i].name);
         kdm_buf_char(buf, ':');
         put_group(tx, buf, &search->inner[i], &hit->groups[i]);
+        kdm_buf_char(buf, --left > 0 ? ',' : '}');
     }
-    kdm_buf_char(buf, '}');
+    for (size_t i = 0; i < search->nested_count; i++) {
+        kdm_json_put_str(buf, search->nested[i]->inner.name);
+        kdm_buf_char(buf, ':');
+        put_objects(tx, buf, search->nested[i], hit);
+        kdm_buf_char(buf, --left > 0 ? ',' : '}');
+    }
 }
 
 void kdm_search_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_hit *hit)
@@ -114,7 +130,7 @@ void kdm_search_put_hit(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm
 
     put_head(tx, buf, part->search, hit);
     put_highlight(tx, buf, part->search, hit->source);
-    put_groups(tx, buf, part->search, hit);
+    put_inner_hits(tx, buf, part->search, hit);
     put_target(buf, part);
 }
 

@@ -9,48 +9,13 @@ static bool fail(struct kdm_query_parser *parser, const char *text, struct kdm_s
 
 /* --- inner hits ------------------------------------------------------------------------------- */
 
-static bool is_taken(const struct kdm_inner_hits *inner, size_t count, struct kdm_str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (kdm_str_eq(inner[i].name, name))
-            return true;
-    return false;
-}
-
-/* A name that is not given is the field's. */
-static bool parse_inner(struct kdm_query_parser *parser, struct kdm_val value,
-                        struct kdm_search *search, struct kdm_inner_hits *inner)
-{
-    static const char *const known[] = { "name", "from", "size", "sort", "_source", NULL };
-    struct kdm_search *order = &inner->order;
-    float boost;
-
-    if (kdm_val_type(value) != KDM_JSON_OBJECT)
-        return fail(parser, "inner_hits must be objects, not", kdm_val_text(value));
-    if (!kdm_query_params(parser, KDM_STR("inner_hits"), value, known, &boost)
-        || !kdm_search_count_parse(parser, value, "from", -1, 0, &order->from)
-        || !kdm_search_count_parse(parser, value, "size", -1, 3, &order->size)
-        || !kdm_sort_parse(parser, value, order)
-        || !kdm_source_parse(parser, value, &order->source))
-        return false;
-    inner->name = kdm_val_str(parser->arena, kdm_val_get(value, KDM_STR("name")));
-    if (kdm_str_none(inner->name))
-        inner->name = search->collapse->field->path;
-    if (is_taken(search->inner, search->inner_count, inner->name))
-        return fail(parser, "there are two inner_hits called", inner->name);
-    if (order->from > KDM_SEARCH_INNER || order->size > KDM_SEARCH_INNER
-        || order->from + order->size > KDM_SEARCH_INNER)
-        return fail(parser, "from + size must be at most 100 in inner_hits", inner->name);
-    search->inner_count++;
-    return true;
-}
-
 /* One, or an array of them. */
 static bool parse_all_inner(struct kdm_query_parser *parser, struct kdm_val value,
                             struct kdm_search *search)
 {
     bool several = kdm_val_type(value) == KDM_JSON_ARRAY;
     size_t count = several ? kdm_val_count(value) : 1;
+    struct kdm_str field = search->collapse->field->path;
     struct kdm_inner_hits *inner;
     struct kdm_val_iter it;
     struct kdm_val one;
@@ -61,26 +26,13 @@ static bool parse_all_inner(struct kdm_query_parser *parser, struct kdm_val valu
         return fail(parser, "there are more than 8 of", KDM_STR("inner_hits"));
     inner = kdm_arena_zalloc(parser->arena, (count + 1) * sizeof(*inner));
     search->inner = inner;
+    search->inner_count = count;
     if (!several)
-        return parse_inner(parser, value, search, inner);
+        return kdm_inner_hits_parse(parser, value, field, inner);
     for (kdm_elements(&it, value); kdm_element_next(&it, &one);)
-        if (!parse_inner(parser, one, search, inner + search->inner_count))
+        if (!kdm_inner_hits_parse(parser, one, field, inner++))
             return false;
     return true;
-}
-
-/* Each group of the page is searched for on its own. */
-static bool inner_fits(struct kdm_query_parser *parser, const struct kdm_search *search)
-{
-    int64_t each = 0;
-
-    for (size_t i = 0; i < search->inner_count; i++)
-        each += search->inner[i].order.from + search->inner[i].order.size;
-    if (each == 0 || search->size <= KDM_SEARCH_WINDOW / each)
-        return true;
-    kdm_query_fail(parser, KDM_STR("inner_hits"), "there can be at most %d for all hits of a page",
-                   KDM_SEARCH_WINDOW);
-    return false;
 }
 
 /* --- collapse --------------------------------------------------------------------------------- */
@@ -118,8 +70,7 @@ bool kdm_collapse_parse(struct kdm_query_parser *parser, struct kdm_val body,
         return kdm_query_fail(parser, KDM_STR("collapse"), "needs a \"field\"") != NULL;
     return kdm_query_params(parser, KDM_STR("collapse"), value, known, &boost)
            && parse_field(parser, name, search)
-           && parse_all_inner(parser, kdm_val_get(value, KDM_STR("inner_hits")), search)
-           && inner_fits(parser, search);
+           && parse_all_inner(parser, kdm_val_get(value, KDM_STR("inner_hits")), search);
 }
 
 /* --- groups ----------------------------------------------------------------------------------- */

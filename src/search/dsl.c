@@ -2,7 +2,7 @@
  * A clause that Elasticsearch has and we have not is refused by name; one that nobody has is
  * unknown_query_keyword. Nothing is ever skipped.
  */
-#include "search/parse.h"
+#include "search/search_internal.h"
 
 static kdm_clause_fn match_all, match_none, bool_clause, nested, constant_score, dis_max, boosting,
     not_yet;
@@ -267,8 +267,10 @@ static struct kdm_query *boosting(struct kdm_query_parser *parser, struct kdm_st
 static struct kdm_query *nested(struct kdm_query_parser *parser, struct kdm_str clause,
                                 struct kdm_val body)
 {
-    static const char *const known[] = { "path", "query", "score_mode", "ignore_unmapped", NULL };
+    static const char *const known[] = { "path",       "query", "score_mode", "ignore_unmapped",
+                                         "inner_hits", NULL };
     struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_NESTED);
+    struct kdm_nested_list *inner = parser->inner;
     struct kdm_str path = kdm_val_str(parser->arena, kdm_val_get(body, KDM_STR("path")));
     bool ignore_unmapped = false;
 
@@ -278,11 +280,13 @@ static struct kdm_query *nested(struct kdm_query_parser *parser, struct kdm_str 
     if (kdm_str_none(path))
         return kdm_query_fail(parser, clause, "needs \"path\"");
     query->field = parser->mapping == NULL ? NULL : kdm_mapping_find(parser->mapping, path);
+    parser->inner = NULL; /* only the outermost objects are shown */
     query->child = parse_member(parser, clause, body, KDM_STR("query"));
+    parser->inner = inner;
     if (query->child == NULL)
         return NULL;
     if (query->field != NULL && query->field->type == KDM_FIELD_NESTED)
-        return query;
+        return kdm_nested_hits_parse(parser, body, query) ? query : NULL;
     if (ignore_unmapped)
         return kdm_query_new(parser, KDM_QUERY_NONE);
     return kdm_query_fail(parser, clause, "there is no nested field at \"%s\"",

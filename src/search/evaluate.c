@@ -350,6 +350,8 @@ struct nested_test {
     const struct kdm_query *query;
     float best;
     bool found;
+    kdm_object_fn *fn; /* is told of each; NULL: nobody is */
+    void *ctx;
 };
 
 static bool matches_object(void *ctx, struct kdm_val value)
@@ -365,6 +367,8 @@ static bool matches_object(void *ctx, struct kdm_val value)
     test->found = true;
     if (score > test->best)
         test->best = score;
+    if (test->fn != NULL)
+        test->fn(test->ctx, value, score);
     return false;
 }
 
@@ -456,4 +460,17 @@ bool kdm_query_match(const struct kdm_query *query, struct kdm_arena *scratch,
     if (matched && ret_score != NULL)
         *ret_score = score;
     return matched;
+}
+
+void kdm_query_objects(const struct kdm_query *nested, struct kdm_arena *scratch,
+                       const struct kdm_query_document *document, kdm_object_fn *fn, void *ctx)
+{
+    const struct kdm_query *too_costly = NULL;
+    struct evaluation evaluation = { .scratch = scratch,
+                                     .document = document,
+                                     .scope = document->source,
+                                     .too_costly = &too_costly };
+    struct nested_test test = { .evaluation = &evaluation, .query = nested, .fn = fn, .ctx = ctx };
+
+    kdm_field_values(scratch, nested->field, NULL, document->source, matches_object, &test);
 }

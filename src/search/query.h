@@ -102,8 +102,9 @@ struct kdm_query_parser {
     const struct kdm_mapping *const *peers;
     size_t peer_count;
     struct kdm_failure *failure;
-    int64_t now_ms; /* what "now" means in dates */
-    size_t clauses; /* so far */
+    int64_t now_ms;                /* what "now" means in dates */
+    size_t clauses;                /* so far */
+    struct kdm_nested_list *inner; /* takes "inner_hits" of nested queries; NULL: not allowed */
 };
 
 /* Elasticsearch's DSL: the value of "query". NONE, null and {} are match_all. NULL with the failure
@@ -150,5 +151,10 @@ struct kdm_query_document {
 bool kdm_query_match(const struct kdm_query *query, struct kdm_arena *scratch,
                      const struct kdm_query_document *document, float *ret_score,
                      const struct kdm_query **too_costly);
+
+/* Calls fn for each object of the document that a NESTED node's query matches, in their order. */
+typedef void kdm_object_fn(void *ctx, struct kdm_val object, float score);
+void kdm_query_objects(const struct kdm_query *nested, struct kdm_arena *scratch,
+                       const struct kdm_query_document *document, kdm_object_fn *fn, void *ctx);
 
 #endif

@@ -214,6 +214,19 @@ static bool add_post_filter(struct kdm_query_parser *parser, struct kdm_val body
     return true;
 }
 
+static void keep_nested(struct kdm_query_parser *parser, const struct kdm_nested_list *list,
+                        struct kdm_search *search)
+{
+    struct kdm_nested_hits **items;
+
+    if (list->count == 0)
+        return;
+    items = kdm_arena_alloc(parser->arena, list->count * sizeof(*items));
+    memcpy(items, list->items, list->count * sizeof(*items));
+    search->nested = items;
+    search->nested_count = list->count;
+}
+
 struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_mapping *mapping,
                                      const struct kdm_search_request *request,
                                      struct kdm_failure *ret_failure)
@@ -225,6 +238,7 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
                                        .failure = ret_failure,
                                        .now_ms = request->now_ms };
     struct kdm_search *search = kdm_arena_zalloc(arena, sizeof(*search));
+    struct kdm_nested_list nested = { .count = 0 };
     struct kdm_val body = request->body;
 
     if (!kdm_val_null(body) && kdm_val_type(body) != KDM_JSON_OBJECT) {
@@ -234,12 +248,15 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
     if (!check_members(&parser, body, request->aggregates) || !check_scripts(&parser, NULL, body)
         || !read_window(&parser, request, search))
         return NULL;
+    parser.inner = &nested;
     search->query = parse_query(&parser, kdm_val_get(body, KDM_STR("query")), request->lang);
+    parser.inner = NULL;
+    keep_nested(&parser, &nested, search);
     if (search->query == NULL || !kdm_highlight_parse(&parser, body, search)
         || !parse_aggs(&parser, body, search) || !add_post_filter(&parser, body, search)
         || !kdm_sort_parse(&parser, body, search)
         || !kdm_source_parse(&parser, body, &search->source)
-        || !kdm_collapse_parse(&parser, body, search))
+        || !kdm_collapse_parse(&parser, body, search) || !kdm_inner_hits_check(&parser, search))
         return NULL;
     return search;
 }

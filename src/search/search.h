@@ -51,6 +51,7 @@ struct kdm_source_filter {
     bool none;                           /* "_source": false */
     struct kdm_str *includes, *excludes; /* dotted patterns */
     size_t include_count, exclude_count;
+    struct kdm_str base; /* the path of the object that is shown; none: it is the whole document */
 };
 
 struct kdm_search {
@@ -64,6 +65,8 @@ struct kdm_search {
     const struct kdm_sort *collapse;    /* hits with the same value of it are one; NULL: none are */
     const struct kdm_inner_hits *inner; /* what else is shown of each group of `collapse` */
     size_t inner_count;
+    struct kdm_nested_hits *const *nested; /* what is shown of each hit's objects */
+    size_t nested_count;
     const struct kdm_highlight *highlight; /* NULL: none was asked for */
     struct kdm_aggs *aggs;                 /* see aggs.h; NULL: none were asked for */
     /* Narrows hits and total, not the aggregations. NULL: there is none, or no aggregation, and
@@ -75,6 +78,12 @@ struct kdm_search {
 struct kdm_inner_hits {
     struct kdm_str name;
     struct kdm_search order; /* sorts, from, size, source; no query */
+};
+
+/* The same of a nested query: the objects that it matches. */
+struct kdm_nested_hits {
+    struct kdm_inner_hits inner;
+    const struct kdm_query *query; /* NESTED */
 };
 
 struct kdm_search_request {
@@ -154,6 +163,11 @@ bool kdm_search_source(const struct kdm_search *search, struct kdm_arena *scratc
  * page only: each text is read again. */
 bool kdm_search_highlight(const struct kdm_search *search, struct kdm_val source,
                           struct kdm_buf *buf);
+
+/* The objects of a hit's document that are shown, in order, each a hit with the document's id; in
+ * `arena`, with sources borrowed from the hit's. Returns how many. */
+size_t kdm_search_objects(const struct kdm_nested_hits *nested, struct kdm_arena *arena,
+                          const struct kdm_hit *hit, struct kdm_hit **ret_hits);
 
 /* The distance by which a document with these points is sorted; `count` > 0. */
 double kdm_sort_distance(const struct kdm_sort *sort, const struct kdm_point *points, size_t count);

@@ -30,6 +30,27 @@ bool kdm_sort_alike(struct kdm_query_parser *parser, struct kdm_str name,
 bool kdm_search_count_parse(struct kdm_query_parser *parser, struct kdm_val body, const char *name,
                             int64_t given, int64_t absent, int64_t *ret_count);
 
+/* An object of inner_hits: its order and page. `name` when it has none. */
+bool kdm_inner_hits_parse(struct kdm_query_parser *parser, struct kdm_val value,
+                          struct kdm_str name, struct kdm_inner_hits *inner);
+
+/* Those of nested queries, as they are met. */
+struct kdm_nested_list {
+    struct kdm_nested_hits *items[KDM_SEARCH_MAX_INNER];
+    size_t count;
+};
+
+/* The inner_hits of a nested query, if `body` has any, into parser->inner. */
+bool kdm_nested_hits_parse(struct kdm_query_parser *parser, struct kdm_val body,
+                           const struct kdm_query *query);
+
+/* Are all names different, and is it not too much for a page? */
+bool kdm_inner_hits_check(struct kdm_query_parser *parser, const struct kdm_search *search);
+
+/* Reads what `hit` is sorted by from one of the objects of `nested`. */
+void kdm_search_object_values(const struct kdm_search *order, const struct kdm_field *nested,
+                              struct kdm_arena *arena, struct kdm_val object, struct kdm_hit *hit);
+
 /* body.collapse into `search`. */
 bool kdm_collapse_parse(struct kdm_query_parser *parser, struct kdm_val body,
                         struct kdm_search *search);

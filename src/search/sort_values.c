@@ -100,9 +100,10 @@ static void read_distance(const struct kdm_sort *sort, struct kdm_arena *scratch
                                               sort, places.points, places.count)) };
 }
 
-static void read_value(const struct kdm_sort *sort, struct kdm_arena *arena,
-                       struct kdm_arena *scratch, struct kdm_val source, const struct kdm_hit *hit,
-                       struct kdm_sort_value *value)
+/* `scope`: the objects of which `source` is one; NULL: it is the document. */
+static void read_value(const struct kdm_sort *sort, const struct kdm_field *scope,
+                       struct kdm_arena *arena, struct kdm_arena *scratch, struct kdm_val source,
+                       const struct kdm_hit *hit, struct kdm_sort_value *value)
 {
     struct collection all = { .scratch = scratch };
     struct objects objects = { sort, &all, hit->id };
@@ -127,7 +128,7 @@ static void read_value(const struct kdm_sort *sort, struct kdm_arena *arena,
     if (sort->nested != NULL)
         kdm_field_values(scratch, sort->nested, NULL, source, collect_of_object, &objects);
     else if (sort->field != NULL)
-        kdm_field_keys(scratch, sort->field, NULL, source, hit->id, collect, &all);
+        kdm_field_keys(scratch, sort->field, scope, source, hit->id, collect, &all);
     if (all.count == 0) {
         if (sort->missing != NULL)
             *value = (struct kdm_sort_value){ .key = *sort->missing };
@@ -147,9 +148,21 @@ void kdm_search_values(const struct kdm_search *search, struct kdm_arena *arena,
     if (search->sort_count > 0 || search->collapse != NULL)
         values = kdm_arena_alloc(arena, (search->sort_count + 1) * sizeof(*values));
     for (size_t i = 0; i < search->sort_count; i++)
-        read_value(&search->sorts[i], arena, scratch, source, hit, &values[i]);
+        read_value(&search->sorts[i], NULL, arena, scratch, source, hit, &values[i]);
     if (search->collapse != NULL)
-        read_value(search->collapse, arena, scratch, source, hit, &values[search->sort_count]);
+        read_value(search->collapse, NULL, arena, scratch, source, hit,
+                   &values[search->sort_count]);
+    hit->values = values;
+}
+
+void kdm_search_object_values(const struct kdm_search *order, const struct kdm_field *nested,
+                              struct kdm_arena *arena, struct kdm_val object, struct kdm_hit *hit)
+{
+    struct kdm_sort_value *values =
+        kdm_arena_alloc(arena, (order->sort_count + 1) * sizeof(*values));
+
+    for (size_t i = 0; i < order->sort_count; i++)
+        read_value(&order->sorts[i], nested, arena, arena, object, hit, &values[i]);
     hit->values = values;
 }
 

@@ -183,6 +183,8 @@ bool kdm_search_source(const struct kdm_search *search, struct kdm_arena *scratc
                        struct kdm_val source, struct kdm_buf *buf)
 {
     struct filtering filtering = { &search->source, scratch, buf };
+    struct kdm_str base = search->source.base;
+    bool included;
 
     if (search->source.none)
         return false;
@@ -190,8 +192,11 @@ bool kdm_search_source(const struct kdm_search *search, struct kdm_arena *scratc
         kdm_buf_put(buf, kdm_val_text(source));
         return true;
     }
+    included = search->source.include_count == 0
+               || (base.len > 0
+                   && matches_any(search->source.includes, search->source.include_count, base));
     kdm_buf_char(buf, '{');
-    put_members(&filtering, KDM_STR(""), source, search->source.include_count == 0);
+    put_members(&filtering, base, source, included);
     kdm_buf_char(buf, '}');
     return true;
 }

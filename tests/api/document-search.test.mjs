@@ -256,6 +256,32 @@ describe('searching', () => {
         await asker.fails(ask({ explain: true }), 400, 'services.storage.unexpected_bad_request');
       });
 
+      test('the objects that a nested query matches', async () => {
+        const shelves = (query, inner, more) => ({ nested: { path: 'shelves', query, inner_hits: inner, ...more } });
+        const ask = (query, more) => ({ controller: 'document', action: 'search', index: 'depot', collection: 'parts', body: { query, ...more } });
+        const { hits } = await asker.result(ask(shelves({ term: { 'shelves.room': 'b' } }, {})));
+        assert.equal(hits.length, 1);
+        const { _source: { price }, inner_hits: { shelves: [found, ...others] } } = hits[0];
+        assert.deepEqual([price, others], [30, []]);
+        assert.deepEqual(found, { _id: 'nail', _score: found._score, _source: { room: 'b' }, index: 'depot', collection: 'parts' });
+        assert.ok(found._score > 0);
+        const both = await asker.result(ask({ bool: { should: [
+          shelves({ match_all: {} }, { sort: [{ 'shelves.room': 'desc' }], size: 1, _source: ['shelves.room'] }),
+          shelves({ term: { 'shelves.room': 'a' } }, { name: 'a', _source: false }),
+        ] } }, { sort: ['price'] }));
+        assert.deepEqual(both.hits.map(({ inner_hits: inner }) => [inner.shelves, inner.a].map((list) => list.map(({ _source }) => _source))),
+          [[[{ room: 'b' }], [undefined]], [[{ room: 'a' }], [undefined]]]);
+        const page = await asker.result({ ...ask(shelves({ match_all: {} }, { from: 1 }), { sort: [{ price: 'desc' }] }), size: 1, scroll: '10s' });
+        const rest = await asker.result({ controller: 'document', action: 'scroll', scrollId: page.scrollId });
+        assert.deepEqual([page, rest].map(({ hits: [{ inner_hits: inner }] }) => inner.shelves.map(({ _source }) => _source)), [[], [{ room: 'b' }]]);
+        const refused = (query, more) => asker.fails(ask(query, more), 400, 'services.storage.unexpected_bad_request');
+        await refused(shelves({ match_all: {} }, { highlight: {} }));
+        await refused(shelves({ match_all: {} }, { sort: 'price' }));
+        await refused({ bool: { must: [shelves({ match_all: {} }, {}), shelves({ match_all: {} }, {})] } });
+        await refused({ match_all: {} }, { post_filter: shelves({ match_all: {} }, {}) });
+        await refused({ match_all: {} }, { aggs: { a: { filter: shelves({ match_all: {} }, {}) } } });
+      });
+
       test('several collections by targets', async () => {
         const targets = [{ index, collections: ['things', 'more'] }, { index, collections: ['none', 'more'] }];
         const body = { query: { term: { color: 'red' } }, sort: [{ price: 'asc' }] };

@@ -96,6 +96,12 @@ describe('scrolling', () => {
         const { hits } = await scroll(scrollId);
         assert.deepEqual(hits[0]._source, { more: { a: 1 } });
         assert.equal(hits[0]._score, 1);
+        for (const [lang, query] of [['elasticsearch', { term: { kind: 'novel' } }], ['koncorde', { equals: { kind: 'novel' } }]]) {
+          const marked = await search({ lang }, { query, highlight: { fields: { kind: {} } } });
+          const next = await scroll(marked.scrollId);
+          assert.deepEqual([marked, next].map((page) => page.hits.map(({ highlight }) => highlight)),
+            [10, 10].map((length) => Array(length).fill({ kind: ['<em>novel</em>'] })));
+        }
       });
 
       test('several collections are scrolled as one', async () => {

@@ -72,6 +72,23 @@ static void must_hold(bool holds, const char *what)
     abort();
 }
 
+static void show_objects(struct world *world, const struct kdm_search *search, struct kdm_hit *hit,
+                         struct kdm_str text)
+{
+    struct kdm_buf buf;
+
+    hit->source = text;
+    for (size_t i = 0; i < search->nested_count; i++) {
+        struct kdm_hit *objects;
+        size_t count = kdm_search_objects(search->nested[i], &world->scratch, hit, &objects);
+
+        kdm_buf_init(&buf, &world->scratch, 256);
+        for (size_t j = 0; j < count; j++)
+            kdm_search_source(&search->nested[i]->inner.order, &world->scratch,
+                              kdm_json_parse(&world->scratch, objects[j].source), &buf);
+    }
+}
+
 /* How many documents match; -1: it costs too much. */
 static int walk(struct world *world, const struct kdm_search *search)
 {
@@ -93,6 +110,7 @@ static int walk(struct world *world, const struct kdm_search *search)
             kdm_buf_init(&buf, &world->scratch, 256);
             if (kdm_search_highlight(search, source, &buf))
                 kdm_json_parse(&world->scratch, kdm_buf_str(&buf));
+            show_objects(world, search, &hit, kdm_str_of(documents[i]));
         }
         if (failure.err != KDM_OK)
             return -1;

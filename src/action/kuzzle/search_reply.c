@@ -16,7 +16,8 @@ enum kdm_outcome kdm_search_reply(struct kdm_tx *tx, struct kdm_find_request *re
     if (scroll_ms > 0 && found->parts[0].search->collapse != NULL)
         return kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
                            KDM_PROPS(KDM_STR("[collapse] can't be used with a scroll")));
-    if (scroll_ms > 0 && !kdm_scroll_open(tx, scope, found, body, scroll_ms, &scroll_id))
+    if (scroll_ms > 0
+        && !kdm_scroll_open(tx, scope, found, body, request->lang, scroll_ms, &scroll_id))
         return KDM_WAIT;
     kdm_buf_init(&buf, kdm_tx_arena(tx),
                  kdm_search_hits_size(found) + found->aggregations.len + 256);
@@ -28,8 +29,8 @@ enum kdm_outcome kdm_search_reply(struct kdm_tx *tx, struct kdm_find_request *re
         kdm_buf_put(&buf, found->aggregations);
     }
     if (scroll_ms > 0) {
-        kdm_buf_printf(&buf, ",\"remaining\":%zu,\"scrollId\":",
-                       found->hit_count - found->page_count);
+        kdm_buf_printf(&buf,
+                       ",\"remaining\":%zu,\"scrollId\":", found->hit_count - found->page_count);
         kdm_json_put_str(&buf, scroll_id);
     }
     kdm_buf_printf(&buf, ",\"total\":%llu}", (unsigned long long)found->total);

@@ -1,7 +1,7 @@
 /* search_scroll.c - see search_scroll.h.
- * A cursor's head: {"scores":..,"total":..,"targets":[["index","collection"],..],"body":{..}}, the
- * body with what tells which part of a source is shown. A page: {"left":..,"hits":[[target,"id",
- * score],..]}.
+ * A cursor's head: {"scores":..,"total":..,"koncorde":..,"now":..,"targets":[["index",
+ * "collection"],..],"body":{..}}, the body with what tells how a hit is shown. A page:
+ * {"left":..,"hits":[[target,"id", score],..]}.
  */
 #include "action/kuzzle/search_scroll.h"
 #include "store/names.h"
@@ -24,13 +24,20 @@ bool kdm_scroll_duration(struct kdm_tx *tx, const struct kdm_args *args, int64_t
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-static void put_source_filter(struct kdm_buf *buf, struct kdm_val body)
+/* Highlights and the objects of nested queries are found by the query. */
+static bool shows_by_query(const struct kdm_search *search)
+{
+    return search->highlight != NULL || search->nested_count > 0;
+}
+
+static void put_shown(struct kdm_buf *buf, const struct kdm_search *search, struct kdm_val body)
 {
     static const struct kdm_str names[] = { KDM_STR("_source"), KDM_STR("_source_includes"),
-                                            KDM_STR("_source_excludes") };
+                                            KDM_STR("_source_excludes"), KDM_STR("query"),
+                                            KDM_STR("highlight") };
 
     kdm_buf_char(buf, '{');
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < (shows_by_query(search) ? 5 : 3); i++) {
         struct kdm_val val = kdm_val_get(body, names[i]);
 
         if (kdm_val_none(val))
@@ -41,15 +48,16 @@ static void put_source_filter(struct kdm_buf *buf, struct kdm_val body)
     kdm_buf_char(buf, '}');
 }
 
-static struct kdm_str make_head(struct kdm_arena *arena, const struct kdm_found *found,
-                                struct kdm_val body)
+static struct kdm_str make_head(struct kdm_tx *tx, const struct kdm_found *found,
+                                struct kdm_val body, enum kdm_search_lang lang)
 {
+    const struct kdm_search *search = found->parts[0].search;
     struct kdm_buf buf;
 
-    kdm_buf_init(&buf, arena, 512);
-    kdm_buf_lit(&buf, "{\"scores\":");
-    kdm_buf_put(&buf, found->parts[0].search->by_score ? KDM_STR("true") : KDM_STR("false"));
-    kdm_buf_printf(&buf, ",\"total\":%llu,\"targets\":[", (unsigned long long)found->total);
+    kdm_buf_init(&buf, kdm_tx_arena(tx), 512);
+    kdm_buf_printf(&buf, "{\"scores\":%s,\"total\":%llu,\"koncorde\":%s,\"now\":%lld,\"targets\":[",
+                   search->by_score ? "true" : "false", (unsigned long long)found->total,
+                   lang == KDM_LANG_KONCORDE ? "true" : "false", (long long)kdm_tx_now(tx));
     for (size_t i = 0; i < found->part_count; i++) {
         const struct kdm_collection *collection = found->parts[i].collection;
 
@@ -60,7 +68,7 @@ static struct kdm_str make_head(struct kdm_arena *arena, const struct kdm_found 
         kdm_buf_char(&buf, ']');
     }
     kdm_buf_lit(&buf, "],\"body\":");
-    put_source_filter(&buf, body);
+    put_shown(&buf, search, body);
     kdm_buf_char(&buf, '}');
     return kdm_buf_str(&buf);
 }
@@ -115,20 +123,21 @@ static bool may_scroll(struct kdm_tx *tx, const struct kdm_search *search)
 }
 
 static struct kdm_scroll *freeze(struct kdm_tx *tx, struct kdm_str key,
-                                 const struct kdm_found *found, struct kdm_val body)
+                                 const struct kdm_found *found, struct kdm_val body,
+                                 enum kdm_search_lang lang)
 {
-    struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_scroll *scroll = kdm_arena_zalloc(arena, sizeof(*scroll));
+    struct kdm_scroll *scroll = kdm_arena_zalloc(kdm_tx_arena(tx), sizeof(*scroll));
 
     scroll->key = key;
-    scroll->head = make_head(arena, found, body);
+    scroll->head = make_head(tx, found, body, lang);
     scroll->pages = found->pages;
     scroll->page_count = found->pages_count;
     return scroll;
 }
 
 bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_found *found,
-                     struct kdm_val body, int64_t ttl_ms, struct kdm_str *ret_id)
+                     struct kdm_val body, enum kdm_search_lang lang, int64_t ttl_ms,
+                     struct kdm_str *ret_id)
 {
     static const char kept[] = "scroll";
     struct kdm_scroll *scroll = kdm_tx_kept(tx, kept);
@@ -137,7 +146,7 @@ bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_f
         return false;
     *ret_id = kdm_tx_id(tx, KDM_STR("scroll"));
     if (scroll == NULL) {
-        scroll = freeze(tx, key_of(tx, scope, *ret_id), found, body);
+        scroll = freeze(tx, key_of(tx, scope, *ret_id), found, body, lang);
         scroll->ttl_ms = ttl_ms;
         kdm_tx_keep(tx, kept, scroll);
     }
@@ -153,15 +162,22 @@ struct turn {
     size_t part_count;
 };
 
+static bool is_true(struct kdm_val head, struct kdm_str name)
+{
+    return kdm_val_type(kdm_val_get(head, name)) == KDM_JSON_TRUE;
+}
+
 /* What tells how hits of the target are shown. */
 static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_found_part *part)
 {
     struct kdm_arena *arena = kdm_tx_arena(turn->tx);
     struct kdm_str names[2] = { KDM_STR_NONE, KDM_STR_NONE };
-    const struct kdm_search_request request = { .body = kdm_val_get(turn->head, KDM_STR("body")),
-                                                .from = -1,
-                                                .size = -1,
-                                                .now_ms = kdm_tx_now(turn->tx) };
+    struct kdm_search_request request = { .body = kdm_val_get(turn->head, KDM_STR("body")),
+                                          .lang = is_true(turn->head, KDM_STR("koncorde"))
+                                                      ? KDM_LANG_KONCORDE
+                                                      : KDM_LANG_ELASTICSEARCH,
+                                          .from = -1,
+                                          .size = -1 };
     struct kdm_failure failure;
     struct kdm_search *search;
     struct kdm_val_iter it;
@@ -174,12 +190,13 @@ static bool open_target(struct turn *turn, struct kdm_val target, struct kdm_fou
         return false;
     if (part->collection == NULL)
         return true;
+    (void)kdm_val_int64(kdm_val_get(turn->head, KDM_STR("now")), &request.now_ms);
     search = kdm_search_create(arena, part->collection->mapping, &request, &failure);
     if (search == NULL) {
         kdm_tx_fail_with(turn->tx, &failure);
         return false;
     }
-    search->by_score = kdm_val_type(kdm_val_get(turn->head, KDM_STR("scores"))) == KDM_JSON_TRUE;
+    search->by_score = is_true(turn->head, KDM_STR("scores"));
     part->search = search;
     return true;
 }

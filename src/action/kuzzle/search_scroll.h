@@ -18,10 +18,11 @@ bool kdm_scroll_duration(struct kdm_tx *tx, const struct kdm_args *args, int64_t
 kdm_found_page_fn kdm_scroll_page_text;
 
 /* Opens a cursor over the hits behind the page (all were asked for, and their pages). `scope` tells
- * whose cursors they are: those of one action are unknown to another. `body` is the search's.
- * false: wait, or failed. */
+ * whose cursors they are: those of one action are unknown to another. `body` and `lang` are the
+ * search's. false: wait, or failed. */
 bool kdm_scroll_open(struct kdm_tx *tx, struct kdm_str scope, const struct kdm_found *found,
-                     struct kdm_val body, int64_t ttl_ms, struct kdm_str *ret_id);
+                     struct kdm_val body, enum kdm_search_lang lang, int64_t ttl_ms,
+                     struct kdm_str *ret_id);
 
 /* Replies with the next page of the cursor that the request names: 404 unknown_scroll_id. */
 enum kdm_outcome kdm_scroll_reply(struct kdm_tx *tx, const struct kdm_args *args,

@@ -81,6 +81,63 @@ static const char *page_of(const char *body, int64_t from, int64_t size)
     return ids;
 }
 
+/* "7 2 " of {"v":7} and {"v":2}: the objects of a document that are shown. */
+static const char *shown(const char *query, const char *inner, size_t document)
+{
+    struct kdm_search_request request = { .from = -1, .size = -1 };
+    struct kdm_hit hit = { .id = kdm_str_of(documents[document].id),
+                           .source = kdm_str_of(documents[document].source) };
+    struct kdm_search *search;
+    struct kdm_hit *objects;
+    struct kdm_buf buf;
+    size_t count;
+
+    request.body = kdm_json_parse(
+        &arena, kdm_arena_printf(
+                    &arena,
+                    "{\"query\":{\"bool\":{\"filter\":{\"nested\":{\"path\":\"o\",\"query\":%s,"
+                    "\"inner_hits\":%s}}}}}",
+                    query, inner));
+    search = kdm_search_create(&arena, mapping, &request, &failure);
+    ck_assert_msg(search != NULL, "%s: " KDM_FMT, inner, KDM_ARG(failure.message));
+    ck_assert_uint_eq(search->nested_count, 1);
+    count = kdm_search_objects(search->nested[0], &arena, &hit, &objects);
+    kdm_buf_init(&buf, &arena, 64);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert(kdm_str_eq(objects[i].id, hit.id));
+        kdm_search_source(&search->nested[0]->inner.order, &arena,
+                          kdm_json_parse(&arena, objects[i].source), &buf);
+        kdm_buf_char(&buf, ' ');
+    }
+    kdm_buf_char(&buf, '\0');
+    return buf.ptr;
+}
+
+START_TEST(the_objects_that_a_nested_query_matches_are_shown_in_order)
+{
+    static const char all[] = "{\"match_all\":{}}";
+    static const char best[] =
+        "{\"bool\":{\"should\":[{\"match_all\":{}},{\"range\":{\"o.v\":{\"lt\":5,"
+        "\"boost\":3}}}]}}";
+
+    ck_assert_str_eq(shown(all, "{}", 0), "{\"v\":7} {\"v\":2} ");
+    ck_assert_str_eq(shown(all, "{\"sort\":\"o.v\"}", 0), "{\"v\":2} {\"v\":7} ");
+    ck_assert_str_eq(shown(all,
+                           "{\"sort\":[{\"o.w\":\"asc\"},{\"o.v\":{\"order\":\"desc\",\"nested\":{"
+                           "\"path\":\"o\"}}}],\"from\":1}",
+                           3),
+                     "{\"v\":1} ");
+    ck_assert_str_eq(shown(best, "{}", 0), "{\"v\":2} {\"v\":7} ");
+    ck_assert_str_eq(shown(all, "{\"size\":1}", 3), "{\"v\":1} ");
+    ck_assert_str_eq(shown("{\"range\":{\"o.v\":{\"gt\":5}}}", "{}", 3), "{\"v\":9} ");
+    ck_assert_str_eq(shown(all, "{}", 1), "{\"v\":5} ");
+    ck_assert_str_eq(shown(all, "{}", 2), "");
+    ck_assert_str_eq(shown(all, "{\"_source\":\"o\",\"size\":1}", 0), "{\"v\":7} ");
+    ck_assert_str_eq(shown(all, "{\"_source\":\"o.w\",\"size\":1}", 0), "{} ");
+    ck_assert_str_eq(shown(all, "{\"_source\":{\"excludes\":[\"o.v\"]},\"size\":1}", 0), "{} ");
+}
+END_TEST
+
 START_TEST(hits_come_in_order)
 {
     static const struct {
@@ -192,6 +249,19 @@ START_TEST(a_bad_body_is_refused)
         { "{\"size\":200,\"collapse\":{\"field\":\"k\",\"inner_hits\":[{\"size\":50},{\"name\":"
           "\"x\",\"from\":1,\"size\":0}]}}",
           KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "10000" },
+        { "{\"query\":{\"nested\":{\"path\":\"o\",\"query\":{\"match_all\":{}},\"inner_hits\":{"
+          "\"name\":"
+          "\"k\"}}},\"collapse\":{\"field\":\"k\",\"inner_hits\":{}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "\"k\"" },
+        { "{\"query\":{\"nested\":{\"path\":\"o\",\"query\":{\"nested\":{\"path\":\"o\","
+          "\"query\":{\"match_all\":{}},\"inner_hits\":{}}}}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "inner_hits" },
+        { "{\"query\":{\"nested\":{\"path\":\"o\",\"query\":{\"match_all\":{}},\"inner_hits\":{"
+          "\"sort\":\"n\"}}}}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "\"o\"" },
+        { "{\"query\":{\"nested\":{\"path\":\"o\",\"query\":{\"match_all\":{}},\"inner_hits\":[]}}"
+          "}",
+          KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "inner_hits" },
         { "{\"collapse\":{}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "collapse" },
         { "{\"collapse\":\"k\"}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "collapse" },
         { "{\"collapse\":{\"field\":\"t\"}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
@@ -451,6 +521,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, the_objects_that_a_nested_query_matches_are_shown_in_order);
     tcase_add_test(tcase, hits_come_in_order);
     tcase_add_test(tcase, a_page_is_cut_out);
     tcase_add_test(tcase, a_bad_body_is_refused);
