@@ -87,15 +87,28 @@ static void append(struct kdm_redis_queue *queue, const struct kdm_redis_queued 
         queue->first_deadline_ms = command->deadline_ms;
 }
 
+/* Room for one more. What was taken from the front is used again once it is as much as what is
+ * left, for the front need never be reached while commands keep ending. */
+static void make_room_for_ended(struct kdm_redis_queue *queue)
+{
+    if (queue->ended_head + queue->ended_count < queue->ended_size)
+        return;
+    if (queue->ended_head > 0 && queue->ended_head >= queue->ended_count) {
+        memmove(queue->ended, queue->ended + queue->ended_head,
+                queue->ended_count * sizeof *queue->ended);
+        queue->ended_head = 0;
+        return;
+    }
+    queue->ended_size = queue->ended_size == 0 ? 64 : queue->ended_size * 2;
+    queue->ended = kdm_realloc(queue->ended, queue->ended_size * sizeof *queue->ended);
+}
+
 static void add_ended(struct kdm_redis_queue *queue, const struct kdm_redis_queued *command,
                       enum kdm_redis_outcome outcome)
 {
     if (command->fn == NULL)
         return;
-    if (queue->ended_head + queue->ended_count == queue->ended_size) {
-        queue->ended_size = queue->ended_size == 0 ? 64 : queue->ended_size * 2;
-        queue->ended = kdm_realloc(queue->ended, queue->ended_size * sizeof *queue->ended);
-    }
+    make_room_for_ended(queue);
     queue->ended[queue->ended_head + queue->ended_count++] =
         (struct kdm_redis_ended){ .fn = command->fn, .ctx = command->ctx, .outcome = outcome };
 }

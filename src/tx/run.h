@@ -75,7 +75,7 @@ struct kdm_tx *kdm_tx_of_call(struct kdm_tx_engine *engine, const struct kdm_eve
 typedef void kdm_tx_watch_fn(void *ctx, struct kdm_str collection, struct kdm_str id, struct kdm_str text);
 void kdm_tx_engine_watch(struct kdm_tx_engine *engine, struct kdm_str index, kdm_tx_watch_fn *fn, void *ctx);
 
-/* How many run now, and how often races were lost: for server:metrics. */
+/* How many run now, and how often races were lost. */
 struct kdm_tx_counts {
     size_t running, queued;
     size_t working; /* on the thread pool: kdm_tx_work(). The engine may be destroyed meanwhile, but is freed after it */

@@ -193,6 +193,21 @@ START_TEST(beyond_the_bound_a_command_ends_unsent)
 }
 END_TEST
 
+START_TEST(commands_that_keep_ending_take_no_more_and_more_memory)
+{
+    struct kdm_redis_queued command = { .fn = note, .deadline_ms = 100 };
+    const struct kdm_str too_long = { .ptr = "", .len = SIZE_MAX };
+
+    for (intptr_t n = 0; n < 10000; n++) {
+        command.ctx = (void *)n;
+        ck_assert(!kdm_redis_queue_push(&queue, &command, NULL, 0, &too_long, 1));
+        if (n >= 40) /* there are always some that nobody was told of */
+            assert_ended(n - 40, KDM_REDIS_UNSENT);
+    }
+    ck_assert_uint_le(queue.ended_size, 256);
+}
+END_TEST
+
 START_TEST(a_repeated_command_goes_to_the_end_once)
 {
     static const struct kdm_redis_script script = { .name = "s" };
@@ -268,6 +283,7 @@ int main(void)
     tcase_add_test(tests, an_expired_command_is_told_once);
     tcase_add_test(tests, a_forgotten_command_still_leaves);
     tcase_add_test(tests, beyond_the_bound_a_command_ends_unsent);
+    tcase_add_test(tests, commands_that_keep_ending_take_no_more_and_more_memory);
     tcase_add_test(tests, a_repeated_command_goes_to_the_end_once);
     tcase_add_test(tests, a_random_life_ends_each_command_once);
     suite_add_tcase(suite, tests);
