@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -103,7 +104,8 @@ def two_runs_write_the_same_bytes(setting):
 
 def a_second_run_leaves_unchanged_files_alone(setting):
     before = {name: (setting.out / name).stat().st_mtime_ns for name in FILES}
-    generate(PROTOCOL, setting.out)
+    done = generate(PROTOCOL, setting.out)
+    expect(done.returncode == 0, done.stderr)
     expect_same({name: (setting.out / name).stat().st_mtime_ns for name in FILES}, before, "times")
 
 
@@ -210,6 +212,7 @@ def the_openapi_documents_are_split_by_scope(setting):
     for path in ("/_query", "/_healthcheck", "/_ready", "/", "/{index}/{collection}/{_id}"):
         expect(path in kuzzle["paths"], f"{path} is missing")
     of_plugins = ("/_/", "/_plugin/")
+    expect(app["paths"], "scope app is empty")
     expect(not any(path.startswith(of_plugins) for path in kuzzle["paths"]), "scope kuzzle")
     expect(all(path.startswith(of_plugins) for path in app["paths"]), "scope app")
     for path, verbs in (kuzzle["paths"] | app["paths"]).items():
@@ -313,15 +316,16 @@ TESTS = (
 
 def main():
     failed = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or its folder would stay
     with tempfile.TemporaryDirectory(prefix="kdm-protocol-") as folder:
         setting = Setting(Path(folder))
         for test in TESTS:
             try:
                 test(setting)
                 print(f"ok   {test.__name__.replace('_', ' ')}")
-            except AssertionError as why:
+            except Exception as why:  # what is missing where it was looked for fails that test alone
                 failed += 1
-                print(f"FAIL {test.__name__.replace('_', ' ')}: {why}")
+                print(f"FAIL {test.__name__.replace('_', ' ')}: {why!r}")
     print(f"{len(TESTS) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
