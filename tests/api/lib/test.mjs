@@ -28,11 +28,22 @@ export function atEnd(fn) {
   endings.push(fn);
 }
 
+const patienceMs = 3000;
+
+/** The SDK, when it reconnects under load, may forget a timer or a socket; then nothing would ever end this process. */
+function endSoon() {
+  setTimeout(() => {
+    console.error(`still open ${patienceMs} ms after the last test: ${process.getActiveResourcesInfo().join(', ')}`);
+    process.exit();
+  }, patienceMs).unref();
+}
+
 // A server that is left over would keep this file's process, and so the whole run, from ending.
 runner.after(async () => {
   try {
     for (const fn of endings) await fn();
   } finally {
     endAll();
+    endSoon();
   }
 });
