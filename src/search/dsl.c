@@ -163,15 +163,19 @@ static bool parse_list(struct kdm_query_parser *parser, struct kdm_str where, st
     return query != NULL;
 }
 
+/* Without a clause that must match one of those that should does, whatever the minimum. */
 static bool parse_minimum(struct kdm_query_parser *parser, struct kdm_str clause,
                           struct kdm_val body, struct kdm_query *query)
 {
-    struct kdm_val minimum = kdm_val_get(body, KDM_STR("minimum_should_match"));
+    struct kdm_val given = kdm_val_get(body, KDM_STR("minimum_should_match"));
+    size_t least = query->must.count + query->filter.count == 0, minimum = 0;
 
-    query->minimum = query->must.count + query->filter.count == 0 && query->should.count > 0;
-    if (kdm_val_none(minimum))
-        return true;
-    return kdm_query_minimum(parser, clause, minimum, query->should.count, &query->minimum);
+    if (!kdm_val_null(given)
+        && !kdm_query_minimum(parser, clause, given, query->should.count, &minimum))
+        return false;
+    if (query->should.count > 0)
+        query->minimum = minimum > least ? minimum : least;
+    return true;
 }
 
 static struct kdm_query *bool_clause(struct kdm_query_parser *parser, struct kdm_str clause,

@@ -208,13 +208,7 @@ static struct kdm_query *across_fields(struct kdm_query_parser *parser, struct k
             return NULL;
         kdm_query_add(parser, &query->should, word);
     }
-    query->minimum = options->all ? words.count : 1;
-    if (!options->all && !kdm_val_none(options->minimum)
-        && !kdm_query_minimum(parser, clause, options->minimum, words.count, &query->minimum))
-        return NULL;
-    if (query->minimum == 0)
-        query->minimum = 1;
-    return query;
+    return kdm_text_minimum(parser, clause, options, words.count, &query->minimum) ? query : NULL;
 }
 
 struct kdm_query *kdm_text_on_fields(struct kdm_query_parser *parser, struct kdm_str clause,

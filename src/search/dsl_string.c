@@ -105,11 +105,11 @@ struct kdm_query *kdm_string_fuzzy(struct kdm_string *string, const struct kdm_t
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* Clauses that may match, or the words of the one text that it all is. */
+/* Clauses that may match, or the words, when there are several, of the one text that it all is. */
 static size_t optional_count(const struct kdm_query *query)
 {
     if (query->kind == KDM_QUERY_MATCH)
-        return query->tokens.count;
+        return query->tokens.count == 1 ? 0 : query->tokens.count;
     return query->kind == KDM_QUERY_BOOL && !query->best_only ? query->should.count : 0;
 }
 

@@ -192,16 +192,15 @@ static struct kdm_query *whole_value(struct kdm_query_parser *parser, struct kdm
     return query;
 }
 
-/* How many of `count` words must be there; at least one. */
-static bool least_words(struct kdm_query_parser *parser, struct kdm_str clause,
-                        const struct kdm_text_options *options, size_t count, size_t *ret_minimum)
+bool kdm_text_minimum(struct kdm_query_parser *parser, struct kdm_str clause,
+                      const struct kdm_text_options *options, size_t count, size_t *ret_minimum)
 {
-    *ret_minimum = options->all ? count : 1;
+    size_t minimum = options->all ? count : 1;
+
     if (!options->all && !kdm_val_null(options->minimum)
-        && !kdm_query_minimum(parser, clause, options->minimum, count, ret_minimum))
+        && !kdm_query_minimum(parser, clause, options->minimum, count, &minimum))
         return false;
-    if (*ret_minimum == 0)
-        *ret_minimum = 1;
+    *ret_minimum = minimum == 0 || count == 1 ? 1 : minimum;
     return true;
 }
 
@@ -223,7 +222,7 @@ static struct kdm_query *word_by_word(struct kdm_query_parser *parser, struct kd
         if (!kdm_query_count(parser, clause))
             return NULL;
     }
-    return least_words(parser, clause, options, words.count, &query->minimum) ? query : NULL;
+    return kdm_text_minimum(parser, clause, options, words.count, &query->minimum) ? query : NULL;
 }
 
 static bool is_plain(const struct kdm_tokens *words, const struct kdm_text_options *options)
@@ -260,7 +259,7 @@ static struct kdm_query *on_text(struct kdm_query_parser *parser, struct kdm_str
     query->last_is_prefix = options->how == KDM_TEXT_PHRASE_PREFIX;
     query->slop = options->slop;
     query->tokens = words;
-    return least_words(parser, clause, options, words.count, &query->minimum) ? query : NULL;
+    return kdm_text_minimum(parser, clause, options, words.count, &query->minimum) ? query : NULL;
 }
 
 struct kdm_query *kdm_text_on_field(struct kdm_query_parser *parser, struct kdm_str clause,

@@ -186,7 +186,7 @@ bool kdm_query_number_param(struct kdm_query_parser *parser, struct kdm_str clau
 static bool simple_minimum(struct kdm_str text, long long count, long long *ret_minimum)
 {
     bool percent = text.len > 0 && text.ptr[text.len - 1] == '%';
-    long long number;
+    long long number, minimum;
 
     if (percent)
         text.len--;
@@ -194,11 +194,10 @@ static bool simple_minimum(struct kdm_str text, long long count, long long *ret_
         text = kdm_str_from(text, 1);
     if (!kdm_str_int64(text, &number) || number > 1000000 || number < -1000000)
         return false;
-    if (percent)
-        number = count * number / 100;
+    minimum = percent ? count * number / 100 : number; /* a part of a clause counts as none */
     if (number < 0)
-        number += count;
-    *ret_minimum = number < 0 ? 0 : number;
+        minimum += count; /* so many may be missing */
+    *ret_minimum = minimum < 0 ? 0 : minimum;
     return true;
 }
 
@@ -216,10 +215,11 @@ static struct kdm_str next_word(struct kdm_str *rest)
     return word.len == 0 ? KDM_STR_NONE : word;
 }
 
-/* Each condition whose bound the count exceeds replaces the one before; below the first all are
- * needed. */
+/* Each condition whose bound the count exceeds replaces the one before, up to the first whose it
+ * doesn't; all are needed when that is the first of all. */
 static bool read_minimum(struct kdm_str text, long long count, long long *ret_minimum)
 {
+    bool within = false;
     struct kdm_str word;
     long long bound;
 
@@ -237,7 +237,8 @@ static bool read_minimum(struct kdm_str text, long long count, long long *ret_mi
         if (!kdm_str_int64((struct kdm_str){ word.ptr, at }, &bound)
             || !simple_minimum(kdm_str_from(word, at + 1), count, &minimum))
             return false;
-        if (count > bound)
+        within |= count <= bound;
+        if (!within)
             *ret_minimum = minimum;
     }
     return true;

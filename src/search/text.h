@@ -39,6 +39,9 @@ struct kdm_text_options {
  * zero_terms_query, fuzziness, prefix_length, fuzzy_transpositions, slop. false with a failure. */
 bool kdm_text_options(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val params,
                       struct kdm_text_options *options);
+/* How many of `count` words must be there: at least one, and no more when there is only one. */
+bool kdm_text_minimum(struct kdm_query_parser *parser, struct kdm_str clause,
+                      const struct kdm_text_options *options, size_t count, size_t *ret_minimum);
 /* A parameter that names an analyzer. */
 bool kdm_query_analyzer(struct kdm_query_parser *parser, struct kdm_str clause,
                         struct kdm_val params, const char *name, struct kdm_str *ret_analyzer);

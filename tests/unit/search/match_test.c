@@ -1,6 +1,7 @@
 /* match_test.c - queries of both languages against a handful of documents; what is refused, and
  * how. */
 #include "search/search.h"
+#include "search/text.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -333,6 +334,81 @@ START_TEST(clauses_combine)
         { "{\"bool\":{\"must\":[{\"term\":{\"o.x\":\"1\"}},{\"term\":{\"o.y\":6}}]}}", "b" },
         { "{\"nested\":{\"path\":\"zz\",\"ignore_unmapped\":true,\"query\":{\"match_all\":{}}}}",
           "" },
+    };
+
+    ASSERT_ALL(cases, KDM_LANG_ELASTICSEARCH);
+}
+END_TEST
+
+START_TEST(a_minimum_is_a_number_a_percentage_or_conditions)
+{
+    static const struct {
+        const char *text;
+        size_t count, minimum;
+    } cases[] = {
+        { "3", 5, 3 },
+        { "3", 2, 3 },
+        { "-1", 3, 2 },
+        { "-4", 3, 0 },
+        { "75%", 4, 3 },
+        { "75%", 1, 0 },
+        { "75%", 3, 2 },
+        { "-25%", 1, 1 },
+        { "-25%", 3, 3 },
+        { "-25%", 4, 3 },
+        { "-25%", 7, 6 },
+        { "-100%", 3, 0 },
+        { "-150%", 3, 0 },
+        { "-0%", 3, 0 },
+        { "+50%", 4, 2 },
+        { "2<75%", 2, 2 },
+        { "2<75%", 4, 3 },
+        { "2<-25%", 2, 2 },
+        { "2<-25%", 3, 3 },
+        { "2<-25%", 8, 6 },
+        { "2<-25% 9<-3", 1, 1 },
+        { "2<-25% 9<-3", 9, 7 },
+        { "2<-25% 9<-3", 10, 7 },
+        { "9<-3 2<-25%", 5, 5 },
+    };
+    struct kdm_query_parser parser = { .arena = &arena, .failure = &failure };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct kdm_val value = kdm_text_value(&arena, kdm_str_of(cases[i].text));
+        size_t minimum;
+
+        ck_assert_msg(kdm_query_minimum(&parser, KDM_STR("bool"), value, cases[i].count, &minimum),
+                      "%s", cases[i].text);
+        ck_assert_msg(minimum == cases[i].minimum, "%s of %zu: %zu, not %zu", cases[i].text,
+                      cases[i].count, minimum, cases[i].minimum);
+    }
+}
+END_TEST
+
+START_TEST(a_minimum_below_one_clause_is_not_everything)
+{
+    static const struct expectation cases[] = {
+        { "{\"bool\":{\"should\":{\"term\":{\"age\":30}},\"minimum_should_match\":\"-25%\"}}",
+          "a" },
+        { "{\"bool\":{\"should\":[{\"term\":{\"age\":30}}],\"minimum_should_match\":0}}", "a" },
+        { "{\"bool\":{\"must\":[{\"exists\":{\"field\":\"age\"}}],\"should\":[{\"term\":{"
+          "\"age\":30}}],\"minimum_should_match\":0}}",
+          "ab" },
+        { "{\"bool\":{\"filter\":[{\"exists\":{\"field\":\"age\"}}],\"minimum_should_match\":1}}",
+          "ab" },
+        { "{\"match\":{\"about\":{\"query\":\"quick fox cat\",\"minimum_should_match\":\"-25%\"}}}",
+          "" },
+        { "{\"match\":{\"about\":{\"query\":\"quick\",\"minimum_should_match\":2}}}", "a" },
+        { "{\"match\":{\"about\":{\"query\":\"quick cat\",\"minimum_should_match\":3}}}", "" },
+        { "{\"multi_match\":{\"query\":\"brown dog cat\",\"fields\":[\"about\"],"
+          "\"minimum_should_match\":\"2<-25%\"}}",
+          "" },
+        { "{\"query_string\":{\"query\":\"about:dog "
+          "about:cat\",\"minimum_should_match\":\"-25%\"}}",
+          "" },
+        { "{\"simple_query_string\":{\"query\":\"dog brown\",\"fields\":[\"about\"],"
+          "\"minimum_should_match\":\"-25%\"}}",
+          "b" },
     };
 
     ASSERT_ALL(cases, KDM_LANG_ELASTICSEARCH);
@@ -923,6 +999,8 @@ int main(void)
     tcase_add_test(tcase, patterns_match_whole_values);
     tcase_add_test(tcase, words_are_found_in_text);
     tcase_add_test(tcase, clauses_combine);
+    tcase_add_test(tcase, a_minimum_is_a_number_a_percentage_or_conditions);
+    tcase_add_test(tcase, a_minimum_below_one_clause_is_not_everything);
     tcase_add_test(tcase, looser_ways_to_ask);
     tcase_add_test(tcase, places_are_found);
     tcase_add_test(tcase, koncorde_filters_search_by_the_mapping);

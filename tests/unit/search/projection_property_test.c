@@ -361,6 +361,7 @@ static void put_list(struct kdm_buf *buf, const char *name, int depth, bool *fir
 static void put_bool(struct kdm_buf *buf, int depth)
 {
     static const char *const lists[] = { "must", "filter", "should", "must_not" };
+    static const char *const minimums[] = { "0", "1", "2", "3", "-1", "\"-25%\"", "\"1<-40%\"" };
     bool first = true;
 
     kdm_buf_lit(buf, "{\"bool\":{");
@@ -368,7 +369,7 @@ static void put_bool(struct kdm_buf *buf, int depth)
         if (one_in(2))
             put_list(buf, lists[i], depth, &first);
     if (one_in(3))
-        kdm_buf_printf(buf, "%s\"minimum_should_match\":%u", first ? "" : ",", below(4));
+        kdm_buf_printf(buf, "%s\"minimum_should_match\":%s", first ? "" : ",", minimums[below(7)]);
     kdm_buf_lit(buf, "}}");
 }
 
