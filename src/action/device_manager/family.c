@@ -165,7 +165,7 @@ size_t kdm_dm_depth(struct kdm_arena *arena, const struct kdm_dm_models *models,
 
 enum kdm_dm_family_result kdm_dm_flatten(struct kdm_arena *arena,
                                          const struct kdm_dm_models *models, struct kdm_str parent,
-                                         struct kdm_val own, struct kdm_str *ret_source,
+                                         struct kdm_val own, struct kdm_val *ret_source,
                                          struct kdm_str *ret_detail)
 {
     struct flatten flatten = { .arena = arena, .clash = KDM_STR_NONE };
@@ -174,7 +174,7 @@ enum kdm_dm_family_result kdm_dm_flatten(struct kdm_arena *arena,
     struct kdm_str text;
     struct kdm_buf name;
 
-    *ret_source = kdm_val_text(own);
+    *ret_source = own;
     if (kdm_str_none(parent))
         return KDM_DM_FAMILY_OK;
     *ret_detail = parent;
@@ -189,8 +189,9 @@ enum kdm_dm_family_result kdm_dm_flatten(struct kdm_arena *arena,
     kdm_json_put_str(&name, parent);
     text = kdm_json_set_path(arena, kdm_json_parse(arena, text), KDM_STR("dialect.parent"),
                              kdm_buf_str(&name));
-    *ret_source = kdm_json_set_path(arena, kdm_json_parse(arena, text), KDM_STR("dialect.own"),
-                                    own_parts(arena, content));
+    text = kdm_json_set_path(arena, kdm_json_parse(arena, text), KDM_STR("dialect.own"),
+                             own_parts(arena, content));
+    *ret_source = kdm_json_parse(arena, text);
     *ret_detail = flatten.clash;
     return kdm_str_none(flatten.clash) ? KDM_DM_FAMILY_OK : KDM_DM_FAMILY_CLASH;
 }

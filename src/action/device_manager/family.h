@@ -31,7 +31,7 @@ enum kdm_dm_family_result {
  * *ret_source is the document to be stored. parent none: `own` as it is. */
 enum kdm_dm_family_result kdm_dm_flatten(struct kdm_arena *arena,
                                          const struct kdm_dm_models *models, struct kdm_str parent,
-                                         struct kdm_val own, struct kdm_str *ret_source,
+                                         struct kdm_val own, struct kdm_val *ret_source,
                                          struct kdm_str *ret_detail);
 
 /* How many models stand above this one, itself included; more than KDM_DM_FAMILY_DEPTH in a circle

@@ -167,18 +167,16 @@ static bool find_parent(struct kdm_tx *tx, const struct wish *wish,
 }
 
 /* What other vendors' doors know of a model stays when Kuzzle writes it. */
-static struct kdm_str with_foreign(struct kdm_arena *arena, const struct kdm_dm_model *stored,
-                                   struct kdm_str source)
+static struct kdm_val with_foreign(struct kdm_arena *arena, const struct kdm_dm_model *stored,
+                                   struct kdm_val given)
 {
-    struct kdm_val block, given = kdm_json_parse(arena, source);
+    const struct kdm_str path = KDM_STR("dialect.mindsphere");
+    struct kdm_val block = stored == NULL ? KDM_VAL_NONE : kdm_val_path(stored->source, path);
 
-    if (stored == NULL)
-        return source;
-    block = kdm_val_path(stored->source, KDM_STR("dialect.mindsphere"));
-    if (kdm_val_none(block) || !kdm_val_none(kdm_val_path(given, KDM_STR("dialect.mindsphere"))))
-        return source;
-    return kdm_json_set_path(arena, given, KDM_STR("dialect.mindsphere"),
-                             kdm_dm_foreign_refreshed(arena, block, given));
+    if (kdm_val_none(block) || !kdm_val_none(kdm_val_path(given, path)))
+        return given;
+    return kdm_json_parse(arena, kdm_json_set_path(arena, given, path,
+                                                   kdm_dm_foreign_refreshed(arena, block, given)));
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
@@ -236,14 +234,14 @@ static bool same_shape(struct kdm_arena *arena, const struct kdm_dm_model *befor
 
 /* Checks one model among the others as they will be, and adds it to the plan. */
 static bool add_model(struct decision *decision, enum kdm_dm_kind kind, struct kdm_str name,
-                      struct kdm_str source, struct kdm_doc *old)
+                      struct kdm_val source, struct kdm_doc *old)
 {
     struct kdm_tx *tx = decision->tx;
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_str id = kdm_dm_model_id(arena, kind, name);
     struct kdm_dm_model model;
 
-    if (!kdm_dm_model_read(arena, id, source, kdm_json_parse(arena, source), &model)
+    if (!kdm_dm_model_read(arena, id, kdm_val_text(source), source, &model)
         || !check_size(tx, &model)
         || !kdm_dm_check_model(tx, &decision->models, &model, decision->wish->conflicts)
         || !check_document(tx, decision->collection, &model))
@@ -265,7 +263,8 @@ static bool add_along(struct decision *decision, struct kdm_str name, struct kdm
     struct kdm_arena *arena = kdm_tx_arena(decision->tx);
     const struct kdm_dm_model *stored = kdm_dm_model_find(&decision->models, KDM_DM_ASSET, name);
     enum kdm_dm_family_result result;
-    struct kdm_str source, detail;
+    struct kdm_str detail;
+    struct kdm_val source;
     struct kdm_doc *old;
 
     if (stored == NULL) /* it was there a moment ago, and the commit would say so */
@@ -364,15 +363,15 @@ static bool add_wish(struct decision *decision)
     struct kdm_arena *arena = kdm_tx_arena(decision->tx);
     const struct kdm_dm_model *stored =
         kdm_dm_model_find(&decision->models, wish->kind, wish->name);
-    struct kdm_str parent = KDM_STR_NONE, source, detail;
+    struct kdm_val source = kdm_json_parse(arena, wish->source);
+    struct kdm_str parent = KDM_STR_NONE, detail;
     enum kdm_dm_family_result result;
 
     if (wish->kind != KDM_DM_ASSET)
-        return add_model(decision, wish->kind, wish->name, wish->source, wish->old);
+        return add_model(decision, wish->kind, wish->name, source, wish->old);
     if (!find_parent(decision->tx, wish, stored, &parent))
         return false;
-    source = with_foreign(arena, stored, wish->source);
-    result = kdm_dm_flatten(arena, &decision->models, parent, kdm_json_parse(arena, source),
+    result = kdm_dm_flatten(arena, &decision->models, parent, with_foreign(arena, stored, source),
                             &source, &detail);
     if (result != KDM_DM_FAMILY_OK)
         return fail_family(decision->tx, wish, result, detail);
