@@ -201,22 +201,31 @@ struct kdm_str kdm_heap_copy(struct kdm_str s)
     return kdm_str_none(s) ? KDM_STR_NONE : copy_to(kdm_malloc(s.len + 1), s);
 }
 
-struct kdm_str kdm_arena_printf(struct kdm_arena *arena, const char *format, ...)
+struct kdm_str kdm_arena_vprintf(struct kdm_arena *arena, const char *format, va_list args)
 {
-    va_list args, again;
+    va_list again;
     int len;
     char *text;
 
-    va_start(args, format);
     va_copy(again, args);
-    len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
+    len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
     if (len < 0)
         len = 0;
     text = kdm_arena_alloc(arena, (size_t)len + 1);
-    vsnprintf(text, (size_t)len + 1, format, again);
-    va_end(again);
+    vsnprintf(text, (size_t)len + 1, format, args);
     return (struct kdm_str){ .ptr = text, .len = (size_t)len };
+}
+
+struct kdm_str kdm_arena_printf(struct kdm_arena *arena, const char *format, ...)
+{
+    struct kdm_str text;
+    va_list args;
+
+    va_start(args, format);
+    text = kdm_arena_vprintf(arena, format, args);
+    va_end(args);
+    return text;
 }
 
 void *kdm_malloc(size_t size)

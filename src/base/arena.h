@@ -10,6 +10,7 @@
 #define KDM_BASE_ARENA_H
 
 #include "base/str.h"
+#include <stdarg.h>
 #include <stdint.h>
 
 struct kdm_arena_chunk;
@@ -72,6 +73,7 @@ struct kdm_str kdm_arena_copy(struct kdm_arena *arena, struct kdm_str s);
 /* printf into the arena. */
 struct kdm_str kdm_arena_printf(struct kdm_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+struct kdm_str kdm_arena_vprintf(struct kdm_arena *arena, const char *format, va_list args);
 
 /* The same on the heap: the caller frees its text. */
 struct kdm_str kdm_heap_copy(struct kdm_str s);

@@ -6,7 +6,6 @@
 #include "security/secret.h"
 #include "store/unicode.h"
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* --- failures --------------------------------------------------------------------------------- */
@@ -30,110 +29,81 @@ static const struct {
     [KDM_MS_INTERNAL] = { 500, "internalServerError" },
 };
 
-#define ERRORS_MAX 200 /* told at most */
-
 void kdm_ms_errors_init(struct kdm_ms_errors *errors, struct kdm_arena *arena)
 {
     *errors = (struct kdm_ms_errors){ .arena = arena };
-    kdm_buf_init(&errors->buf, arena, 256);
 }
 
-static struct kdm_str print(struct kdm_arena *arena, const char *format, va_list args)
+static void add_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format,
+                      va_list args)
 {
-    va_list again;
-    char *text;
-    int len;
-
-    va_copy(again, args);
-    len = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-    if (len < 0)
-        return KDM_STR("");
-    text = kdm_arena_alloc(arena, (size_t)len + 1);
-    vsnprintf(text, (size_t)len + 1, format, args);
-    return (struct kdm_str){ .ptr = text, .len = (size_t)len };
+    if (errors->items == NULL)
+        errors->items = kdm_arena_alloc(errors->arena, KDM_MS_MOST_ERRORS * sizeof(*errors->items));
+    if (errors->count++ < KDM_MS_MOST_ERRORS)
+        errors->items[errors->count - 1] =
+            (struct kdm_ms_error){ .code = code,
+                                   .message = kdm_arena_vprintf(errors->arena, format, args) };
 }
-
-/* `logref` is filled in when the reply is written. */
-static void put_error(struct kdm_buf *buf, enum kdm_ms_code code, struct kdm_str logref,
-                      struct kdm_str message)
-{
-    if (buf->len > 0)
-        kdm_buf_char(buf, ',');
-    kdm_buf_printf(buf, "{\"code\":\"mdsp.core.generic.%s\",\"logref\":", codes[code].suffix);
-    kdm_json_put_str(buf, logref);
-    kdm_buf_lit(buf, ",\"message\":");
-    kdm_json_put_str(buf, message);
-    kdm_buf_char(buf, '}');
-}
-
-#define LOGREF KDM_STR("\x01logref")
 
 void kdm_ms_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format, ...)
 {
     va_list args;
 
-    if (errors->status == 0 || codes[code].status < errors->status)
-        errors->status = codes[code].status;
-    if (errors->count++ >= ERRORS_MAX)
-        return;
     va_start(args, format);
-    put_error(&errors->buf, code, LOGREF, print(errors->arena, format, args));
+    add_error(errors, code, format, args);
     va_end(args);
 }
 
-/* The elements with the request's id for their logref. */
-static struct kdm_str with_logref(struct kdm_arena *arena, struct kdm_str elements,
-                                  struct kdm_str logref)
+static void put_error(struct kdm_buf *buf, const struct kdm_ms_error *error, struct kdm_str logref)
 {
-    static const char mark[] = "\"\\u0001logref\"";
-    size_t len = sizeof(mark) - 1;
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, arena, elements.len + 64);
-    for (size_t i = 0; i < elements.len;) {
-        if (elements.len - i >= len && memcmp(elements.ptr + i, mark, len) == 0) {
-            kdm_json_put_str(&buf, logref);
-            i += len;
-        } else {
-            kdm_buf_char(&buf, elements.ptr[i++]);
-        }
-    }
-    return kdm_buf_str(&buf);
+    kdm_buf_printf(buf,
+                   "{\"code\":\"mdsp.core.generic.%s\",\"logref\":", codes[error->code].suffix);
+    kdm_json_put_str(buf, logref);
+    kdm_buf_lit(buf, ",\"message\":");
+    kdm_json_put_str(buf, error->message);
+    kdm_buf_char(buf, '}');
 }
 
-static enum kdm_outcome reply_errors(struct kdm_tx *tx, const struct kdm_args *args, int status,
-                                     struct kdm_str elements)
+int kdm_ms_put_errors(const struct kdm_ms_errors *errors, struct kdm_str logref,
+                      struct kdm_buf *buf)
 {
-    struct kdm_buf buf;
+    int status = 0;
 
-    kdm_buf_init(&buf, args->arena, elements.len + 16);
-    kdm_buf_lit(&buf, "{\"errors\":[");
-    kdm_buf_put(&buf, elements);
-    kdm_buf_lit(&buf, "]}");
-    kdm_tx_set_status(tx, status);
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+    kdm_buf_lit(buf, "{\"errors\":[");
+    for (size_t i = 0; i < errors->count && i < KDM_MS_MOST_ERRORS; i++) {
+        const struct kdm_ms_error *error = &errors->items[i];
+
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        put_error(buf, error, logref);
+        if (status == 0 || codes[error->code].status < status)
+            status = codes[error->code].status;
+    }
+    kdm_buf_lit(buf, "]}");
+    return status;
 }
 
 enum kdm_outcome kdm_ms_refuse(struct kdm_tx *tx, const struct kdm_args *args,
                                const struct kdm_ms_errors *errors)
 {
-    return reply_errors(
-        tx, args, errors->status,
-        with_logref(args->arena, kdm_buf_str(&errors->buf), args->call->request_id));
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, args->arena, 256);
+    kdm_tx_set_status(tx, kdm_ms_put_errors(errors, args->call->request_id, &buf));
+    return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 
 enum kdm_outcome kdm_ms_fail(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_ms_code code,
                              const char *format, ...)
 {
-    struct kdm_buf buf;
+    struct kdm_ms_errors errors;
     va_list list;
 
-    kdm_buf_init(&buf, args->arena, 256);
+    kdm_ms_errors_init(&errors, args->arena);
     va_start(list, format);
-    put_error(&buf, code, args->call->request_id, print(args->arena, format, list));
+    add_error(&errors, code, format, list);
     va_end(list);
-    return reply_errors(tx, args, codes[code].status, kdm_buf_str(&buf));
+    return kdm_ms_refuse(tx, args, &errors);
 }
 
 static enum kdm_ms_code code_of(int status)
@@ -149,15 +119,13 @@ static enum kdm_ms_code code_of(int status)
 static void put_failure(const struct kdm_door_call *call, const struct kdm_failure *failure,
                         struct kdm_arena *arena, struct kdm_buf *body, int *ret_status)
 {
-    struct kdm_buf element;
+    struct kdm_ms_error error = { .code = code_of(failure->status),
+                                  .message = failure->status == 500 ? KDM_STR("internal error")
+                                                                    : failure->message };
+    const struct kdm_ms_errors errors = { .arena = arena, .items = &error, .count = 1 };
 
-    kdm_buf_init(&element, arena, 256);
-    put_error(&element, code_of(failure->status), call == NULL ? KDM_STR("none") : call->request_id,
-              failure->status == 500 ? KDM_STR("internal error") : failure->message);
+    kdm_ms_put_errors(&errors, call == NULL ? KDM_STR("none") : call->request_id, body);
     *ret_status = failure->status;
-    kdm_buf_lit(body, "{\"errors\":[");
-    kdm_buf_put(body, kdm_buf_str(&element));
-    kdm_buf_lit(body, "]}");
 }
 
 /* --- configuration -----------------------------------------------------------------------------

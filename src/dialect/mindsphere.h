@@ -59,16 +59,23 @@ enum kdm_ms_code {
 };
 
 /* What is wrong with a request, all of it; told together. */
+struct kdm_ms_error {
+    enum kdm_ms_code code;
+    struct kdm_str message;
+};
 struct kdm_ms_errors {
     struct kdm_arena *arena;
-    struct kdm_buf buf; /* elements, without logref */
+    struct kdm_ms_error *items; /* the first KDM_MS_MOST_ERRORS of them */
     size_t count;
-    int status; /* the first one's; a 400 goes before a 409 */
 };
+#define KDM_MS_MOST_ERRORS 200
 void kdm_ms_errors_init(struct kdm_ms_errors *errors, struct kdm_arena *arena);
 void kdm_ms_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* {"errors":[..]} with its status as the reply. */
+/* {"errors":[..]}; returns the status: the first one's, but a 400 goes before a 409. */
+int kdm_ms_put_errors(const struct kdm_ms_errors *errors, struct kdm_str logref,
+                      struct kdm_buf *buf);
+/* The same as the reply. */
 enum kdm_outcome kdm_ms_refuse(struct kdm_tx *tx, const struct kdm_args *args,
                                const struct kdm_ms_errors *errors);
 /* The same for a single one. */
@@ -155,8 +162,6 @@ struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_va
 /* One stored variable told; origin none: it is the type's own. */
 void kdm_ms_put_variable(struct kdm_buf *buf, struct kdm_val variable, enum kdm_ms_place place,
                          struct kdm_str origin);
-/* What a default stands for in an asset, as JSON text; none: there is none. */
-struct kdm_str kdm_ms_default(struct kdm_arena *arena, struct kdm_val variable);
 /* A value given for a stored variable (a text, or a number or boolean) as the core has it, JSON
  * text; none: it is no value of its type. And back: a JSON string. */
 struct kdm_str kdm_ms_value(struct kdm_arena *arena, struct kdm_val variable, struct kdm_val given);
@@ -166,7 +171,6 @@ void kdm_ms_put_value(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_v
 void kdm_ms_put_mappings(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables);
 void kdm_ms_put_defaults(struct kdm_arena *arena, struct kdm_buf *buf, struct kdm_val variables);
 bool kdm_ms_is_name(struct kdm_str name); /* and not a reserved one */
-bool kdm_ms_is_reserved(struct kdm_str name);
 
 /* --- the world ---------------------------------------------------------------------------------
  */
@@ -214,9 +218,6 @@ struct kdm_ms_chain {
 };
 void kdm_ms_chain(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
                   struct kdm_ms_chain *ret_chain);
-/* Is `type` below `above`? */
-bool kdm_ms_is_below(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
-                     struct kdm_str above);
 /* A name of a variable or an aspect that `self` is to have, and the type that has it already. */
 struct kdm_ms_name {
     struct kdm_str name;

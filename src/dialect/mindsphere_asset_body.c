@@ -341,7 +341,7 @@ void kdm_ms_read_asset(struct kdm_ms_errors *errors, const struct kdm_ms_asset_r
                        struct kdm_val body, struct kdm_dm_edit *ret_edit)
 {
     struct reader reader = { .errors = errors, .read = read, .body = body };
-    struct kdm_val timezone = kdm_val_get(body, KDM_STR("timezone"));
+    struct kdm_val zone = kdm_val_get(body, KDM_STR("timezone"));
 
     if (read->asset != NULL)
         reader.old = kdm_val_get(read->asset->source, KDM_STR("dialect"));
@@ -358,9 +358,8 @@ void kdm_ms_read_asset(struct kdm_ms_errors *errors, const struct kdm_ms_asset_r
                       .name = read_name(&reader),
                       .description = kdm_val_get(body, KDM_STR("description")),
                       /* Neither is a member of an update of the published client. */
-                      .timezone = kdm_val_null(timezone)
-                                      ? kdm_val_get(reader.old, KDM_STR("timezone"))
-                                      : timezone,
+                      .timezone =
+                          kdm_val_null(zone) ? kdm_val_get(reader.old, KDM_STR("timezone")) : zone,
                       .tags = kdm_val_get(reader.old, KDM_STR("tags")) }
     };
 }

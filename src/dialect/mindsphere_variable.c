@@ -23,7 +23,7 @@ struct reader {
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-bool kdm_ms_is_reserved(struct kdm_str name)
+static bool is_reserved(struct kdm_str name)
 {
     static const char *const names[] = { "id",      "name",      "description", "tenant",
                                          "etag",    "scope",     "properties",  "propertySets",
@@ -42,7 +42,7 @@ bool kdm_ms_is_name(struct kdm_str name)
         if (!isalnum((unsigned char)name.ptr[i]) && name.ptr[i] != '_')
             return false;
     }
-    return name.len >= 1 && name.len <= NAME_LONGEST && !kdm_ms_is_reserved(name);
+    return name.len >= 1 && name.len <= NAME_LONGEST && !is_reserved(name);
 }
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -112,7 +112,8 @@ static bool is_text_type(struct kdm_str type)
            || kdm_str_eq(type, KDM_STR("TIMESTAMP"));
 }
 
-struct kdm_str kdm_ms_default(struct kdm_arena *arena, struct kdm_val variable)
+/* What a default stands for in an asset, as JSON text; none: there is none. */
+static struct kdm_str default_of(struct kdm_arena *arena, struct kdm_val variable)
 {
     struct kdm_val val = kdm_val_get(variable, KDM_STR("defaultValue"));
     struct kdm_str type = kdm_val_str(arena, kdm_val_get(variable, KDM_STR("dataType")));
@@ -413,7 +414,7 @@ void kdm_ms_put_defaults(struct kdm_arena *arena, struct kdm_buf *buf, struct kd
     struct kdm_val variable;
 
     for (kdm_elements(&it, variables); kdm_element_next(&it, &variable);) {
-        struct kdm_str value = kdm_ms_default(arena, variable);
+        struct kdm_str value = default_of(arena, variable);
 
         if (kdm_str_none(value))
             continue;

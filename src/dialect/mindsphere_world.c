@@ -218,7 +218,7 @@ void kdm_ms_chain(const struct kdm_ms_world *world, const struct kdm_ms_type *ty
     }
 }
 
-bool kdm_ms_is_below(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
+static bool is_below(const struct kdm_ms_world *world, const struct kdm_ms_type *type,
                      struct kdm_str above)
 {
     struct kdm_ms_chain chain;
@@ -247,7 +247,7 @@ static bool is_relative(const struct kdm_ms_world *world, const struct kdm_ms_ch
         if (ancestors->items[i] == type)
             return true;
     }
-    return kdm_ms_is_below(world, type, self);
+    return is_below(world, type, self);
 }
 
 /* Those of the names that the type itself has and that are free so far. */

@@ -1,7 +1,7 @@
-/* dialect_body.c - what clients of ActionHub, EnOS and MindSphere send. The first byte chooses the
- * decoder: bodies of assets and labels, names and edits of assets, bodies of asset types and
- * assets, lists of etags, filters. Beside that nothing breaks: what is refused is told as valid
- * JSON, and what is taken becomes valid JSON.
+/* dialect_body.c - what clients of ActionHub, EnOS and MindSphere send. The first byte, a digit in
+ * the seeds, chooses the decoder: bodies of assets and labels, names and edits of assets, bodies of
+ * asset types and assets, lists of etags, filters, files assigned. Beside that nothing breaks: what
+ * is refused is told as valid JSON, and what is taken becomes valid JSON.
  */
 #include "dialect/actionhub.h"
 #include "dialect/enos.h"
@@ -29,16 +29,15 @@ static void set(struct scene *scene, struct kdm_arena *arena)
 {
     struct kdm_str text = kdm_str_of(type_block);
     struct kdm_dm_model *model = kdm_arena_zalloc(arena, sizeof(*model));
-    const struct kdm_dm_models models = { .items = model, .count = 1 };
+    const struct kdm_ms_world core = { .arena = arena, .assets = *kdm_ms_core_types(arena) };
 
     *scene = (struct scene){
         .arena = arena, .caller = { .tenant = KDM_STR("mdsp"), .base = KDM_STR("http://here/api") }
     };
     KDM_ASSERT(kdm_dm_model_read(arena, KDM_STR("model-asset-X"), text, kdm_json_parse(arena, text),
                                  model));
-    kdm_ms_make_world(arena, &models, &scene->world);
     kdm_ms_errors_init(&scene->errors, arena);
-    scene->type = kdm_ms_find(&scene->world.assets, KDM_STR("mdsp.x"));
+    scene->type = kdm_ms_world_with(&core, model, &scene->world);
     KDM_ASSERT(scene->type != NULL);
 }
 
@@ -52,6 +51,17 @@ static void assert_json(struct kdm_arena *arena, struct kdm_str text)
 static void assert_list(struct kdm_arena *arena, const struct kdm_buf *elements)
 {
     assert_json(arena, kdm_arena_printf(arena, "[%.*s]", (int)elements->len, elements->ptr));
+}
+
+static void assert_errors(const struct scene *scene)
+{
+    struct kdm_buf buf;
+    int status;
+
+    kdm_buf_init(&buf, scene->arena, 256);
+    status = kdm_ms_put_errors(&scene->errors, KDM_STR("ref"), &buf);
+    KDM_ASSERT((status == 0) == (scene->errors.count == 0));
+    assert_json(scene->arena, kdm_buf_str(&buf));
 }
 
 /* An object, or NONE. */
@@ -117,7 +127,18 @@ static void variables(struct kdm_arena *arena, struct kdm_str text)
                                  kdm_val_get(scene.type->block, KDM_STR("variables")), KDM_VAL_NONE,
                                  KDM_MS_TYPE_VARIABLE, false);
     assert_json(arena, read);
-    assert_list(arena, &scene.errors.buf);
+    assert_errors(&scene);
+}
+
+static void assignments(struct kdm_arena *arena, struct kdm_str text)
+{
+    struct kdm_val body = object_of(arena, text);
+    struct scene scene;
+
+    set(&scene, arena);
+    assert_json(arena, kdm_ms_read_assignments(&scene.errors,
+                                               kdm_val_get(body, KDM_STR("fileAssignments"))));
+    assert_errors(&scene);
 }
 
 static void asset(struct kdm_arena *arena, struct kdm_str text)
@@ -134,7 +155,7 @@ static void asset(struct kdm_arena *arena, struct kdm_str text)
                                        .caller = &scene.caller,
                                        .type = scene.type };
     kdm_ms_read_asset(&scene.errors, &read, body, &edit);
-    assert_list(arena, &scene.errors.buf);
+    assert_errors(&scene);
     KDM_ASSERT(kdm_val_type(edit.metadata) == KDM_JSON_OBJECT);
     KDM_ASSERT(kdm_val_count(edit.metadata) == 5);
 }
@@ -162,21 +183,22 @@ static void filter(struct kdm_arena *arena, struct kdm_str text)
     assert_json(arena,
                 kdm_ms_asset_search(&scene.errors, &scene.world, &scene.caller, given, text));
     kdm_ms_passes(&scene.errors, given, scene.type->block);
-    assert_list(arena, &scene.errors.buf);
+    assert_errors(&scene);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const decoders[])(
-        struct kdm_arena *, struct kdm_str) = { actionhub, enos, variables, asset, etags, filter };
+    static void (*const decoders[])(struct kdm_arena *,
+                                    struct kdm_str) = { actionhub, enos,   variables,  asset,
+                                                        etags,     filter, assignments };
     struct kdm_arena arena;
 
     if (size < 2)
         return 0;
     kdm_arena_init(&arena, 4096);
-    decoders[data[0] % (sizeof(decoders) / sizeof(decoders[0]))](
+    decoders[(uint8_t)(data[0] - '0') % (sizeof(decoders) / sizeof(decoders[0]))](
         &arena, (struct kdm_str){ .ptr = (const char *)data + 1, .len = size - 1 });
     kdm_arena_fini(&arena);
     return 0;

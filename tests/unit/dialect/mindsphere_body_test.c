@@ -72,11 +72,14 @@ static void assert_assignments(const char *given, const char *stored, const char
 {
     struct kdm_ms_errors found;
     struct kdm_str text, told;
+    struct kdm_buf buf;
 
     kdm_ms_errors_init(&found, &arena);
     text = kdm_ms_read_assignments(&found, json(given));
     ck_assert_msg(kdm_str_eq(text, kdm_str_of(stored)), "%s: " KDM_FMT, given, KDM_ARG(text));
-    told = kdm_buf_str(&found.buf);
+    kdm_buf_init(&buf, &arena, 256);
+    ck_assert_int_eq(kdm_ms_put_errors(&found, KDM_STR("ref"), &buf), errors == NULL ? 0 : 400);
+    told = kdm_buf_str(&buf);
     ck_assert_msg(errors == NULL
                       ? found.count == 0
                       : found.count == 1
