@@ -7,9 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NO_BUCKET KDM_AGG_NO_BUCKET
-#define ALL_DAYS  (1 << 17) /* of a table by day: 350 years */
-#define DAY_MS    86400000.0
+#define ALL_DAYS (1 << 17) /* of a table by day: 350 years */
+#define DAY_MS   86400000.0
 
 static void collect(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg,
                     const uint32_t *rows, const uint32_t *owners, uint32_t count);
@@ -133,7 +132,7 @@ uint32_t kdm_agg_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner
     if (agg->kind == KDM_AGG_CARDINALITY ? ++aggs->kept > KDM_AGGS_MAX_VALUES
                                          : ++aggs->collected > KDM_AGGS_MAX_COLLECTED) {
         run->result = KDM_PROJECTION_TOO_MANY_BUCKETS;
-        return NO_BUCKET;
+        return KDM_AGG_NO_BUCKET;
     }
     agg->slots[at & (agg->slot_count - 1)] = agg->bucket_count + 1;
     return new_bucket(agg, owner, key);
@@ -151,7 +150,7 @@ static void flush(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *ag
 static void put_in(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg, uint32_t bucket,
                    uint32_t row)
 {
-    if (bucket == NO_BUCKET)
+    if (bucket == KDM_AGG_NO_BUCKET)
         return;
     agg->counts[bucket]++;
     if (agg->child_count == 0)
@@ -174,7 +173,7 @@ static uint32_t term_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t o
         return kdm_agg_bucket(run, agg, owner, term);
     if (agg->direct[term] == 0) {
         bucket = kdm_agg_bucket(run, agg, owner, term);
-        if (bucket == NO_BUCKET)
+        if (bucket == KDM_AGG_NO_BUCKET)
             return bucket;
         agg->direct[term] = bucket + 1;
     }
@@ -219,7 +218,7 @@ static uint32_t date_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t o
     if (agg->direct[day] == 0) {
         bucket =
             kdm_agg_bucket(run, agg, owner, (uint64_t)kdm_agg_floor(agg, ms) ^ (uint64_t)1 << 63);
-        if (bucket == NO_BUCKET)
+        if (bucket == KDM_AGG_NO_BUCKET)
             return bucket;
         agg->direct[day] = bucket + 1;
     }
@@ -238,7 +237,7 @@ static uint32_t number_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t
     step = floor((as_double(agg, value) - agg->offset) / agg->interval);
     if (!(fabs(step) < 9e15)) {
         run->result = KDM_PROJECTION_TOO_MANY_BUCKETS;
-        return NO_BUCKET;
+        return KDM_AGG_NO_BUCKET;
     }
     return kdm_agg_bucket(run, agg, owner, (uint64_t)(int64_t)step ^ (uint64_t)1 << 63);
 }
@@ -253,7 +252,7 @@ static void collect_numbers(struct kdm_run *run, struct kdm_aggs *aggs, struct k
 
     for (uint32_t i = 0; i < count && run->result == KDM_PROJECTION_OK; i++) {
         const union kdm_value *values = numbers(agg, chunk, rows[i], &one, &value_count);
-        uint32_t last = NO_BUCKET;
+        uint32_t last = KDM_AGG_NO_BUCKET;
 
         for (uint32_t j = 0; j < value_count; j++) {
             uint32_t bucket = number_bucket(run, agg, owners[i], values[j]);
@@ -402,7 +401,7 @@ void kdm_agg_keep_distinct(struct kdm_run *run, struct kdm_agg *agg, uint32_t ow
 {
     uint32_t before = agg->bucket_count, bucket = kdm_agg_bucket(run, agg, owner, word);
 
-    kdm_agg_stats(agg, owner)->count += bucket != NO_BUCKET && bucket == before;
+    kdm_agg_stats(agg, owner)->count += bucket != KDM_AGG_NO_BUCKET && bucket == before;
 }
 
 static void collect_values(struct kdm_run *run, struct kdm_agg *agg, const uint32_t *rows,

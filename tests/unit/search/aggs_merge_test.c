@@ -3,9 +3,9 @@
  * the last byte, what one collection with all the documents answers. The seed is printed; KDM_SEED
  * sets it, KDM_ROUNDS how many worlds are made. Numbers are such that no sum is rounded.
  */
+#include "../suite.h"
 #include "base/hash.h"
 #include "search/aggs.h"
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -260,7 +260,7 @@ static void put_query(struct kdm_buf *buf)
     }
 }
 
-/* `below_names`: whether a metric called "m" stands below. */
+/* `metric`: one called "m" stands below. */
 static void put_terms(struct kdm_buf *buf, bool nested, bool metric)
 {
     static const char *const orders[] = { "{\"_key\":\"desc\"}", "{\"_count\":\"asc\"}",
@@ -740,8 +740,6 @@ int main(void)
 {
     Suite *suite = suite_create("aggs_merge");
     TCase *tcase = tcase_create("several collections");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
@@ -750,8 +748,5 @@ int main(void)
     tcase_add_test(tcase, types_that_can_be_counted_together_are);
     tcase_add_test(tcase, what_each_may_have_can_be_too_much_together);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
