@@ -87,6 +87,10 @@ void kdm_actionhub_read_assets(struct kdm_arena *arena, struct kdm_val body,
                                struct kdm_actionhub_assets *ret_assets,
                                struct kdm_actionhub_issues *issues);
 
+/* A JSON array of those of an array's elements that are strings, as they are written; only they
+ * are searched for and listed as labels. */
+struct kdm_str kdm_actionhub_strings(struct kdm_arena *arena, struct kdm_val labels);
+
 /* One label of {"labels":[..]}, checked. */
 struct kdm_actionhub_label {
     struct kdm_str label, weight; /* weight: a number as JSON text */

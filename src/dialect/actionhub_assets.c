@@ -7,49 +7,19 @@
 #include "doors.gen.h"
 #include "store/names.h"
 
-/* `labelItems` holds the labels once more when some are no scalars, which no keyword can be. */
 static const struct kdm_str model_source = KDM_STR(
     "{\"type\":\"asset\",\"engineGroup\":\"commons\",\"asset\":{\"model\":\"ActionHubAsset\","
-    "\"metadataMappings\":{\"name\":{\"type\":\"keyword\"},\"labels\":{\"type\":\"keyword\"},"
-    "\"labelItems\":{\"type\":\"object\",\"enabled\":false}},"
+    "\"metadataMappings\":{\"name\":{\"type\":\"keyword\"},\"labels\":{\"type\":\"keyword\"}},"
     "\"defaultMetadata\":{\"labels\":[]},\"metadataDetails\":{},\"metadataGroups\":{},"
     "\"measures\":[],\"tooltipModels\":{},\"locales\":{}}}");
 
 /* --- an asset as the core has it -------------------------------------------------------------- */
 
-static bool is_scalar(struct kdm_val val)
-{
-    return kdm_val_type(val) != KDM_JSON_OBJECT && kdm_val_type(val) != KDM_JSON_ARRAY;
-}
-
-/* The labels that can be searched for; *ret_all false when there are others. */
-static void put_scalars(struct kdm_buf *buf, struct kdm_val labels, bool *ret_all)
-{
-    struct kdm_val_iter it;
-    struct kdm_val label;
-    bool first = true;
-
-    *ret_all = true;
-    kdm_buf_char(buf, '[');
-    for (kdm_elements(&it, labels); kdm_element_next(&it, &label);) {
-        if (!is_scalar(label)) {
-            *ret_all = false;
-            continue;
-        }
-        if (!first)
-            kdm_buf_char(buf, ',');
-        first = false;
-        kdm_buf_put(buf, kdm_val_text(label));
-    }
-    kdm_buf_char(buf, ']');
-}
-
 static struct kdm_val metadata_of(struct kdm_arena *arena, const struct kdm_actionhub_asset *asset)
 {
     struct kdm_buf buf;
-    bool all;
 
-    kdm_buf_init(&buf, arena, 64 + kdm_val_text(asset->labels).len * 2);
+    kdm_buf_init(&buf, arena, 64 + kdm_val_text(asset->labels).len);
     kdm_buf_char(&buf, '{');
     if (!kdm_val_none(asset->name)) {
         kdm_json_put_name(&buf, KDM_STR("name"));
@@ -57,12 +27,24 @@ static struct kdm_val metadata_of(struct kdm_arena *arena, const struct kdm_acti
     }
     if (!kdm_val_none(asset->labels)) {
         kdm_json_put_name(&buf, KDM_STR("labels"));
-        put_scalars(&buf, asset->labels, &all);
-        kdm_json_put_name(&buf, KDM_STR("labelItems"));
-        kdm_buf_put(&buf, all ? KDM_STR("null") : kdm_json_canonical(arena, asset->labels));
+        kdm_buf_put(&buf, kdm_actionhub_strings(arena, asset->labels));
     }
     kdm_buf_char(&buf, '}');
     return kdm_json_parse(arena, kdm_buf_str(&buf));
+}
+
+/* The metadata hold the labels that are strings. With others among them, which no search may find,
+ * all of them stand in `dialect` once more. */
+static struct kdm_val dialect_of(struct kdm_arena *arena, const struct kdm_actionhub_asset *asset)
+{
+    struct kdm_str all;
+
+    if (kdm_val_none(asset->labels))
+        return KDM_VAL_NONE;
+    all = kdm_json_canonical(arena, asset->labels);
+    if (kdm_val_null(asset->labels) || kdm_str_eq(all, kdm_actionhub_strings(arena, asset->labels)))
+        return kdm_json_parse(arena, KDM_STR("{\"labels\":null}"));
+    return kdm_json_parse(arena, kdm_arena_printf(arena, "{\"labels\":" KDM_FMT "}", KDM_ARG(all)));
 }
 
 /* --- storing --------------------------------------------------------------------------------- */
@@ -98,7 +80,8 @@ static struct wish *make_wish(struct kdm_arena *arena, const struct kdm_actionhu
             (struct kdm_dm_upsert_item){ .known = wish->model,
                                          .model = KDM_ACTIONHUB_MODEL,
                                          .reference = assets->items[i].id,
-                                         .metadata = metadata_of(arena, &assets->items[i]) };
+                                         .metadata = metadata_of(arena, &assets->items[i]),
+                                         .dialect = dialect_of(arena, &assets->items[i]) };
     return wish;
 }
 

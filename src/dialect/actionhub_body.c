@@ -221,6 +221,25 @@ void kdm_actionhub_read_assets(struct kdm_arena *arena, struct kdm_val body,
         read_asset(&entry, &ret_assets->items[ret_assets->count++]);
 }
 
+struct kdm_str kdm_actionhub_strings(struct kdm_arena *arena, struct kdm_val labels)
+{
+    struct kdm_val_iter it;
+    struct kdm_val label;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, kdm_val_text(labels).len + 2);
+    kdm_buf_char(&buf, '[');
+    for (kdm_elements(&it, labels); kdm_element_next(&it, &label);) {
+        if (kdm_val_type(label) != KDM_JSON_STRING)
+            continue;
+        if (buf.len > 1)
+            kdm_buf_char(&buf, ',');
+        kdm_buf_put(&buf, kdm_val_text(label));
+    }
+    kdm_buf_char(&buf, ']');
+    return kdm_buf_str(&buf);
+}
+
 /* --- labels ----------------------------------------------------------------------------------- */
 
 static struct kdm_val label_member(const struct entry *entry, const char *member)

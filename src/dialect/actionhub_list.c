@@ -91,20 +91,35 @@ static struct kdm_str assets_query(struct kdm_arena *arena, const struct kdm_act
     return kdm_buf_str(&buf);
 }
 
-static void put_asset(struct kdm_buf *buf, struct kdm_val source)
+/* What stands in `dialect` is told while it is still what the metadata hold: whoever writes those
+ * by another door has the last word. One label alone need not be an array there. */
+static void put_labels_of(struct kdm_buf *buf, struct kdm_arena *arena, struct kdm_val source)
 {
-    struct kdm_val metadata = kdm_val_get(source, KDM_STR("metadata"));
-    struct kdm_val name = kdm_val_get(metadata, KDM_STR("name"));
-    struct kdm_val labels = kdm_val_get(metadata, KDM_STR("labelItems"));
+    struct kdm_val labels = kdm_val_path(source, KDM_STR("metadata.labels"));
+    struct kdm_val all = kdm_val_path(source, KDM_STR("dialect.labels"));
+    bool list = kdm_val_type(labels) == KDM_JSON_ARRAY;
 
-    if (kdm_val_type(labels) != KDM_JSON_ARRAY)
-        labels = kdm_val_get(metadata, KDM_STR("labels"));
+    if (kdm_val_type(all) == KDM_JSON_ARRAY && list
+        && kdm_val_equal(arena, kdm_json_parse(arena, kdm_actionhub_strings(arena, all)), labels))
+        labels = all;
+    if (!list)
+        kdm_buf_char(buf, '[');
+    if (!kdm_val_null(labels))
+        kdm_buf_put(buf, kdm_val_text(labels));
+    if (!list)
+        kdm_buf_char(buf, ']');
+}
+
+static void put_asset(struct kdm_buf *buf, struct kdm_arena *arena, struct kdm_val source)
+{
+    struct kdm_val name = kdm_val_path(source, KDM_STR("metadata.name"));
+
     kdm_buf_lit(buf, "{\"asset_id\":");
     kdm_buf_put(buf, kdm_val_text(kdm_val_get(source, KDM_STR("reference"))));
     kdm_buf_lit(buf, ",\"asset_name\":");
     kdm_buf_put(buf, kdm_val_null(name) ? KDM_STR("null") : kdm_val_text(name));
     kdm_buf_lit(buf, ",\"labels\":");
-    kdm_buf_put(buf, kdm_val_type(labels) != KDM_JSON_ARRAY ? KDM_STR("[]") : kdm_val_text(labels));
+    put_labels_of(buf, arena, source);
     kdm_buf_char(buf, '}');
 }
 
@@ -131,7 +146,7 @@ enum kdm_outcome kdm_actionhub_list_assets(struct kdm_tx *tx, const struct kdm_a
     for (size_t i = 0; i < found->page_count; i++) {
         if (i > 0)
             kdm_buf_char(&buf, ',');
-        put_asset(&buf, kdm_json_parse(args->arena, found->hits[i].source));
+        put_asset(&buf, args->arena, kdm_json_parse(args->arena, found->hits[i].source));
     }
     return reply(tx, &list, &buf, found->total);
 }

@@ -29,8 +29,8 @@ describe('ActionHub: POST /assets', () => {
   test('makes program, model and assets from a request alone', async () => {
     const reply = await post({ assets: [{ asset_id: 'a', asset_name: 'One', labels: ['red', 'sale', 'red'] }, { asset_id: 632910392 }] });
     assert.deepEqual([reply.status, reply.body], [200, { result: 'success' }]);
-    assert.deepEqual((await stored('a'))._source.metadata, { name: 'One', labels: ['red', 'sale', 'red'], labelItems: null });
-    assert.deepEqual((await stored('632910392'))._source.metadata, { name: null, labels: [], labelItems: null });
+    assert.deepEqual((await stored('a'))._source.metadata, { name: 'One', labels: ['red', 'sale', 'red'] });
+    assert.deepEqual((await stored('632910392'))._source.metadata, { name: null, labels: [] });
   });
 
   test('an update keeps what is not given, null clears, labels are replaced', async () => {
@@ -38,7 +38,8 @@ describe('ActionHub: POST /assets', () => {
     await post({ assets: [{ asset_id: 'u', asset_name: 'M' }] });
     assert.deepEqual((await stored('u'))._source.metadata.labels, ['x']);
     await post({ assets: [{ asset_id: 'u', asset_name: null, labels: null }, { asset_id: 'u', labels: ['y', { deep: [1] }, 5] }] });
-    assert.deepEqual((await stored('u'))._source.metadata, { name: null, labels: ['y', 5], labelItems: ['y', { deep: [1] }, 5] });
+    const { metadata, dialect } = (await stored('u'))._source;
+    assert.deepEqual([metadata, dialect], [{ name: null, labels: ['y'] }, { labels: ['y', { deep: [1] }, 5] }]);
     assert.equal((await stored('u'))._version, 3);
   });
 

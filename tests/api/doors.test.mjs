@@ -83,6 +83,46 @@ describe('doors', () => {
   });
 });
 
+describe('labels of ActionHub that are no strings', () => {
+  const headers = { 'program-id': 'labels' };
+  const _id = 'ActionHubAsset-mixed';
+  const post = async (...labels) => assert.equal((await request(server, '/assets', { method: 'POST', headers, body: { assets: [{ asset_id: 'mixed', asset_name: 'M', labels }] } })).status, 200);
+  const shown = async () => (await request(server, '/assets', { headers })).body.items[0].labels;
+  const inEnos = (query, body) => enos('/asset-service/v2.1/assets', { orgId: 'labels', ...query }, body);
+  const write = (metadata) => kuzzle.query({ controller: 'device-manager/assets', action: 'update', engineId: 'labels', _id, body: { metadata } });
+
+  test('are told until somebody writes others, by whichever door', async () => {
+    await post('a', { k: 1 }, 5);
+    assert.deepEqual(await shown(), ['a', { k: 1 }, 5]);
+    await write({ name: 'N' });
+    assert.deepEqual(await shown(), ['a', { k: 1 }, 5], 'another attribute leaves them alone');
+    await write({ labels: ['p', 'q'] });
+    assert.deepEqual(await shown(), ['p', 'q']);
+    await post('a', { k: 1 }, 5);
+    await inEnos({ action: 'update' }, { asset: { assetId: _id, attributes: { labels: ['r'] } } });
+    assert.deepEqual(await shown(), ['r']);
+    await post('r', null);
+    await post('r');
+    assert.deepEqual(await shown(), ['r']);
+    await write({ labels: 'single' });
+    assert.deepEqual(await shown(), ['single']);
+  });
+
+  test('are no attribute of the model, so EnOS can replace all there are', async () => {
+    await post('a', { k: 1 });
+    assert.deepEqual((await inEnos({ action: 'get', assetId: _id })).attributes, { name: 'M', labels: ['a'] });
+    await inEnos({ action: 'update', isPatchUpdate: false }, { asset: { assetId: _id, attributes: { name: 'E', labels: ['e'] } } });
+    assert.deepEqual(await shown(), ['e']);
+  });
+
+  test('are neither found nor listed', async () => {
+    await post('five', 5, true, { k: 'deep' });
+    const found = async (search) => (await request(server, '/assets', { headers, query: { search } })).body.total;
+    assert.deepEqual([await found('five'), await found('5'), await found('true'), await found('deep')], [1, 0, 0, 0]);
+    assert.deepEqual((await request(server, '/labels', { headers })).body.items, [{ label: 'five', weight: 1 }]);
+  });
+});
+
 describe('device-manager/models:share', () => {
   const share = (_id, tenants) => kuzzle.query({ controller: 'device-manager/models', action: 'share', _id, body: { tenants } });
   const asked = (path, options = {}) => request(server, `${ms}${path}`, options);

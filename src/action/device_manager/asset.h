@@ -3,6 +3,7 @@
  *   asset_update.c    update, upsert
  *   asset_upsert_many.c  mUpsert
  *   asset_edit.c      edit, replace: strictly by the model
+ *   asset_dialect.c   the member `dialect`
  *   asset_metadata.c  replaceMetadata
  *   asset_locales.c   updateModelLocales
  *   asset_delete.c    delete
@@ -39,6 +40,25 @@ bool kdm_dm_metadata_bounded(struct kdm_tx *tx, struct kdm_val metadata);
 bool kdm_dm_metadata_check(struct kdm_arena *arena, struct kdm_val metadata,
                            struct kdm_failure *ret_failure);
 
+/* --- the member `dialect` ----------------------------------------------------------------------
+ */
+
+/* Of an asset's source, as JSON text; none: it has none. */
+struct kdm_str kdm_dm_dialect_of(struct kdm_val source);
+/* `dialect` (none: absent) with these members in it, without those that are null; none: empty. */
+struct kdm_str kdm_dm_dialect_with(struct kdm_arena *arena, struct kdm_str dialect,
+                                   struct kdm_val members);
+/* May the whole asset be stored? *ret_additions: to the mapping, or none; its `dialect` too. */
+bool kdm_dm_asset_check(struct kdm_arena *arena, const struct kdm_dm_home *home,
+                        struct kdm_val source, struct kdm_str *ret_additions,
+                        struct kdm_failure *ret_failure);
+/* To the additions that the rest of an asset needs, what its `dialect` needs. */
+void kdm_dm_dialect_learn(struct kdm_arena *arena, const struct kdm_dm_home *home,
+                          struct kdm_val source, struct kdm_str *additions);
+
+/* --- making and changing -----------------------------------------------------------------------
+ */
+
 /* "<model>-<reference>" */
 struct kdm_str kdm_dm_asset_id(struct kdm_arena *arena, struct kdm_str model,
                                struct kdm_str reference);
@@ -67,10 +87,11 @@ struct kdm_dm_asset_change {
     struct kdm_str additions; /* to the mapping, or none */
     struct kdm_str before; /* the asset as a document, for the event after; none: nobody listens */
 };
-/* `changes` (a partial asset, JSON text) merged into the asset. NULL: the result may not be stored.
- */
+/* `changes` (a partial asset, JSON text) merged into the asset, and `dialect` (members of its
+ * `dialect`, null: to be absent; NONE: it stays) put there. NULL: the result may not be stored. */
 struct kdm_dm_asset_change *kdm_dm_asset_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
                                                 struct kdm_doc *asset, struct kdm_str changes,
+                                                struct kdm_val dialect,
                                                 struct kdm_failure *ret_failure);
 
 /* device-manager:asset:update:before, which may change the changes; `shown`: the asset's source as
@@ -86,6 +107,7 @@ struct kdm_dm_upsert_item {
     const struct kdm_dm_model *known; /* its model when the caller has it; or NULL */
     struct kdm_str model, reference;
     struct kdm_val metadata; /* an object, null or absent */
+    struct kdm_val dialect;  /* members of the asset's `dialect`; null: to be absent. Or NONE */
 };
 struct kdm_dm_upserted {
     struct kdm_str id;

@@ -119,8 +119,7 @@ struct kdm_dm_asset_new *kdm_dm_asset_new(struct kdm_tx *tx, const struct kdm_dm
     int64_t now = kdm_tx_now(tx);
 
     if (!kdm_doc_id_check(arena, id, ret_failure)
-        || !kdm_source_check(arena, home->assets, home->assets->mapping, val, &asset->additions,
-                             ret_failure))
+        || !kdm_dm_asset_check(arena, home, val, &asset->additions, ret_failure))
         return NULL;
     asset->text = kdm_tx_with_info(tx, val, kdm_dm_info_created(tx, KDM_DM_USER, now));
     asset->history = kdm_dm_history_entry(

@@ -7,41 +7,12 @@
 #include "action/device_manager/rules.h"
 #include "store/names.h"
 
-/* Of the member `dialect`: mapped with the first asset that has one, so that who never uses it sees
- * the mappings of the plugin. */
-static const struct kdm_str dialect_mapping =
-    KDM_STR("{\"properties\":{\"dialect\":{\"dynamic\":\"false\",\"properties\":{\"name\":{"
-            "\"properties\":{\"default\":{\"type\":\"keyword\"}}},"
-            "\"description\":{\"type\":\"keyword\"},\"externalId\":{\"type\":\"keyword\"},"
-            "\"parentId\":{\"type\":\"keyword\"},\"timezone\":{\"type\":\"keyword\"},"
-            "\"twinType\":{\"type\":\"keyword\"},\"fileAssignments\":{\"properties\":{"
-            "\"fileId\":{\"type\":\"keyword\"}}}}}}}");
-
 /* --- what the asset becomes ------------------------------------------------------------------- */
 
 struct becoming {
     struct kdm_str metadata; /* as verified; none: as it is */
     struct kdm_str dialect;  /* none: absent */
 };
-
-static struct kdm_str dialect_of(struct kdm_val source)
-{
-    return kdm_val_text(kdm_val_get(source, KDM_STR("dialect")));
-}
-
-/* `dialect` (none: absent) with these members in it, without those that are null; none: empty. */
-static struct kdm_str with_members(struct kdm_arena *arena, struct kdm_str dialect,
-                                   struct kdm_val members)
-{
-    struct kdm_str text = kdm_str_none(dialect) ? KDM_STR("{}") : dialect;
-    struct kdm_val_iter it;
-    struct kdm_val name, value;
-
-    for (kdm_members(&it, members); kdm_member_next(&it, &name, &value);)
-        text = kdm_json_set(arena, kdm_json_parse(arena, text), kdm_val_str(arena, name),
-                            kdm_val_null(value) ? KDM_STR_NONE : kdm_json_canonical(arena, value));
-    return kdm_str_eq(text, KDM_STR("{}")) ? KDM_STR_NONE : text;
-}
 
 static bool replaces_metadata(const struct kdm_dm_edit *edit)
 {
@@ -69,7 +40,7 @@ static bool verify(struct kdm_tx *tx, const struct kdm_dm_model *model, struct k
     }
     if (kdm_dm_identity_apply(arena, kdm_val_get(old, KDM_STR("dialect")), &edit->identity,
                               &ret_becoming->dialect, &mismatch)) {
-        ret_becoming->dialect = with_members(arena, ret_becoming->dialect, edit->dialect);
+        ret_becoming->dialect = kdm_dm_dialect_with(arena, ret_becoming->dialect, edit->dialect);
         return true;
     }
     *ret_edited = (struct kdm_dm_edited){ .refused = KDM_DM_EDIT_IDENTITY, .mismatch = mismatch };
@@ -92,35 +63,6 @@ static struct kdm_str merged(struct kdm_arena *arena, struct kdm_val old,
     return kdm_json_set(arena, kdm_json_parse(arena, text), KDM_STR("dialect"), becoming->dialect);
 }
 
-/* An older mapping knows of `dialect` no more than the name. */
-static bool knows_dialect(const struct kdm_mapping *mapping)
-{
-    const struct kdm_field *dialect =
-        kdm_field_child(kdm_mapping_root(mapping), KDM_STR("dialect"));
-
-    return dialect != NULL && kdm_field_child(dialect, KDM_STR("parentId")) != NULL;
-}
-
-/* May it be stored? The mapping may have to learn of `dialect` first. */
-static bool check_stored(struct kdm_tx *tx, const struct kdm_dm_home *home, struct kdm_val source,
-                         struct kdm_str *ret_additions, struct kdm_failure *ret_failure)
-{
-    struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_mapping *mapping = kdm_mapping_ref(home->assets->mapping);
-    bool learns = !kdm_str_none(dialect_of(source)) && !knows_dialect(mapping);
-    bool fits = !learns || kdm_source_grow_mapping(arena, &mapping, dialect_mapping, ret_failure);
-
-    fits =
-        fits && kdm_source_check(arena, home->assets, mapping, source, ret_additions, ret_failure);
-    if (fits && learns)
-        *ret_additions = kdm_str_none(*ret_additions)
-                             ? dialect_mapping
-                             : kdm_json_merge(arena, kdm_json_parse(arena, *ret_additions),
-                                              kdm_json_parse(arena, dialect_mapping));
-    kdm_mapping_unref(mapping);
-    return fits;
-}
-
 /* The paths that change, for _updatedFields and the event. */
 static struct kdm_str changes_of(struct kdm_arena *arena, struct kdm_val old,
                                  const struct becoming *becoming)
@@ -130,7 +72,7 @@ static struct kdm_str changes_of(struct kdm_arena *arena, struct kdm_val old,
     if (!kdm_str_none(becoming->metadata))
         text = kdm_json_set(arena, kdm_json_parse(arena, text), KDM_STR("metadata"),
                             becoming->metadata);
-    if (!kdm_str_eq(becoming->dialect, dialect_of(old)))
+    if (!kdm_str_eq(becoming->dialect, kdm_dm_dialect_of(old)))
         text = kdm_json_set(arena, kdm_json_parse(arena, text), KDM_STR("dialect"),
                             kdm_str_none(becoming->dialect) ? KDM_STR("{}") : becoming->dialect);
     return text;
@@ -151,7 +93,7 @@ static struct kdm_dm_asset_change *make_change(struct kdm_tx *tx, const struct k
     struct kdm_val now = kdm_json_parse(arena, text);
     struct kdm_str paths = kdm_dm_paths(arena, kdm_val_get(parsed, KDM_STR("metadata")));
 
-    if (!check_stored(tx, home, now, &change->additions, ret_failure))
+    if (!kdm_dm_asset_check(arena, home, now, &change->additions, ret_failure))
         return NULL;
     change->changes = changes;
     change->text = kdm_tx_with_info(tx, now, kdm_dm_info_updated(tx, KDM_DM_USER, date, old));
@@ -285,24 +227,11 @@ static struct kdm_dm_asset_new *new_asset(struct kdm_tx *tx, const struct kdm_dm
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_val metadata =
         kdm_str_none(becoming->metadata) ? KDM_VAL_NONE : kdm_json_parse(arena, becoming->metadata);
-    struct kdm_str source = kdm_dm_asset_source(arena, model, reference, metadata), additions;
-    struct kdm_dm_asset_new *asset = kdm_arena_zalloc(arena, sizeof(*asset));
-    int64_t now = kdm_tx_now(tx);
-    struct kdm_val val;
+    struct kdm_str source = kdm_dm_asset_source(arena, model, reference, metadata);
 
     source =
         kdm_json_set(arena, kdm_json_parse(arena, source), KDM_STR("dialect"), becoming->dialect);
-    val = kdm_json_parse(arena, source);
-    if (!kdm_doc_id_check(arena, id, ret_failure)
-        || !check_stored(tx, home, val, &additions, ret_failure))
-        return NULL;
-    asset->additions = additions;
-    asset->text = kdm_tx_with_info(tx, val, kdm_dm_info_created(tx, KDM_DM_USER, now));
-    asset->history = kdm_dm_history_entry(
-        tx, id, now,
-        kdm_dm_metadata_event(arena, kdm_dm_paths(arena, kdm_val_get(val, KDM_STR("metadata")))),
-        asset->text);
-    return asset;
+    return kdm_dm_asset_new(tx, home, id, source, ret_failure);
 }
 
 static struct birth *get_birth(struct kdm_tx *tx, const struct kdm_dm_home *home,

@@ -69,26 +69,40 @@ static bool read_update(struct kdm_tx *tx, const struct kdm_args *args, struct u
 
 /* --- what it comes to ------------------------------------------------------------------------ */
 
+/* The asset afterwards. */
+static struct kdm_str merged(struct kdm_arena *arena, struct kdm_val old, struct kdm_str changes,
+                             struct kdm_val dialect)
+{
+    struct kdm_str text = kdm_json_merge(arena, old, kdm_json_parse(arena, changes));
+    struct kdm_str was = kdm_dm_dialect_of(old), is = kdm_dm_dialect_with(arena, was, dialect);
+
+    if (!kdm_str_eq(was, is))
+        text = kdm_json_set(arena, kdm_json_parse(arena, text), KDM_STR("dialect"), is);
+    return kdm_dm_next_etag(arena, old, text);
+}
+
 /* Merges the changes into the asset and checks the result. NULL: it may not be stored. */
-static struct kdm_dm_asset_change *merge_change(struct kdm_tx *tx,
-                                                const struct kdm_collection *assets,
+static struct kdm_dm_asset_change *merge_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
                                                 struct kdm_val old, struct kdm_val changes,
-                                                int64_t date, struct kdm_failure *ret_failure)
+                                                struct kdm_val dialect, int64_t date,
+                                                struct kdm_failure *ret_failure)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_dm_asset_change *change = kdm_arena_zalloc(arena, sizeof(*change));
 
     change->shown = kdm_tx_with_info(tx, changes, kdm_dm_info_updated(tx, KDM_DM_USER, date, old));
-    change->text = kdm_dm_next_etag(
-        arena, old, kdm_json_merge(arena, old, kdm_json_parse(arena, change->shown)));
-    return kdm_source_check_change(arena, assets, assets->mapping, changes, change->text,
-                                   &change->additions, ret_failure)
-               ? change
-               : NULL;
+    change->text = merged(arena, old, change->shown, dialect);
+    if (!kdm_source_check_change(arena, home->assets, home->assets->mapping, changes, change->text,
+                                 &change->additions, ret_failure))
+        return NULL;
+    if (kdm_val_count(dialect) > 0)
+        kdm_dm_dialect_learn(arena, home, kdm_json_parse(arena, change->text), &change->additions);
+    return change;
 }
 
 struct kdm_dm_asset_change *kdm_dm_asset_change(struct kdm_tx *tx, const struct kdm_dm_home *home,
                                                 struct kdm_doc *asset, struct kdm_str changes,
+                                                struct kdm_val dialect,
                                                 struct kdm_failure *ret_failure)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
@@ -99,7 +113,7 @@ struct kdm_dm_asset_change *kdm_dm_asset_change(struct kdm_tx *tx, const struct 
 
     if (!kdm_dm_metadata_check(arena, metadata, ret_failure))
         return NULL;
-    change = merge_change(tx, home->assets, old, parsed, date, ret_failure);
+    change = merge_change(tx, home, old, parsed, dialect, date, ret_failure);
     if (change == NULL)
         return NULL;
     change->changes = changes;
@@ -210,7 +224,7 @@ static struct kdm_dm_asset_change *get_change(struct kdm_tx *tx, const struct kd
     if (!kdm_dm_asset_update_before(tx, asset, shown, &changes)
         || !kdm_dm_generic_document(tx, KDM_DM_BEFORE_UPDATE, home->assets, asset->id, 0, &changes))
         return NULL;
-    change = kdm_dm_asset_change(tx, home, asset, changes, &failure);
+    change = kdm_dm_asset_change(tx, home, asset, changes, KDM_VAL_NONE, &failure);
     if (change != NULL)
         kdm_tx_keep(tx, key, change);
     else

@@ -15,6 +15,7 @@ struct unit {
     struct kdm_str id, reference, model_name;
     uint64_t hash;           /* of the id */
     struct kdm_val metadata; /* of all its items, merged */
+    struct kdm_val dialect;  /* likewise: members of `dialect`, or NONE */
     struct kdm_dm_model model;
     struct kdm_dm_asset_new *made;      /* it is new */
     struct kdm_dm_asset_change *change; /* or it is there, */
@@ -56,13 +57,18 @@ static uint32_t *slot_of(const struct plan *plan, uint64_t hash, struct kdm_str 
     return &plan->slots[at];
 }
 
-static void merge_item(struct kdm_arena *arena, struct unit *unit, struct kdm_val metadata)
+static void merge_item(struct kdm_arena *arena, struct unit *unit,
+                       const struct kdm_dm_upsert_item *item)
 {
-    if (kdm_val_null(metadata))
-        return;
-    unit->metadata = kdm_val_null(unit->metadata)
-                         ? metadata
-                         : kdm_json_parse(arena, kdm_json_merge(arena, unit->metadata, metadata));
+    if (kdm_val_null(unit->metadata))
+        unit->metadata = item->metadata;
+    else if (!kdm_val_null(item->metadata))
+        unit->metadata =
+            kdm_json_parse(arena, kdm_json_merge(arena, unit->metadata, item->metadata));
+    if (kdm_val_none(unit->dialect))
+        unit->dialect = item->dialect;
+    else if (!kdm_val_none(item->dialect))
+        unit->dialect = kdm_json_parse(arena, kdm_json_assign(arena, unit->dialect, item->dialect));
 }
 
 static void add_item(struct kdm_arena *arena, struct plan *plan, const struct kdm_hash_seed *seed,
@@ -85,7 +91,7 @@ static void add_item(struct kdm_arena *arena, struct plan *plan, const struct kd
         *slot = (uint32_t)++plan->unit_count;
     }
     plan->unit_of_item[number] = *slot - 1;
-    merge_item(arena, &plan->units[*slot - 1], item->metadata);
+    merge_item(arena, &plan->units[*slot - 1], item);
 }
 
 static struct plan *make_plan(struct kdm_tx *tx, const struct kdm_dm_upsert_item *items,
@@ -150,9 +156,13 @@ static bool get_plan(struct many *many, const struct kdm_dm_upsert_item *items, 
 
 static bool decide_new(struct many *many, struct unit *unit)
 {
+    struct kdm_arena *arena = kdm_tx_arena(many->tx);
     struct kdm_str source =
-        kdm_dm_asset_source(kdm_tx_arena(many->tx), &unit->model, unit->reference, unit->metadata);
+        kdm_dm_asset_source(arena, &unit->model, unit->reference, unit->metadata);
+    struct kdm_str dialect = kdm_dm_dialect_with(arena, KDM_STR_NONE, unit->dialect);
 
+    if (!kdm_str_none(dialect))
+        source = kdm_json_set(arena, kdm_json_parse(arena, source), KDM_STR("dialect"), dialect);
     if (!kdm_dm_generic_document(many->tx, KDM_DM_BEFORE_WRITE, many->home.assets, unit->id, 0,
                                  &source))
         return false;
@@ -176,7 +186,8 @@ static bool decide_change(struct many *many, struct unit *unit)
         || !kdm_dm_generic_document(many->tx, KDM_DM_BEFORE_UPDATE, many->home.assets, unit->id, 0,
                                     &changes))
         return false;
-    unit->change = kdm_dm_asset_change(many->tx, &many->home, unit->doc, changes, &unit->failure);
+    unit->change = kdm_dm_asset_change(many->tx, &many->home, unit->doc, changes, unit->dialect,
+                                       &unit->failure);
     return true;
 }
 
