@@ -169,8 +169,10 @@ void kdm_build_start(struct kdm_view *view)
     view->asked = view->fill_again = view->unfilled = false;
     set_scan(view, SCAN_NONE);
     view->state = VIEW_UNPLACED;
-    if (!kdm_feed_place(view->watched->projector->store, view->watched->name, &place))
+    if (!kdm_feed_place(view->watched->projector->store, view->watched->name, &place)) {
+        kdm_view_stir(view);
         return;
+    }
     view->watched->place = place.sequence;
     view->state = VIEW_ASKING;
     view->watched->projector->builds++;

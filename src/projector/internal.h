@@ -105,9 +105,11 @@ struct watched {
     struct kdm_index *index; /* one reference */
     struct kdm_str name;     /* its */
     struct kdm_view *views;
-    uint64_t place; /* all changes up to it have been told */
-    bool crowded;   /* the node's own writes wait */
-    bool paused;    /* the feed */
+    struct kdm_table *by_name; /* collection's name -> struct kdm_view */
+    struct kdm_view *restless; /* views that want to know when the place moves */
+    uint64_t place;            /* all changes up to it have been told */
+    bool crowded;              /* the node's own writes wait */
+    bool paused;               /* the feed */
     size_t queued_bytes;
     struct { /* the workers' */
         struct kdm_letter *queued, **queued_end;
@@ -134,8 +136,9 @@ struct kdm_find_part;
 
 struct kdm_view {
     struct watched *watched;
-    struct kdm_view *next, **link;     /* of the index */
-    struct kdm_collection *collection; /* as last seen */
+    struct kdm_view *next, **link;                   /* of the index */
+    struct kdm_view *next_restless, **restless_link; /* link NULL: it is not restless */
+    struct kdm_collection *collection;               /* as last seen */
     struct kdm_edition *edition;
     struct batch *open; /* changes that have come in this turn */
     enum view_state state;
@@ -169,6 +172,8 @@ bool kdm_view_reached(const struct kdm_view *view, const struct kdm_find_part *p
 /* Takes a part in until its sequence is reached; see that it will be. */
 void kdm_view_wait(struct kdm_view *view, struct kdm_find_part *part);
 void kdm_view_leave(struct kdm_find_part *part);
+/* It hangs on the feed's place: looked at when that has moved, once. */
+void kdm_view_stir(struct kdm_view *view);
 /* Goes on with those that wait for what is there now. */
 void kdm_view_wake(struct kdm_view *view);
 /* Sends the changes that have been copied so far; `whole`: all that have its last one's sequence

@@ -35,6 +35,7 @@ static struct watched *watched_of(struct kdm_projector *projector, struct kdm_in
     watched->projector = projector;
     watched->index = kdm_index_ref(index);
     watched->name = index->name;
+    watched->by_name = kdm_table_create(&projector->seed);
     watched->work.queued_end = &watched->work.queued;
     kdm_table_put(projector->watched, index->name, watched);
     return watched;
@@ -108,13 +109,28 @@ void kdm_watched_unload(struct watched *watched, size_t less)
 /* --- views ---------------------------------------------------------------------------------------
  */
 
-static struct kdm_view *view_by_name(const struct watched *watched, struct kdm_str name)
+/* An index may have thousands of views, of which a commit concerns few. */
+void kdm_view_stir(struct kdm_view *view)
 {
-    struct kdm_view *view = watched->views;
+    struct watched *watched = view->watched;
 
-    while (view != NULL && !kdm_str_eq(view->collection->name, name))
-        view = view->next;
-    return view;
+    if (view->restless_link != NULL)
+        return;
+    view->next_restless = watched->restless;
+    view->restless_link = &watched->restless;
+    if (view->next_restless != NULL)
+        view->next_restless->restless_link = &view->next_restless;
+    watched->restless = view;
+}
+
+static void calm(struct kdm_view *view)
+{
+    if (view->restless_link == NULL)
+        return;
+    *view->restless_link = view->next_restless;
+    if (view->next_restless != NULL)
+        view->next_restless->restless_link = view->restless_link;
+    view->restless_link = NULL;
 }
 
 static struct kdm_edition *new_edition(struct kdm_view *view)
@@ -142,6 +158,7 @@ static struct kdm_view *new_view(struct watched *watched, struct kdm_collection 
     if (view->next != NULL)
         view->next->link = &view->next;
     watched->views = view;
+    kdm_table_put(watched->by_name, collection->name, view);
     watched->projector->views++;
     watched->projector->building++;
     kdm_feed_follow(watched->projector->store, watched->name);
@@ -152,7 +169,7 @@ static struct kdm_view *new_view(struct watched *watched, struct kdm_collection 
 struct kdm_view *kdm_view_of(struct kdm_projector *projector, struct kdm_collection *collection)
 {
     struct watched *watched = watched_of(projector, collection->index);
-    struct kdm_view *view = view_by_name(watched, collection->name);
+    struct kdm_view *view = kdm_table_get(watched->by_name, collection->name);
 
     if (view != NULL && !kdm_str_eq(view->collection->incarnation, collection->incarnation)) {
         kdm_view_drop(view);
@@ -201,6 +218,8 @@ void kdm_view_drop(struct kdm_view *view)
     *view->link = view->next;
     if (view->next != NULL)
         view->next->link = view->link;
+    kdm_table_remove(view->watched->by_name, view->collection->name);
+    calm(view);
     projector->views--;
     if (view->state != VIEW_READY)
         projector->building--;
@@ -255,6 +274,7 @@ void kdm_view_wait(struct kdm_view *view, struct kdm_find_part *part)
     part->next = NULL;
     *view->waiting_end = part;
     view->waiting_end = &part->next;
+    kdm_view_stir(view);
     if (view->watched->place < part->sequence)
         kdm_feed_heard(view->watched->projector->store, view->watched->name, part->sequence);
 }
@@ -311,6 +331,7 @@ static struct batch *open_batch(struct kdm_view *view)
         view->open = kdm_batch_create(view->edition, BATCH_CHANGES);
         view->open->since_ms = kdm_clock_monotonic_ms();
         view->open->sequence = view->edition->queued;
+        kdm_view_stir(view);
     }
     return view->open;
 }
@@ -361,7 +382,8 @@ static void on_change(void *ctx, const struct kdm_feed_change *change)
         drop_all(watched, change->sequence);
         return;
     }
-    view = kdm_str_none(change->collection) ? NULL : view_by_name(watched, change->collection);
+    view = kdm_str_none(change->collection) ? NULL
+                                            : kdm_table_get(watched->by_name, change->collection);
     if (view == NULL)
         return;
     if (strchr("crud", change->what) != NULL)
@@ -374,12 +396,17 @@ static void on_change(void *ctx, const struct kdm_feed_change *change)
 static void on_place(void *ctx, struct kdm_str index, uint64_t sequence)
 {
     struct watched *watched = kdm_watched_find(ctx, index);
+    struct kdm_view *taken, *view;
 
     if (watched == NULL)
         return;
     watched->place = sequence;
-    for (struct kdm_view *view = watched->views, *next; view != NULL; view = next) {
-        next = view->next;
+    taken = watched->restless; /* those that are restless again wait for the next time */
+    watched->restless = NULL;
+    if (taken != NULL)
+        taken->restless_link = &taken;
+    while ((view = taken) != NULL) {
+        calm(view);
         if (view->state == VIEW_UNPLACED)
             kdm_build_start(view);
         kdm_view_flush(view, true);
@@ -417,6 +444,7 @@ void kdm_watched_free(void *value)
         kdm_collection_unref(view->collection);
         free(view);
     }
+    kdm_table_destroy(watched->by_name, NULL);
     kdm_index_unref(watched->index);
     free(watched);
 }
