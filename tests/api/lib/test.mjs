@@ -2,17 +2,18 @@
 // Import them from here instead of node:test.
 
 import * as runner from 'node:test';
-import { endAll } from './process.mjs';
+import { endAll, within } from './process.mjs';
 import { logsOfRunning } from './server.mjs';
 
 export const { after, afterEach, before, beforeEach, describe } = runner;
 
-/** test(name, [options], fn), as in node:test. */
+/** test(name, [options], fn), as in node:test; one that hangs fails after options.timeout, or two minutes. */
 export function test(name, ...rest) {
   const fn = rest.pop();
-  return runner.test(name, ...rest, async (context) => {
+  const [{ timeout = 120000, ...options } = {}] = rest;
+  return runner.test(name, options, async (context) => {
     try {
-      await fn(context);
+      await within(timeout, 'the end of the test', Promise.resolve(fn(context)));
     } catch (error) {
       const logs = logsOfRunning();
       if (logs !== '') console.error(`after the failure of "${name}":\n${logs}`);
