@@ -35,13 +35,9 @@ void kdm_walk_put(struct kdm_buf *buf, const struct kdm_walk *walk)
     kdm_buf_lit(buf, ",\"cursor\":");
     kdm_json_put_str(buf, walk->cursor);
     kdm_buf_put(buf, walk->end ? KDM_STR(",\"end\":true") : KDM_STR(",\"end\":false"));
-    kdm_buf_lit(buf, ",\"ids\":[");
-    for (size_t i = 0; i < walk->ids.count; i++) {
-        if (i > 0)
-            kdm_buf_char(buf, ',');
-        kdm_json_put_str(buf, walk->ids.items[i]);
-    }
-    kdm_buf_lit(buf, "]}");
+    kdm_buf_lit(buf, ",\"ids\":");
+    kdm_json_put_strings(buf, &walk->ids);
+    kdm_buf_char(buf, '}');
 }
 
 /* What Redis calls its process: another one hashes by another seed, so a cursor is of one process.

@@ -4,22 +4,13 @@
  */
 #include "api/auth.h"
 
-static struct kdm_str trim(struct kdm_str s)
-{
-    while (s.len > 0 && s.ptr[0] == ' ')
-        s = kdm_str_from(s, 1);
-    while (s.len > 0 && s.ptr[s.len - 1] == ' ')
-        s.len--;
-    return s;
-}
-
 /* The cookie `authToken`: none when it is absent, empty or "null" (how a logout leaves it). */
 static struct kdm_str cookie_token(struct kdm_str cookies)
 {
     while (cookies.len > 0) {
         const char *end = memchr(cookies.ptr, ';', cookies.len);
         size_t len = end == NULL ? cookies.len : (size_t)(end - cookies.ptr);
-        struct kdm_str pair = trim((struct kdm_str){ .ptr = cookies.ptr, .len = len });
+        struct kdm_str pair = kdm_str_trimmed((struct kdm_str){ .ptr = cookies.ptr, .len = len });
 
         if (kdm_str_starts(pair, KDM_STR("authToken="))) {
             struct kdm_str token = kdm_str_from(pair, sizeof("authToken=") - 1);

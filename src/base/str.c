@@ -16,6 +16,15 @@ struct kdm_str kdm_str_word(struct kdm_str *rest)
     return word;
 }
 
+struct kdm_str kdm_str_trimmed(struct kdm_str s)
+{
+    while (s.len > 0 && s.ptr[0] == ' ')
+        s = kdm_str_from(s, 1);
+    while (s.len > 0 && s.ptr[s.len - 1] == ' ')
+        s.len--;
+    return s;
+}
+
 int kdm_str_cmp(struct kdm_str a, struct kdm_str b)
 {
     size_t common = a.len < b.len ? a.len : b.len;

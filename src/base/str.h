@@ -51,6 +51,9 @@ static inline struct kdm_str kdm_str_from(struct kdm_str s, size_t n)
 /* The word at the beginning of *rest, up to a blank or the end; *rest goes behind the blank. */
 struct kdm_str kdm_str_word(struct kdm_str *rest);
 
+/* Without the blanks at both its ends. */
+struct kdm_str kdm_str_trimmed(struct kdm_str s);
+
 /* Byte order, shorter first when one is the other's beginning; <0, 0, >0. */
 int kdm_str_cmp(struct kdm_str a, struct kdm_str b);
 

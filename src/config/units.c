@@ -99,24 +99,15 @@ static bool same_word(struct kdm_str text, const char *word)
     return true;
 }
 
-static struct kdm_str trim(struct kdm_str text)
-{
-    while (text.len > 0 && text.ptr[0] == ' ')
-        text = kdm_str_from(text, 1);
-    while (text.len > 0 && text.ptr[text.len - 1] == ' ')
-        text.len--;
-    return text;
-}
-
 static bool read_quantity(struct kdm_str text, const struct unit *units, size_t count,
                           int64_t *ret_value)
 {
     double number;
 
-    text = trim(text);
+    text = kdm_str_trimmed(text);
     if (!take_number(&text, &number))
         return false;
-    text = trim(text);
+    text = kdm_str_trimmed(text);
     for (size_t i = 0; i < count; i++) {
         if (!same_word(text, units[i].name))
             continue;

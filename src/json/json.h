@@ -181,6 +181,13 @@ void kdm_json_put_double(struct kdm_buf *buf, double value);
  * a JSON string. */
 void kdm_json_put_name(struct kdm_buf *buf, struct kdm_str name);
 
+/* ["a","b"] */
+struct kdm_str_list {
+    struct kdm_str *items;
+    size_t count;
+};
+void kdm_json_put_strings(struct kdm_buf *buf, const struct kdm_str_list *strings);
+
 /* Members of `object` that are not called one of the `skip` names, canonical, with commas but
  * without braces. Names are compared unescaped. Returns how many were written. */
 size_t kdm_json_put_members_except(struct kdm_buf *buf, struct kdm_val object,
@@ -220,10 +227,6 @@ struct kdm_str kdm_json_without_paths(struct kdm_arena *arena, struct kdm_val ob
  * vanish. `items` is NULL when the paths together would be longer than KDM_JSON_FLATTEN_MAX, which
  * only a hostile text reaches (a long name above many leaves); it is never NULL otherwise. */
 #define KDM_JSON_FLATTEN_MAX (16u << 20)
-struct kdm_str_list {
-    struct kdm_str *items;
-    size_t count;
-};
 struct kdm_str_list kdm_json_flatten(struct kdm_arena *arena, struct kdm_val object);
 
 /* With `indent` blanks a level, for ?pretty. */

@@ -71,6 +71,17 @@ struct kdm_str kdm_json_pair(struct kdm_arena *arena, const char *name, struct k
     return kdm_buf_str(&buf);
 }
 
+void kdm_json_put_strings(struct kdm_buf *buf, const struct kdm_str_list *strings)
+{
+    kdm_buf_char(buf, '[');
+    for (size_t i = 0; i < strings->count; i++) {
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        kdm_json_put_str(buf, strings->items[i]);
+    }
+    kdm_buf_char(buf, ']');
+}
+
 void kdm_json_put_name(struct kdm_buf *buf, struct kdm_str name)
 {
     kdm_json_put_comma(buf);

@@ -16,15 +16,6 @@ static bool degrees(struct kdm_arena *arena, struct kdm_val value, double *ret_d
     return true;
 }
 
-static struct kdm_str trimmed(struct kdm_str text)
-{
-    while (text.len > 0 && text.ptr[0] == ' ')
-        text = kdm_str_from(text, 1);
-    while (text.len > 0 && text.ptr[text.len - 1] == ' ')
-        text.len--;
-    return text;
-}
-
 static bool string_point(struct kdm_str text, struct kdm_point *ret_point)
 {
     const char *comma = text.len == 0 ? NULL : memchr(text.ptr, ',', text.len);
@@ -39,8 +30,8 @@ static bool string_point(struct kdm_str text, struct kdm_point *ret_point)
         return kdm_geohash(text, ret_point);
     }
     at = (size_t)(comma - text.ptr);
-    if (!kdm_number_parse(trimmed((struct kdm_str){ text.ptr, at }), &lat)
-        || !kdm_number_parse(trimmed(kdm_str_from(text, at + 1)), &lon))
+    if (!kdm_number_parse(kdm_str_trimmed((struct kdm_str){ text.ptr, at }), &lat)
+        || !kdm_number_parse(kdm_str_trimmed(kdm_str_from(text, at + 1)), &lon))
         return false;
     *ret_point = (struct kdm_point){ .lat = lat.d, .lon = lon.d };
     return true;

@@ -28,32 +28,23 @@ struct sec_load {
     bool outdated; /* what was read may have changed meanwhile */
 
     struct kdm_verdict verdict; /* kuid always once it is known */
-    struct kdm_str profiles;    /* ids, joined */
+    struct kdm_str profiles;    /* their ids, as JSON */
     struct kdm_rights *rights;  /* of these, from what is kept; NULL: made of the documents */
     struct kdm_grants grants;
 };
 
 /* --- the rights ----------------------------------------------------------------------------- */
 
-static struct kdm_str joined(struct kdm_arena *arena, const struct kdm_str_list *ids)
-{
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, arena, 64);
-    for (size_t i = 0; i < ids->count; i++) {
-        kdm_json_put_str(&buf, ids->items[i]);
-        kdm_buf_char(&buf, ',');
-    }
-    return kdm_buf_str(&buf);
-}
-
 static bool read_rights(struct kdm_tx *tx, struct sec_load *load, struct kdm_val user)
 {
     struct kdm_str_list profiles = kdm_user_profiles(load->arena, user);
+    struct kdm_buf key;
 
     if (load->rights != NULL)
         return true;
-    load->profiles = joined(load->arena, &profiles);
+    kdm_buf_init(&key, load->arena, 64);
+    kdm_json_put_strings(&key, &profiles);
+    load->profiles = kdm_buf_str(&key);
     load->rights = kdm_guard_fresh(load->security)
                        ? kdm_sessions_rights(load->security->sessions, load->profiles)
                        : NULL;

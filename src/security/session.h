@@ -76,7 +76,7 @@ struct kdm_session *kdm_sessions_doubted(struct kdm_sessions *sessions);
 
 /* Rights changed: users' are to be read again. */
 void kdm_sessions_drop_rights(struct kdm_sessions *sessions);
-/* Rights of users with these profiles (their ids, joined); NULL: to be read. */
+/* Rights of users with these profiles (their ids, as JSON); NULL: to be read. */
 struct kdm_rights *kdm_sessions_rights(struct kdm_sessions *sessions, struct kdm_str profiles);
 void kdm_sessions_keep_rights(struct kdm_sessions *sessions, struct kdm_str profiles,
                               struct kdm_rights *rights);

@@ -10,20 +10,11 @@ static bool make_point(double lat, double lon, struct kdm_point *ret_point)
     return true;
 }
 
-static struct kdm_str trimmed(struct kdm_str text)
-{
-    while (text.len > 0 && text.ptr[0] == ' ')
-        text = kdm_str_from(text, 1);
-    while (text.len > 0 && text.ptr[text.len - 1] == ' ')
-        text.len--;
-    return text;
-}
-
 static bool text_degrees(struct kdm_str text, double *ret_degrees)
 {
     struct kdm_number number;
 
-    if (!kdm_number_parse(trimmed(text), &number))
+    if (!kdm_number_parse(kdm_str_trimmed(text), &number))
         return false;
     *ret_degrees = number.d;
     return true;
@@ -71,17 +62,17 @@ static bool wkt_point(struct kdm_str text, struct kdm_point *ret_point)
 
     if (text.len < 5 || strncasecmp(text.ptr, "point", 5) != 0)
         return false;
-    text = trimmed(kdm_str_from(text, 5));
+    text = kdm_str_trimmed(kdm_str_from(text, 5));
     if (text.len < 2 || text.ptr[0] != '(' || text.ptr[text.len - 1] != ')')
         return false;
-    text = trimmed((struct kdm_str){ text.ptr + 1, text.len - 2 });
+    text = kdm_str_trimmed((struct kdm_str){ text.ptr + 1, text.len - 2 });
     while (text.len > 0 && count < 3) {
         const char *blank = memchr(text.ptr, ' ', text.len);
         size_t len = blank == NULL ? text.len : (size_t)(blank - text.ptr);
 
         if (!text_degrees((struct kdm_str){ text.ptr, len }, &values[count++]))
             return false;
-        text = trimmed(kdm_str_from(text, len));
+        text = kdm_str_trimmed(kdm_str_from(text, len));
     }
     return text.len == 0 && count >= 2 && make_point(values[1], values[0], ret_point);
 }

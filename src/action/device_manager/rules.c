@@ -313,13 +313,9 @@ struct kdm_str kdm_dm_paths(struct kdm_arena *arena, struct kdm_val metadata)
     struct kdm_str_list paths = kdm_json_flatten(arena, metadata);
     struct kdm_buf buf;
 
+    if (paths.items == NULL) /* more than can be told */
+        return KDM_STR("[]");
     kdm_buf_init(&buf, arena, 128);
-    kdm_buf_char(&buf, '[');
-    for (size_t i = 0; paths.items != NULL && i < paths.count; i++) {
-        if (i > 0)
-            kdm_buf_char(&buf, ',');
-        kdm_json_put_str(&buf, paths.items[i]);
-    }
-    kdm_buf_char(&buf, ']');
+    kdm_json_put_strings(&buf, &paths);
     return kdm_buf_str(&buf);
 }

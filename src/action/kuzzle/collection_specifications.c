@@ -153,13 +153,9 @@ enum kdm_outcome kdm_collection_validate_specifications(struct kdm_tx *tx,
         != NULL)
         return kdm_tx_reply(tx, KDM_STR("{\"valid\":true}"));
     kdm_buf_init(&buf, args->arena, 512);
-    kdm_buf_lit(&buf, "{\"details\":[");
-    for (size_t i = 0; i < errors.count; i++) {
-        if (i > 0)
-            kdm_buf_char(&buf, ',');
-        kdm_json_put_str(&buf, errors.items[i]);
-    }
-    kdm_buf_lit(&buf, "],\"description\":\"The specifications have errors.\",\"valid\":false}");
+    kdm_buf_lit(&buf, "{\"details\":");
+    kdm_json_put_strings(&buf, &errors);
+    kdm_buf_lit(&buf, ",\"description\":\"The specifications have errors.\",\"valid\":false}");
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }
 

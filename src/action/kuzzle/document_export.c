@@ -47,11 +47,7 @@ static struct kdm_val search_body(const struct export *export)
     }
     if (export->fields.count > 0) {
         kdm_json_put_name(&buf, KDM_STR("_source"));
-        for (size_t i = 0; i < export->fields.count; i++) {
-            kdm_buf_char(&buf, i > 0 ? ',' : '[');
-            kdm_json_put_str(&buf, export->fields.items[i]);
-        }
-        kdm_buf_char(&buf, ']');
+        kdm_json_put_strings(&buf, &export->fields);
     }
     kdm_buf_char(&buf, '}');
     return kdm_json_parse(args->arena, kdm_buf_str(&buf));

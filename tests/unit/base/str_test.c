@@ -127,6 +127,15 @@ START_TEST(a_part_is_found_wherever_it_is)
 }
 END_TEST
 
+START_TEST(blanks_go_from_both_ends)
+{
+    ck_assert(kdm_str_eq(kdm_str_trimmed(KDM_STR("  a b ")), KDM_STR("a b")));
+    ck_assert(kdm_str_eq(kdm_str_trimmed(KDM_STR("\ta")), KDM_STR("\ta")));
+    ck_assert_uint_eq(kdm_str_trimmed(KDM_STR("   ")).len, 0);
+    ck_assert(kdm_str_none(kdm_str_trimmed(KDM_STR_NONE)));
+}
+END_TEST
+
 START_TEST(bytes_are_told_in_hexadecimal_digits)
 {
     static const unsigned char bytes[] = { 0x00, 0x9a, 0xff, 0x10 };
@@ -171,6 +180,7 @@ int main(void)
     tcase_add_test(tcase, what_is_no_integer_leaves_the_result_alone);
     tcase_add_test(tcase, upper_and_lower_case_are_alike_when_asked_for);
     tcase_add_test(tcase, a_part_is_found_wherever_it_is);
+    tcase_add_test(tcase, blanks_go_from_both_ends);
     tcase_add_test(tcase, bytes_are_told_in_hexadecimal_digits);
     tcase_add_test(tcase, distance_counts_slips_of_the_hand);
     srunner_run_all(runner, CK_NORMAL);

@@ -127,6 +127,16 @@ START_TEST(a_text_alone_and_as_the_only_member)
 }
 END_TEST
 
+START_TEST(texts_make_an_array)
+{
+    struct kdm_str items[] = { KDM_STR("a\""), KDM_STR("") };
+
+    kdm_json_put_strings(&buf, &(struct kdm_str_list){ items, 2 });
+    kdm_json_put_strings(&buf, &(struct kdm_str_list){ NULL, 0 });
+    check_written("[\"a\\\"\",\"\"][]");
+}
+END_TEST
+
 START_TEST(members_are_put_without_those_to_skip)
 {
     struct kdm_str skip[] = { KDM_STR("_kuzzle_info"), KDM_STR("b") };
@@ -172,6 +182,7 @@ int main(void)
     tcase_add_test(tcase, every_double_reads_back_equal);
     tcase_add_test(tcase, a_name_brings_its_comma);
     tcase_add_test(tcase, a_text_alone_and_as_the_only_member);
+    tcase_add_test(tcase, texts_make_an_array);
     tcase_add_test(tcase, members_are_put_without_those_to_skip);
     tcase_add_test(tcase, pretty_text_has_a_line_a_value);
     srunner_run_all(runner, CK_NORMAL);
