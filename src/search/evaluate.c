@@ -362,7 +362,7 @@ static bool matches_object(void *ctx, struct kdm_val value)
 
     inside.nested = test->query->field;
     inside.scope = value;
-    if (kdm_val_type(value) != KDM_JSON_OBJECT || !matches(&inside, test->query->child, &score))
+    if (!matches(&inside, test->query->child, &score))
         return false;
     test->found = true;
     if (score > test->best)
@@ -377,8 +377,8 @@ static bool matches_nested(struct evaluation *evaluation, const struct kdm_query
 {
     struct nested_test test = { .evaluation = evaluation, .query = query };
 
-    kdm_field_values(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
-                     matches_object, &test);
+    kdm_nested_objects(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
+                       matches_object, &test);
     *score += test.best * query->boost;
     return test.found;
 }
@@ -472,5 +472,5 @@ void kdm_query_objects(const struct kdm_query *nested, struct kdm_arena *scratch
                                      .too_costly = &too_costly };
     struct nested_test test = { .evaluation = &evaluation, .query = nested, .fn = fn, .ctx = ctx };
 
-    kdm_field_values(scratch, nested->field, NULL, document->source, matches_object, &test);
+    kdm_nested_objects(scratch, nested->field, NULL, document->source, matches_object, &test);
 }

@@ -122,9 +122,8 @@ static bool parse_nested(struct kdm_query_parser *parser, struct kdm_val value,
     if (sort->field == NULL)
         return true;
     sort->nested = sort->field->nested;
-    if (sort->nested == NULL || sort->nested->nested != NULL
-        || !kdm_str_eq(sort->nested->path, path))
-        return fail(parser, "the field is not of nested objects of the document's own at", path);
+    if (sort->nested == NULL || !kdm_str_eq(sort->nested->path, path))
+        return fail(parser, "the field is not of nested objects at", path);
     return true;
 }
 

@@ -63,10 +63,8 @@ static bool collect_of_object(void *ctx, struct kdm_val object)
 {
     struct objects *objects = ctx;
 
-    if (kdm_val_type(object) == KDM_JSON_OBJECT)
-        kdm_field_keys(objects->all->scratch, objects->sort->field, objects->sort->nested, object,
-                       objects->id, collect, objects->all);
-    return false;
+    return kdm_field_keys(objects->all->scratch, objects->sort->field, objects->sort->nested,
+                          object, objects->id, collect, objects->all);
 }
 
 struct places {
@@ -126,7 +124,7 @@ static void read_value(const struct kdm_sort *sort, const struct kdm_field *scop
         break;
     }
     if (sort->nested != NULL)
-        kdm_field_values(scratch, sort->nested, NULL, source, collect_of_object, &objects);
+        kdm_nested_objects(scratch, sort->nested, NULL, source, collect_of_object, &objects);
     else if (sort->field != NULL)
         kdm_field_keys(scratch, sort->field, scope, source, hit->id, collect, &all);
     if (all.count == 0) {

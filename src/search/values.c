@@ -74,6 +74,35 @@ bool kdm_field_values(struct kdm_arena *scratch, const struct kdm_field *field,
     return false;
 }
 
+/* --- nested objects --------------------------------------------------------------------------- */
+
+struct object_walk {
+    kdm_value_fn *fn;
+    void *ctx;
+};
+
+static bool on_object(void *ctx, struct kdm_val value)
+{
+    const struct object_walk *walk = ctx;
+
+    return kdm_val_type(value) == KDM_JSON_OBJECT && walk->fn(walk->ctx, value);
+}
+
+bool kdm_nested_objects(struct kdm_arena *scratch, const struct kdm_field *objects,
+                        const struct kdm_field *nested, struct kdm_val scope, kdm_value_fn *fn,
+                        void *ctx)
+{
+    struct object_walk walk = { fn, ctx };
+    const struct kdm_field *above = objects->nested;
+
+    while (above != NULL && above != nested)
+        above = above->nested;
+    return above == nested
+           && kdm_values_at(scratch, scope,
+                            kdm_str_from(objects->path, nested == NULL ? 0 : nested->path.len + 1),
+                            false, on_object, &walk);
+}
+
 /* --- keys ------------------------------------------------------------------------------------- */
 
 struct key_walk {

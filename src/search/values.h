@@ -20,7 +20,14 @@ bool kdm_field_values(struct kdm_arena *scratch, const struct kdm_field *field,
                       const struct kdm_field *nested, struct kdm_val scope, kdm_value_fn *fn,
                       void *ctx);
 
-/* The same with each value's key; words for text. */
+/* Calls fn for each object of the nested field `objects` below `scope`, whatever lies between the
+ * two: those of "a.b" are found from the document and from within one of "a". Values that are no
+ * objects are left out. */
+bool kdm_nested_objects(struct kdm_arena *scratch, const struct kdm_field *objects,
+                        const struct kdm_field *nested, struct kdm_val scope, kdm_value_fn *fn,
+                        void *ctx);
+
+/* kdm_field_values() with each value's key; words for text. */
 bool kdm_field_keys(struct kdm_arena *scratch, const struct kdm_field *field,
                     const struct kdm_field *nested, struct kdm_val scope, struct kdm_str id,
                     kdm_key_fn *fn, void *ctx);

@@ -27,7 +27,9 @@ static struct kdm_mapping *mapping;
     "\"zone\":{\"type\":\"geo_shape\"},"                                                           \
     "\"hidden\":{\"type\":\"keyword\",\"index\":false},"                                           \
     "\"also\":{\"type\":\"alias\",\"path\":\"age\"},\"m\":{\"type\":\"nested\",\"include_in_"      \
-    "root\":true,\"properties\":{\"k\":{\"type\":\"keyword\"}}}}}"
+    "root\":true,\"properties\":{\"k\":{\"type\":\"keyword\"}}},\"nn\":{\"type\":\"nested\","      \
+    "\"properties\":{\"k\":{\"type\":\"keyword\"},\"m\":{\"type\":\"nested\",\"properties\":"      \
+    "{\"x\":{\"type\":\"integer\"}}}}}}}"
 
 static const struct {
     const char *id, *source;
@@ -52,8 +54,10 @@ static const struct {
     { "c",
       "{\"name\":\"\",\"about\":[\"one two\",\"three four\"],\"age\":null,\"tags\":[],\"born\":"
       "\"2020-02-29T12:00:00Z\",\"where\":\"0,90\",\"o.x\":\"3\",\"low\":\"abc\",\"ip\":\"::1\"}" },
-    { "d", "{\"zone\":[{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[4,0],[4,4],[0,4],[0,0]]]},"
-           "\"POINT (10 10)\"]}" },
+    { "d",
+      "{\"zone\":[{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[4,0],[4,4],[0,4],[0,0]]]},"
+      "\"POINT (10 10)\"],\"nn\":[{\"k\":\"u\",\"m\":[{\"x\":8},{\"x\":9}]},{\"k\":\"v\",\"m\":"
+      "{\"x\":7}}]}" },
 };
 #define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
 
@@ -332,6 +336,19 @@ START_TEST(clauses_combine)
         { "{\"term\":{\"m.k\":\"r\"}}", "b" },
         { "{\"nested\":{\"path\":\"m\",\"query\":{\"term\":{\"m.k\":\"r\"}}}}", "b" },
         { "{\"bool\":{\"must\":[{\"term\":{\"o.x\":\"1\"}},{\"term\":{\"o.y\":6}}]}}", "b" },
+        { "{\"nested\":{\"path\":\"nn.m\",\"query\":{\"term\":{\"nn.m.x\":9}}}}", "d" },
+        { "{\"nested\":{\"path\":\"nn.m\",\"query\":{\"match_all\":{}}}}", "d" },
+        { "{\"nested\":{\"path\":\"nn.m\",\"query\":{\"range\":{\"nn.m.x\":{\"gt\":9}}}}}", "" },
+        { "{\"nested\":{\"path\":\"nn\",\"query\":{\"term\":{\"nn.m.x\":9}}}}", "" },
+        { "{\"nested\":{\"path\":\"nn\",\"query\":{\"bool\":{\"must\":[{\"term\":{\"nn.k\":\"u\"}},"
+          "{\"nested\":{\"path\":\"nn.m\",\"query\":{\"term\":{\"nn.m.x\":9}}}}]}}}}",
+          "d" },
+        { "{\"nested\":{\"path\":\"nn\",\"query\":{\"bool\":{\"must\":[{\"term\":{\"nn.k\":\"v\"}},"
+          "{\"nested\":{\"path\":\"nn.m\",\"query\":{\"term\":{\"nn.m.x\":9}}}}]}}}}",
+          "" },
+        { "{\"nested\":{\"path\":\"nn.m\",\"query\":{\"nested\":{\"path\":\"nn\",\"query\":{"
+          "\"match_all\":{}}}}}}",
+          "" },
         { "{\"nested\":{\"path\":\"zz\",\"ignore_unmapped\":true,\"query\":{\"match_all\":{}}}}",
           "" },
     };

@@ -72,6 +72,9 @@ static const struct {
            "\"integer\"},\"t\":{\"type\":\"text\"}}}" },
     { "nr", "{\"type\":\"nested\",\"include_in_root\":true,\"properties\":{\"kw\":{\"type\":"
             "\"keyword\"}}}" },
+    { "nn",
+      "{\"type\":\"nested\",\"properties\":{\"kw\":{\"type\":\"keyword\"},\"m\":{\"type\":"
+      "\"nested\",\"properties\":{\"kw\":{\"type\":\"keyword\"},\"i\":{\"type\":\"integer\"}}}}}" },
 };
 #define FIELDS (sizeof(all_fields) / sizeof(all_fields[0]))
 
@@ -188,6 +191,10 @@ static void put_object(struct kdm_buf *buf)
     if (one_in(2)) {
         kdm_buf_lit(buf, ",\"t\":");
         put_value(buf, "t");
+    }
+    if (one_in(4)) { /* objects within objects */
+        kdm_buf_lit(buf, ",\"m\":");
+        put_value(buf, "nn");
     }
     kdm_buf_char(buf, '}');
 }
@@ -329,10 +336,11 @@ static void drop_world(void)
 /* --- queries -----------------------------------------------------------------------------------
  */
 
-static const char *const paths[] = { "kw",  "low",  "nv",    "t",       "t.raw", "ws",   "i",
-                                     "b",   "l",    "d",     "f",       "sf",    "date", "bool",
-                                     "ip",  "flat", "ten",   "flat.kw", "o.kw",  "o.i",  "n.kw",
-                                     "n.i", "n.t",  "nr.kw", "_id",     "none" };
+static const char *const paths[] = { "kw",    "low",     "nv",     "t",    "t.raw", "ws",
+                                     "i",     "b",       "l",      "d",    "f",     "sf",
+                                     "date",  "bool",    "ip",     "flat", "ten",   "flat.kw",
+                                     "o.kw",  "o.i",     "n.kw",   "n.i",  "n.t",   "nr.kw",
+                                     "nn.kw", "nn.m.kw", "nn.m.i", "_id",  "none" };
 #define PATHS (sizeof(paths) / sizeof(paths[0]))
 
 static void put_query(struct kdm_buf *buf, int depth);
@@ -576,15 +584,29 @@ static void put_leaf(struct kdm_buf *buf)
     }
 }
 
+/* Often about a field of the objects; else it may be about anything. */
+static void put_nested(struct kdm_buf *buf, int depth)
+{
+    static const char *const objects[] = { "n", "nr", "nn", "nn.m" };
+    const char *path = objects[below(4)];
+
+    kdm_buf_printf(buf, "{\"nested\":{\"path\":\"%s\",\"ignore_unmapped\":true,\"query\":", path);
+    if (one_in(2)) {
+        put_query(buf, depth - 1);
+    } else {
+        kdm_buf_printf(buf, "{\"%s\":{\"%s.kw\":", one_in(2) ? "term" : "prefix", path);
+        put_scalar(buf, "kw");
+        kdm_buf_lit(buf, "}}");
+    }
+    kdm_buf_lit(buf, "}}");
+}
+
 static void put_query(struct kdm_buf *buf, int depth)
 {
     if (depth > 0 && one_in(2)) {
         put_bool(buf, depth);
     } else if (depth > 0 && one_in(6)) {
-        kdm_buf_printf(buf, "{\"nested\":{\"path\":\"%s\",\"ignore_unmapped\":true,\"query\":",
-                       one_in(3) ? "nr" : "n");
-        put_query(buf, depth - 1);
-        kdm_buf_lit(buf, "}}");
+        put_nested(buf, depth);
     } else if (depth > 0 && one_in(10)) {
         bool first = true;
 
@@ -711,14 +733,14 @@ static void put_distance(struct kdm_buf *buf)
 
 static void put_sort(struct kdm_buf *buf)
 {
-    static const char *const keys[] = { "kw", "low",  "nv",   "t.raw", "i",    "b",
-                                        "l",  "d",    "f",    "sf",    "date", "bool",
-                                        "ip", "o.kw", "n.kw", "nr.kw", "n.i",  "_doc" };
+    static const char *const keys[] = { "kw",   "low",   "nv",  "t.raw",  "i",    "b",  "l",
+                                        "d",    "f",     "sf",  "date",   "bool", "ip", "o.kw",
+                                        "n.kw", "nr.kw", "n.i", "nn.m.i", "_doc" };
     static const char *const modes[] = { "min", "max", "sum", "avg", "median" };
 
     kdm_buf_lit(buf, "[");
     for (uint32_t i = 0, count = below(3); i < count; i++) {
-        const char *key = keys[below(18)];
+        const char *key = keys[below(19)];
 
         if (chosen_field("geo") && one_in(6)) {
             put_distance(buf);
@@ -734,6 +756,8 @@ static void put_sort(struct kdm_buf *buf)
             kdm_buf_printf(buf, ",\"mode\":\"%s\"", modes[below(2 + 3 * one_in(2))]);
         if (strncmp(key, "n.", 2) == 0 && chosen_field("n") && one_in(2))
             kdm_buf_lit(buf, ",\"nested\":{\"path\":\"n\"}");
+        if (strcmp(key, "nn.m.i") == 0 && chosen_field("nn") && one_in(2))
+            kdm_buf_lit(buf, ",\"nested\":{\"path\":\"nn.m\"}");
         if (one_in(4))
             kdm_buf_lit(buf, ",\"missing\":\"_first\"");
         else if (one_in(4) && strchr("ild", key[0]) != NULL && key[1] == '\0')
