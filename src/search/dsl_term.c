@@ -81,53 +81,11 @@ static bool has_terms(struct kdm_query_parser *parser, struct kdm_str clause,
 
 /* --- term, terms ----------------------------------------------------------------------------- */
 
-/* "10.0.0.0/8" as the range of its addresses. */
-static struct kdm_query *network(struct kdm_query_parser *parser, const struct kdm_field *field,
-                                 struct kdm_str text)
-{
-    const char *slash = text.len == 0 ? NULL : memchr(text.ptr, '/', text.len);
-    size_t at = slash == NULL ? 0 : (size_t)(slash - text.ptr);
-    unsigned char low[16], high[16];
-    struct kdm_query *query;
-    long long bits;
-
-    if (slash == NULL || !kdm_ip_parse((struct kdm_str){ text.ptr, at }, low)
-        || !kdm_str_int64(kdm_str_from(text, at + 1), &bits) || bits < 0)
-        return NULL;
-    if (memchr(text.ptr, ':', at) == NULL)
-        bits += 96;
-    if (bits > 128)
-        return NULL;
-    for (int bit = 0; bit < 128; bit++) {
-        unsigned char mask = (unsigned char)(0x80 >> bit % 8);
-
-        if (bit < bits)
-            high[bit / 8] =
-                (unsigned char)((bit % 8 == 0 ? 0 : high[bit / 8]) | (low[bit / 8] & mask));
-        else {
-            high[bit / 8] = (unsigned char)((bit % 8 == 0 ? 0 : high[bit / 8]) | mask);
-            low[bit / 8] &= (unsigned char)~mask;
-        }
-    }
-    query = kdm_query_new(parser, KDM_QUERY_RANGE);
-    query->field = field;
-    query->keys = kdm_arena_zalloc(parser->arena, 2 * sizeof(*query->keys));
-    for (int i = 0; i < 2; i++) {
-        struct kdm_str bytes = { (const char *)(i == 0 ? low : high), 16 };
-
-        query->keys[i].is_text = true;
-        query->keys[i].text = kdm_arena_copy(parser->arena, bytes);
-    }
-    query->has_low = query->has_high = true;
-    return query;
-}
-
 struct kdm_query *kdm_clause_term(struct kdm_query_parser *parser, struct kdm_str clause,
                                   struct kdm_val body)
 {
     static const char *const known[] = { "value", "case_insensitive", NULL };
     struct kdm_query *query;
-    struct kdm_key *key = kdm_arena_alloc(parser->arena, sizeof(*key));
     struct target target;
     float boost = 1;
     bool fold = false;
@@ -142,18 +100,13 @@ struct kdm_query *kdm_clause_term(struct kdm_query_parser *parser, struct kdm_st
         return none(parser);
     if (!has_terms(parser, clause, target.field))
         return NULL;
-    query = target.field->type == KDM_FIELD_IP
-                ? network(parser, target.field, kdm_scalar_text(parser->arena, target.value))
-                : NULL;
-    if (query == NULL) {
-        if (!kdm_query_key(parser, clause, target.field, target.value, false, NULL, key))
-            return NULL;
-        query = kdm_query_terms(parser, target.field, key, 1);
-    }
+    query = kdm_query_value(parser, clause, target.field, target.value);
+    if (query == NULL)
+        return NULL;
     query->boost = boost;
-    query->fold = fold && key->is_text;
+    query->fold = fold && query->kind == KDM_QUERY_TERMS && query->keys[0].is_text;
     if (query->fold)
-        key->text = kdm_lower_case(parser->arena, key->text);
+        query->keys[0].text = kdm_lower_case(parser->arena, query->keys[0].text);
     return query;
 }
 
@@ -161,12 +114,11 @@ struct kdm_query *kdm_clause_terms(struct kdm_query_parser *parser, struct kdm_s
                                    struct kdm_val body)
 {
     struct kdm_query *query;
-    struct kdm_key *keys;
+    struct kdm_val *values;
     struct kdm_val_iter it;
-    struct kdm_val value;
     struct target target;
-    float boost = 1;
     size_t count = 0;
+    float boost = 1;
 
     if (!find_target(parser, clause, body, &target, &boost))
         return NULL;
@@ -180,12 +132,12 @@ struct kdm_query *kdm_clause_terms(struct kdm_query_parser *parser, struct kdm_s
         return none(parser);
     if (!has_terms(parser, clause, target.field))
         return NULL;
-    keys = kdm_arena_alloc(parser->arena, (kdm_val_count(target.value) + 1) * sizeof(*keys));
-    for (kdm_elements(&it, target.value); kdm_element_next(&it, &value);)
-        if (!kdm_query_key(parser, clause, target.field, value, false, NULL, &keys[count++]))
-            return NULL;
-    query = kdm_query_terms(parser, target.field, keys, count);
-    query->boost = boost;
+    values = kdm_arena_alloc(parser->arena, (kdm_val_count(target.value) + 1) * sizeof(*values));
+    for (kdm_elements(&it, target.value); kdm_element_next(&it, &values[count]);)
+        count++;
+    query = kdm_query_any(parser, clause, target.field, values, count);
+    if (query != NULL)
+        query->boost = boost;
     return query;
 }
 

@@ -167,7 +167,6 @@ static struct kdm_query *whole_value(struct kdm_query_parser *parser, struct kdm
                                      const struct kdm_field *field, struct kdm_val value,
                                      const struct kdm_text_options *options)
 {
-    struct kdm_key *key = kdm_arena_alloc(parser->arena, sizeof(*key));
     struct kdm_query *query;
     bool strings = field->type == KDM_FIELD_KEYWORD || field->type == KDM_FIELD_FLATTENED;
     bool prefix = options->how == KDM_TEXT_PHRASE_PREFIX || options->how == KDM_TEXT_BOOL_PREFIX;
@@ -176,18 +175,17 @@ static struct kdm_query *whole_value(struct kdm_query_parser *parser, struct kdm
         || field->type == KDM_FIELD_GEO_SHAPE || field->type == KDM_FIELD_BINARY
         || ((prefix || options->fuzziness.given) && !strings))
         return refuse_field(parser, clause, field, options);
-    if (!kdm_query_key(parser, clause, field, value, false, NULL, key)) {
+    query = kdm_query_value(parser, clause, field, value);
+    if (query == NULL) {
         if (!options->lenient)
             return NULL;
         *parser->failure = (struct kdm_failure){ 0 };
         return kdm_query_new(parser, KDM_QUERY_NONE);
     }
     if (prefix)
-        query = prefix_query(parser, field, key->text);
+        query = prefix_query(parser, field, query->keys[0].text);
     else if (options->fuzziness.given)
-        query = kdm_fuzzy_query(parser, field, key->text, &options->fuzziness);
-    else
-        query = kdm_query_terms(parser, field, key, 1);
+        query = kdm_fuzzy_query(parser, field, query->keys[0].text, &options->fuzziness);
     query->boost = options->boost;
     return query;
 }

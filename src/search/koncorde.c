@@ -261,17 +261,15 @@ static struct kdm_query *terms(struct koncorde *koncorde, struct kdm_str keyword
                                bool negated)
 {
     struct kdm_query_parser *parser = koncorde->parser;
-    struct kdm_key *keys = kdm_arena_alloc(parser->arena, (count + 1) * sizeof(*keys));
     const struct kdm_field *field;
+    struct kdm_query *query;
 
     if (!kdm_query_field(parser, keyword, path, &field))
         return NULL;
     if (field == NULL)
         return negated_if(koncorde, kdm_query_new(parser, KDM_QUERY_NONE), negated);
-    for (size_t i = 0; i < count; i++)
-        if (!kdm_query_key(parser, keyword, field, values[i], false, NULL, &keys[i]))
-            return NULL;
-    return negated_if(koncorde, kdm_query_terms(parser, field, keys, count), negated);
+    query = kdm_query_any(parser, keyword, field, values, count);
+    return query == NULL ? NULL : negated_if(koncorde, query, negated);
 }
 
 static struct kdm_query *equal_leaf(struct koncorde *koncorde, struct kdm_str path,

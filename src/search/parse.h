@@ -39,6 +39,15 @@ bool kdm_query_key(struct kdm_query_parser *parser, struct kdm_str clause,
                    const struct kdm_field *field, struct kdm_val value, bool round_up,
                    const struct kdm_date_reading *reading, struct kdm_key *ret_key);
 
+/* One value on a field: TERMS, or for a network ("10.0.0.0/8") on an ip the RANGE of its addresses.
+ * NULL with a failure. */
+struct kdm_query *kdm_query_value(struct kdm_query_parser *parser, struct kdm_str clause,
+                                  const struct kdm_field *field, struct kdm_val value);
+/* Any of several values likewise, with a clause for each network. */
+struct kdm_query *kdm_query_any(struct kdm_query_parser *parser, struct kdm_str clause,
+                                const struct kdm_field *field, const struct kdm_val *values,
+                                size_t count);
+
 /* "time_zone" of params; *ret_zone NULL: none is named, or UTC. false with a failure. */
 bool kdm_query_zone(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_val params,
                     const struct kdm_zone **ret_zone);

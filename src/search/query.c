@@ -389,3 +389,91 @@ bool kdm_query_key(struct kdm_query_parser *parser, struct kdm_str clause,
                        kdm_query_shown(parser, text));
     return fits;
 }
+
+/* "10.0.0.0/8" as its first and its last address; false: it is no network. */
+static bool read_network(struct kdm_str text, unsigned char *low, unsigned char *high)
+{
+    const char *slash = text.len == 0 ? NULL : memchr(text.ptr, '/', text.len);
+    size_t at = slash == NULL ? 0 : (size_t)(slash - text.ptr);
+    long long bits;
+
+    if (slash == NULL || !kdm_ip_parse((struct kdm_str){ text.ptr, at }, low)
+        || !kdm_str_int64(kdm_str_from(text, at + 1), &bits) || bits < 0)
+        return false;
+    if (memchr(text.ptr, ':', at) == NULL) {
+        if (bits > 32)
+            return false;
+        bits += 96; /* an IPv4 address stands at the end of an IPv6 one */
+    }
+    if (bits > 128)
+        return false;
+    memcpy(high, low, 16);
+    for (long long bit = bits; bit < 128; bit++) {
+        unsigned char mask = (unsigned char)(0x80 >> bit % 8);
+
+        low[bit / 8] &= (unsigned char)~mask;
+        high[bit / 8] |= mask;
+    }
+    return true;
+}
+
+static struct kdm_key address_key(struct kdm_query_parser *parser, const unsigned char *bytes)
+{
+    struct kdm_str text = { (const char *)bytes, 16 };
+
+    return (struct kdm_key){ .is_text = true, .text = kdm_arena_copy(parser->arena, text) };
+}
+
+struct kdm_query *kdm_query_value(struct kdm_query_parser *parser, struct kdm_str clause,
+                                  const struct kdm_field *field, struct kdm_val value)
+{
+    struct kdm_key *keys = kdm_arena_zalloc(parser->arena, 2 * sizeof(*keys));
+    unsigned char low[16], high[16];
+    struct kdm_query *query;
+
+    if (field->type != KDM_FIELD_IP
+        || !read_network(kdm_scalar_text(parser->arena, value), low, high))
+        return kdm_query_key(parser, clause, field, value, false, NULL, &keys[0])
+                   ? kdm_query_terms(parser, field, keys, 1)
+                   : NULL;
+    query = kdm_query_new(parser, KDM_QUERY_RANGE);
+    query->field = field;
+    query->keys = keys;
+    keys[0] = address_key(parser, low);
+    keys[1] = address_key(parser, high);
+    query->has_low = query->has_high = true;
+    return query;
+}
+
+struct kdm_query *kdm_query_any(struct kdm_query_parser *parser, struct kdm_str clause,
+                                const struct kdm_field *field, const struct kdm_val *values,
+                                size_t count)
+{
+    struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_BOOL), *one;
+    struct kdm_key *keys = kdm_arena_alloc(parser->arena, (count + 1) * sizeof(*keys));
+    size_t key_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (field->type != KDM_FIELD_IP) {
+            if (!kdm_query_key(parser, clause, field, values[i], false, NULL, &keys[key_count++]))
+                return NULL;
+            continue;
+        }
+        one = kdm_query_value(parser, clause, field, values[i]);
+        if (one == NULL)
+            return NULL;
+        if (one->kind == KDM_QUERY_TERMS)
+            keys[key_count++] = one->keys[0];
+        else if (kdm_query_count(parser, clause))
+            kdm_query_add(parser, &query->should, one);
+        else
+            return NULL;
+    }
+    one = kdm_query_terms(parser, field, keys, key_count);
+    if (query->should.count == 0)
+        return one;
+    kdm_query_add(parser, &query->should, one);
+    query->minimum = 1;
+    query->best_only = true; /* however many of them a document has, it scores once */
+    return query;
+}

@@ -508,7 +508,7 @@ static void put_leaf(struct kdm_buf *buf)
 {
     const char *path = paths[below(PATHS)], *field = leaf_name(path);
 
-    switch (below(21)) {
+    switch (below(22)) {
     case 19:
         put_shape_query(buf);
         return;
@@ -567,6 +567,10 @@ static void put_leaf(struct kdm_buf *buf)
     case 9:
         kdm_buf_printf(buf, "{\"ids\":{\"values\":[\"%s\",\"%s\",\"nobody\"]}}",
                        documents[below(document_count)].id, documents[below(document_count)].id);
+        return;
+    case 20: /* networks */
+        kdm_buf_printf(buf, "{\"terms\":{\"ip\":[\"10.0.%u.0/%u\",\"10.0.1.2\",\"10.0.0.%u/31\"]}}",
+                       below(2), 24 + below(9), below(4));
         return;
     case 10:
         kdm_buf_printf(buf, "{\"terms\":{\"%s\":[", path);
