@@ -36,11 +36,9 @@ static void put_failure(const struct kdm_door_call *call, const struct kdm_failu
                           : failure->status == 405 ? KDM_STR("Method Not Allowed")
                                                    : failure->message;
 
-    (void)call, (void)arena;
+    (void)call;
     *ret_status = failure->status;
-    kdm_buf_lit(body, "{\"detail\":");
-    kdm_json_put_str(body, text);
-    kdm_buf_char(body, '}');
+    kdm_buf_put(body, kdm_json_pair(arena, "detail", text));
 }
 
 bool kdm_actionhub_configure(struct kdm_actionhub *actionhub, struct kdm_dialect_reader *reader,
@@ -134,14 +132,8 @@ enum kdm_outcome kdm_actionhub_enter_program(struct kdm_tx *tx, const struct kdm
 
 enum kdm_outcome kdm_actionhub_detail(struct kdm_tx *tx, int status, struct kdm_str text)
 {
-    struct kdm_buf buf;
-
-    kdm_buf_init(&buf, kdm_tx_arena(tx), text.len + 32);
-    kdm_buf_lit(&buf, "{\"detail\":");
-    kdm_json_put_str(&buf, text);
-    kdm_buf_char(&buf, '}');
     kdm_tx_set_status(tx, status);
-    return kdm_tx_reply(tx, kdm_buf_str(&buf));
+    return kdm_tx_reply(tx, kdm_json_pair(kdm_tx_arena(tx), "detail", text));
 }
 
 enum kdm_outcome kdm_actionhub_refuse(struct kdm_tx *tx, const struct kdm_actionhub_issues *issues)

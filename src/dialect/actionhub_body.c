@@ -97,25 +97,77 @@ struct kdm_val kdm_actionhub_body(struct kdm_arena *arena, const struct kdm_door
     return KDM_VAL_NONE;
 }
 
-/* --- assets ---------------------------------------------------------------------------------- */
+/* --- lists ----------------------------------------------------------------------------------- */
 
-/* An entry of the list, while it is read. */
+/* An entry of a list of the body, while it is read. */
 struct entry {
     struct kdm_arena *arena;
     struct kdm_actionhub_issues *issues;
+    const char *list;
     struct kdm_val val;
     size_t number;
 };
 
+static void none_issue(struct kdm_actionhub_issues *issues, struct kdm_str where,
+                       struct kdm_val val)
+{
+    if (kdm_val_none(val))
+        kdm_actionhub_issue(issues, where, "field required", "value_error.missing", KDM_STR_NONE);
+    else
+        kdm_actionhub_issue(issues, where, "none is not an allowed value",
+                            "type_error.none.not_allowed", KDM_STR_NONE);
+}
+
+/* The list of this name; NONE with an issue. */
+static struct kdm_val read_list(struct kdm_arena *arena, struct kdm_val body, const char *name,
+                                struct kdm_actionhub_issues *issues)
+{
+    struct kdm_val list = kdm_val_get(body, kdm_str_of(name));
+    struct kdm_str where = kdm_arena_printf(arena, "\"body\",\"%s\"", name);
+
+    if (kdm_val_type(list) == KDM_JSON_ARRAY)
+        return list;
+    if (kdm_val_null(list))
+        none_issue(issues, where, list);
+    else
+        kdm_actionhub_issue(issues, where, "value is not a valid list", "type_error.list",
+                            KDM_STR_NONE);
+    return KDM_VAL_NONE;
+}
+
+/* Where it is; member NULL: the entry as a whole. */
+static struct kdm_str where_of(const struct entry *entry, const char *member)
+{
+    return member == NULL
+               ? kdm_arena_printf(entry->arena, "\"body\",\"%s\",%zu", entry->list, entry->number)
+               : kdm_arena_printf(entry->arena, "\"body\",\"%s\",%zu,\"%s\"", entry->list,
+                                  entry->number, member);
+}
+
 static void entry_issue(const struct entry *entry, const char *member, const char *message,
                         const char *type, struct kdm_str ctx)
 {
-    struct kdm_str where =
-        member == NULL ? kdm_arena_printf(entry->arena, "\"body\",\"assets\",%zu", entry->number)
-                       : kdm_arena_printf(entry->arena, "\"body\",\"assets\",%zu,\"%s\"",
-                                          entry->number, member);
+    kdm_actionhub_issue(entry->issues, where_of(entry, member), message, type, ctx);
+}
 
-    kdm_actionhub_issue(entry->issues, where, message, type, ctx);
+static bool is_object(const struct entry *entry)
+{
+    bool is = kdm_val_type(entry->val) == KDM_JSON_OBJECT;
+
+    if (!is)
+        entry_issue(entry, NULL, "value is not a valid dict", "type_error.dict", KDM_STR_NONE);
+    return is;
+}
+
+/* A member that must be there; NONE with an issue. */
+static struct kdm_val needed_member(const struct entry *entry, const char *member)
+{
+    struct kdm_val val = kdm_val_get(entry->val, kdm_str_of(member));
+
+    if (!kdm_val_null(val))
+        return val;
+    none_issue(entry->issues, where_of(entry, member), val);
+    return KDM_VAL_NONE;
 }
 
 /* A string, or a number as its digits; none with an issue for anything else. */
@@ -140,18 +192,14 @@ static struct kdm_str read_text(const struct entry *entry, const char *member, s
     return KDM_STR_NONE;
 }
 
+/* --- assets ---------------------------------------------------------------------------------- */
+
 static struct kdm_str read_id(const struct entry *entry)
 {
-    struct kdm_val val = kdm_val_get(entry->val, KDM_STR("asset_id"));
-    struct kdm_str id = KDM_STR_NONE;
+    struct kdm_val val = needed_member(entry, "asset_id");
+    struct kdm_str id =
+        kdm_val_none(val) ? KDM_STR_NONE : read_text(entry, "asset_id", val, ID_LONGEST);
 
-    if (kdm_val_none(val))
-        entry_issue(entry, "asset_id", "field required", "value_error.missing", KDM_STR_NONE);
-    else if (kdm_val_null(val))
-        entry_issue(entry, "asset_id", "none is not an allowed value",
-                    "type_error.none.not_allowed", KDM_STR_NONE);
-    else
-        id = read_text(entry, "asset_id", val, ID_LONGEST);
     if (!kdm_str_none(id) && id.len == 0)
         entry_issue(entry, "asset_id", "ensure this value has at least 1 characters",
                     "value_error.any_str.min_length", KDM_STR("{\"limit_value\":1}"));
@@ -180,45 +228,26 @@ static struct kdm_val read_labels(const struct entry *entry)
     return val;
 }
 
-static void read_asset(const struct entry *entry, struct kdm_actionhub_asset *ret_asset)
-{
-    if (kdm_val_type(entry->val) != KDM_JSON_OBJECT) {
-        entry_issue(entry, NULL, "value is not a valid dict", "type_error.dict", KDM_STR_NONE);
-        return;
-    }
-    ret_asset->id = read_id(entry);
-    ret_asset->name = read_name(entry);
-    ret_asset->labels = read_labels(entry);
-}
-
 void kdm_actionhub_read_assets(struct kdm_arena *arena, struct kdm_val body,
                                struct kdm_actionhub_assets *ret_assets,
                                struct kdm_actionhub_issues *issues)
 {
-    struct kdm_val list = kdm_val_get(body, KDM_STR("assets"));
-    struct entry entry = { .arena = arena, .issues = issues };
+    struct kdm_val list = read_list(arena, body, "assets", issues);
+    struct entry entry = { .arena = arena, .issues = issues, .list = "assets" };
     struct kdm_val_iter it;
 
     *ret_assets = (struct kdm_actionhub_assets){ 0 };
-    if (kdm_val_none(list)) {
-        kdm_actionhub_issue(issues, KDM_STR("\"body\",\"assets\""), "field required",
-                            "value_error.missing", KDM_STR_NONE);
-        return;
-    }
-    if (kdm_val_null(list)) {
-        kdm_actionhub_issue(issues, KDM_STR("\"body\",\"assets\""), "none is not an allowed value",
-                            "type_error.none.not_allowed", KDM_STR_NONE);
-        return;
-    }
-    if (kdm_val_type(list) != KDM_JSON_ARRAY) {
-        kdm_actionhub_issue(issues, KDM_STR("\"body\",\"assets\""), "value is not a valid list",
-                            "type_error.list", KDM_STR_NONE);
-        return;
-    }
     ret_assets->items =
         kdm_arena_zalloc(arena, (kdm_val_count(list) + 1) * sizeof(*ret_assets->items));
-    for (kdm_elements(&it, list); kdm_element_next(&it, &entry.val); entry.number++)
-        read_asset(&entry, &ret_assets->items[ret_assets->count++]);
+    for (kdm_elements(&it, list); kdm_element_next(&it, &entry.val); entry.number++) {
+        struct kdm_actionhub_asset *asset = &ret_assets->items[ret_assets->count++];
+
+        if (!is_object(&entry))
+            continue;
+        asset->id = read_id(&entry);
+        asset->name = read_name(&entry);
+        asset->labels = read_labels(&entry);
+    }
 }
 
 struct kdm_str kdm_actionhub_strings(struct kdm_arena *arena, struct kdm_val labels)
@@ -242,51 +271,17 @@ struct kdm_str kdm_actionhub_strings(struct kdm_arena *arena, struct kdm_val lab
 
 /* --- labels ----------------------------------------------------------------------------------- */
 
-static struct kdm_val label_member(const struct entry *entry, const char *member)
-{
-    struct kdm_val val = kdm_val_get(entry->val, kdm_str_of(member));
-    struct kdm_str where =
-        kdm_arena_printf(entry->arena, "\"body\",\"labels\",%zu,\"%s\"", entry->number, member);
-
-    if (kdm_val_none(val))
-        kdm_actionhub_issue(entry->issues, where, "field required", "value_error.missing",
-                            KDM_STR_NONE);
-    else if (kdm_val_null(val))
-        kdm_actionhub_issue(entry->issues, where, "none is not an allowed value",
-                            "type_error.none.not_allowed", KDM_STR_NONE);
-    return kdm_val_null(val) ? KDM_VAL_NONE : val;
-}
-
 static void read_label(const struct entry *entry, struct kdm_actionhub_label *ret_label)
 {
-    struct kdm_str where = kdm_arena_printf(entry->arena, "\"body\",\"labels\",%zu", entry->number);
-    struct kdm_val label, weight;
+    struct kdm_val label = needed_member(entry, "label");
+    struct kdm_val weight = needed_member(entry, "weight");
     double number;
 
-    if (kdm_val_type(entry->val) != KDM_JSON_OBJECT) {
-        kdm_actionhub_issue(entry->issues, where, "value is not a valid dict", "type_error.dict",
-                            KDM_STR_NONE);
-        return;
-    }
-    label = label_member(entry, "label");
-    weight = label_member(entry, "weight");
-    if (!kdm_val_none(label)) {
-        ret_label->label = kdm_val_type(label) == KDM_JSON_NUMBER
-                               ? kdm_val_text(label)
-                               : kdm_val_str(entry->arena, label);
-        where = kdm_arena_printf(entry->arena, KDM_FMT ",\"label\"", KDM_ARG(where));
-        if (kdm_str_none(ret_label->label))
-            kdm_actionhub_issue(entry->issues, where, "str type expected", "type_error.str",
-                                KDM_STR_NONE);
-        else if (kdm_utf8_count(ret_label->label) > ID_LONGEST)
-            kdm_actionhub_issue(entry->issues, where, "ensure this value has at most 64 characters",
-                                "value_error.any_str.max_length", KDM_STR("{\"limit_value\":64}"));
-    }
+    if (!kdm_val_none(label))
+        ret_label->label = read_text(entry, "label", label, ID_LONGEST);
     if (!kdm_val_none(weight) && !kdm_val_double(weight, &number))
-        kdm_actionhub_issue(
-            entry->issues,
-            kdm_arena_printf(entry->arena, "\"body\",\"labels\",%zu,\"weight\"", entry->number),
-            "value is not a valid float", "type_error.float", KDM_STR_NONE);
+        entry_issue(entry, "weight", "value is not a valid float", "type_error.float",
+                    KDM_STR_NONE);
     ret_label->weight = kdm_val_text(weight);
 }
 
@@ -294,21 +289,19 @@ void kdm_actionhub_read_labels(struct kdm_arena *arena, struct kdm_val body,
                                struct kdm_actionhub_labels *ret_labels,
                                struct kdm_actionhub_issues *issues)
 {
-    struct kdm_val list = kdm_val_get(body, KDM_STR("labels"));
-    struct entry entry = { .arena = arena, .issues = issues };
+    struct kdm_val list = read_list(arena, body, "labels", issues);
+    struct entry entry = { .arena = arena, .issues = issues, .list = "labels" };
     struct kdm_val_iter it;
 
     *ret_labels = (struct kdm_actionhub_labels){ 0 };
-    if (kdm_val_none(list))
-        kdm_actionhub_issue(issues, KDM_STR("\"body\",\"labels\""), "field required",
-                            "value_error.missing", KDM_STR_NONE);
-    else if (kdm_val_type(list) != KDM_JSON_ARRAY)
-        kdm_actionhub_issue(issues, KDM_STR("\"body\",\"labels\""), "value is not a valid list",
-                            "type_error.list", KDM_STR_NONE);
     ret_labels->items =
         kdm_arena_zalloc(arena, (kdm_val_count(list) + 1) * sizeof(*ret_labels->items));
-    for (kdm_elements(&it, list); kdm_element_next(&it, &entry.val); entry.number++)
-        read_label(&entry, &ret_labels->items[ret_labels->count++]);
+    for (kdm_elements(&it, list); kdm_element_next(&it, &entry.val); entry.number++) {
+        struct kdm_actionhub_label *label = &ret_labels->items[ret_labels->count++];
+
+        if (is_object(&entry))
+            read_label(&entry, label);
+    }
 }
 
 /* --- members ---------------------------------------------------------------------------------- */
@@ -330,11 +323,8 @@ struct kdm_val kdm_actionhub_member(struct kdm_arena *arena, struct kdm_val body
                 : type == KDM_ACTIONHUB_INTEGER ? kdm_val_int64(val, &whole)
                                                 : kdm_val_double(val, &number);
 
-    if (kdm_val_none(val) && needed)
-        kdm_actionhub_issue(issues, where, "field required", "value_error.missing", KDM_STR_NONE);
-    else if (kdm_val_null(val) && needed)
-        kdm_actionhub_issue(issues, where, "none is not an allowed value",
-                            "type_error.none.not_allowed", KDM_STR_NONE);
+    if (kdm_val_null(val) && needed)
+        none_issue(issues, where, val);
     else if (!kdm_val_null(val) && !fits)
         kdm_actionhub_issue(issues, where, wrong[type].message, wrong[type].type, KDM_STR_NONE);
     return fits ? val : KDM_VAL_NONE;
