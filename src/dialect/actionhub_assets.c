@@ -87,26 +87,21 @@ static struct wish *make_wish(struct kdm_arena *arena, const struct kdm_actionhu
 
 /* NULL: it is not right, and the transaction has its reply. */
 static struct wish *read_wish(struct kdm_tx *tx, const struct kdm_args *args,
-                              const struct kdm_actionhub_caller *caller)
+                              struct kdm_actionhub_issues *issues)
 {
     static const char key[] = "actionhub assets";
     struct wish *wish = kdm_tx_kept(tx, key);
     struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_actionhub_assets assets;
-    struct kdm_actionhub_issues issues;
     struct kdm_val body;
 
     if (wish != NULL)
         return wish;
-    kdm_actionhub_issues_init(&issues, arena);
-    if (kdm_str_none(caller->program))
-        kdm_actionhub_issue(&issues, KDM_STR("\"header\",\"program-id\""), "field required",
-                            "value_error.missing", KDM_STR_NONE);
-    body = kdm_actionhub_body(arena, args->call, &issues);
+    body = kdm_actionhub_body(arena, args->call, issues);
     if (!kdm_val_none(body))
-        kdm_actionhub_read_assets(arena, body, &assets, &issues);
-    if (issues.count > 0) {
-        kdm_actionhub_refuse(tx, &issues);
+        kdm_actionhub_read_assets(arena, body, &assets, issues);
+    if (issues->count > 0) {
+        kdm_actionhub_refuse(tx, issues);
         return NULL;
     }
     wish = make_wish(arena, &assets);
@@ -131,16 +126,17 @@ static enum kdm_outcome reply(struct kdm_tx *tx, const struct kdm_dm_upserted *r
 enum kdm_outcome kdm_actionhub_upsert_assets(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct kdm_actionhub_caller caller;
+    struct kdm_actionhub_issues issues;
     struct kdm_dm_upserted *results;
     struct kdm_dm_engine engine;
     struct wish *wish;
     bool in;
 
-    if (kdm_actionhub_enter(tx, args, &caller, &in) == KDM_WAIT)
+    if (kdm_actionhub_enter_program(tx, args, &caller, &issues, &in) == KDM_WAIT)
         return KDM_WAIT;
     if (!in)
         return KDM_DONE;
-    wish = read_wish(tx, args, &caller);
+    wish = read_wish(tx, args, &issues);
     if (wish == NULL)
         return KDM_DONE;
     if (!kdm_name_valid(caller.program))

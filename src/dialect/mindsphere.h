@@ -321,6 +321,9 @@ struct kdm_ms_item {
 bool kdm_ms_passes(struct kdm_ms_errors *errors, struct kdm_val filter, struct kdm_val fields);
 /* The query's filter; NONE: none. */
 struct kdm_val kdm_ms_read_filter(struct kdm_ms_errors *errors, const struct kdm_args *args);
+/* A query's `sort`, "name,desc" or "DESC" or none: by name, else by id; descending? */
+bool kdm_ms_sorts_by_name(struct kdm_str sort);
+bool kdm_ms_sorts_down(struct kdm_str sort);
 /* By the query's sort, id ascending otherwise. */
 void kdm_ms_sort(struct kdm_arena *arena, const struct kdm_args *args, struct kdm_ms_item *items,
                  size_t count);

@@ -3,9 +3,9 @@
  * at each. Conditions on types are decided here, where inheritance is known. Pure functions.
  */
 #include "dialect/mindsphere_asset.h"
-#include <strings.h>
 
-#define DEPTH_MAX 16
+#define DEPTH_MAX    16
+#define TEXT_LONGEST 256 /* bytes that are looked for in a field */
 
 struct translator {
     struct kdm_ms_errors *errors;
@@ -188,7 +188,7 @@ static void put_text_function(const struct translator *translator, struct kdm_st
 {
     struct kdm_str text = kdm_val_str(translator->errors->arena, argument);
 
-    if (kdm_str_none(text) || text.len > DEPTH_MAX * 16)
+    if (kdm_str_none(text) || text.len > TEXT_LONGEST)
         malformed(translator, "a text of at most 256 bytes is expected");
     else if (kdm_str_eq(function, KDM_STR("startsWith")))
         put_clause(translator, "prefix", path, kdm_val_text(argument));
@@ -266,6 +266,21 @@ static void put_condition(const struct translator *translator, struct kdm_str pa
 
 static void put_filter(const struct translator *translator, struct kdm_val filter, int depth);
 
+/* All assets of a search are of one tenant: a condition on it lets all pass, or none. */
+static void put_tenant(const struct translator *translator, struct kdm_val condition)
+{
+    struct kdm_arena *arena = translator->errors->arena;
+    struct kdm_val filter =
+        kdm_json_parse(arena, kdm_arena_printf(arena, "{\"tenantId\":" KDM_FMT "}",
+                                               KDM_ARG(kdm_val_text(condition))));
+    struct kdm_val tenant =
+        kdm_json_parse(arena, kdm_json_pair(arena, "tenantId", translator->caller->tenant));
+
+    kdm_buf_put(translator->buf, kdm_ms_passes(translator->errors, filter, tenant)
+                                     ? KDM_STR("{\"match_all\":{}}")
+                                     : KDM_STR("{\"match_none\":{}}"));
+}
+
 /* One member of a filter. Names that nobody knows are passed over. */
 static void put_field(const struct translator *translator, struct kdm_str name,
                       struct kdm_val value)
@@ -275,19 +290,7 @@ static void put_field(const struct translator *translator, struct kdm_str name,
     if (kdm_str_eq(name, KDM_STR("typeId")) || kdm_str_eq(name, KDM_STR("hasType")))
         put_models(translator, value, kdm_str_eq(name, KDM_STR("hasType")));
     else if (kdm_str_eq(name, KDM_STR("tenantId")))
-        kdm_buf_put(
-            translator->buf,
-            kdm_ms_passes(translator->errors,
-                          kdm_json_parse(translator->errors->arena,
-                                         kdm_arena_printf(translator->errors->arena,
-                                                          "{\"tenantId\":" KDM_FMT "}",
-                                                          KDM_ARG(kdm_val_text(value)))),
-                          kdm_json_parse(translator->errors->arena,
-                                         kdm_arena_printf(translator->errors->arena,
-                                                          "{\"tenantId\":\"" KDM_FMT "\"}",
-                                                          KDM_ARG(translator->caller->tenant))))
-                ? KDM_STR("{\"match_all\":{}}")
-                : KDM_STR("{\"match_none\":{}}"));
+        put_tenant(translator, value);
     else if (field == NULL)
         kdm_buf_lit(translator->buf, "{\"match_all\":{}}");
     else
@@ -341,11 +344,10 @@ static void put_filter(const struct translator *translator, struct kdm_val filte
 /* "name,desc", "DESC"; by id otherwise. */
 static void put_sort(struct kdm_buf *buf, struct kdm_str sort)
 {
-    bool down = sort.len >= 4 && strncasecmp(sort.ptr + sort.len - 4, "desc", 4) == 0;
-    const char *order = down ? "desc" : "asc";
+    const char *order = kdm_ms_sorts_down(sort) ? "desc" : "asc";
 
     kdm_buf_lit(buf, ",\"sort\":[");
-    if (kdm_str_starts(sort, KDM_STR("name")))
+    if (kdm_ms_sorts_by_name(sort))
         kdm_buf_printf(
             buf, "{\"dialect.name.default\":{\"order\":\"%s\",\"unmapped_type\":\"keyword\"}},",
             order);

@@ -4,10 +4,9 @@
 #include "dialect/mindsphere.h"
 #include <ctype.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #define SIZE_DEFAULT 10
-#define SIZE_MAX_    200
+#define SIZE_MOST    200
 #define DEPTH_MAX    16
 
 /* --- pages ----------------------------------------------------------------------------------- */
@@ -41,8 +40,8 @@ bool kdm_ms_read_page(struct kdm_ms_errors *errors, const struct kdm_args *args,
 
     if (ret_page->size == 0)
         ret_page->size = SIZE_DEFAULT;
-    if (ret_page->size > SIZE_MAX_)
-        ret_page->size = SIZE_MAX_;
+    if (ret_page->size > SIZE_MOST)
+        ret_page->size = SIZE_MOST;
     return number && size;
 }
 
@@ -336,16 +335,21 @@ static int by_key_descending(const void *a, const void *b)
     return by_key(b, a);
 }
 
-static bool ends_descending(struct kdm_str sort)
+bool kdm_ms_sorts_by_name(struct kdm_str sort)
 {
-    return sort.len >= 4 && strncasecmp(sort.ptr + sort.len - 4, "desc", 4) == 0;
+    return kdm_str_starts(sort, KDM_STR("name"));
+}
+
+bool kdm_ms_sorts_down(struct kdm_str sort)
+{
+    return sort.len >= 4 && kdm_str_eq_nocase(kdm_str_from(sort, sort.len - 4), KDM_STR("desc"));
 }
 
 void kdm_ms_sort(struct kdm_arena *arena, const struct kdm_args *args, struct kdm_ms_item *items,
                  size_t count)
 {
     struct kdm_str sort = kdm_query_get(&args->call->query, KDM_STR("sort"));
-    bool by_name = kdm_str_starts(sort, KDM_STR("name"));
+    bool by_name = kdm_ms_sorts_by_name(sort);
     struct keyed *keyed = kdm_arena_alloc(arena, (count + 1) * sizeof(*keyed));
 
     for (size_t i = 0; i < count; i++) {
@@ -356,7 +360,7 @@ void kdm_ms_sort(struct kdm_arena *arena, const struct kdm_args *args, struct kd
             keyed[i].key = kdm_val_str(arena, kdm_val_get(items[i].fields, KDM_STR("name")));
     }
     if (count > 1)
-        qsort(keyed, count, sizeof(*keyed), ends_descending(sort) ? by_key_descending : by_key);
+        qsort(keyed, count, sizeof(*keyed), kdm_ms_sorts_down(sort) ? by_key_descending : by_key);
     for (size_t i = 0; i < count; i++)
         items[i] = keyed[i].item;
 }
