@@ -4,6 +4,7 @@
  */
 #include "action/device_manager/dm.h"
 #include "dialect/actionhub.h"
+#include "dialect/query.h"
 #include "dialect/tenant.h"
 #include "doors.gen.h"
 #include "projector/projector.h"
@@ -55,20 +56,9 @@ static enum kdm_outcome reply(struct kdm_tx *tx, const struct list *list, struct
 
 static void put_contains(struct kdm_buf *buf, const char *path, struct kdm_str text)
 {
-    struct kdm_buf pattern;
-
-    kdm_buf_init(&pattern, NULL, text.len * 2 + 2);
-    kdm_buf_char(&pattern, '*');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '*' || text.ptr[i] == '?' || text.ptr[i] == '\\')
-            kdm_buf_char(&pattern, '\\');
-        kdm_buf_char(&pattern, text.ptr[i]);
-    }
-    kdm_buf_char(&pattern, '*');
     kdm_buf_printf(buf, "{\"wildcard\":{\"%s\":{\"case_insensitive\":true,\"value\":", path);
-    kdm_json_put_str(buf, kdm_buf_str(&pattern));
+    kdm_dialect_put_pattern(buf, text, true);
     kdm_buf_lit(buf, "}}}");
-    kdm_buf_fini(&pattern);
 }
 
 static struct kdm_str assets_query(struct kdm_arena *arena, const struct kdm_actionhub_page *page)

@@ -15,13 +15,9 @@ static bool find_reference(struct kdm_tx *tx, struct kdm_collection *assets,
         .collections = &assets, .count = 1, .bare = true, .size = 2
     };
     const struct kdm_found *found;
-    struct kdm_buf query;
 
-    kdm_buf_init(&query, arena, reference.len + 64);
-    kdm_buf_lit(&query, "{\"term\":{\"reference\":");
-    kdm_json_put_str(&query, reference);
-    kdm_buf_lit(&query, "}}");
-    request.body = kdm_buf_str(&query);
+    request.body = kdm_arena_printf(arena, "{\"term\":" KDM_FMT "}",
+                                    KDM_ARG(kdm_json_pair(arena, "reference", reference)));
     if (!kdm_tx_find(tx, KDM_STR("asset by reference"), false, &request, &found))
         return false;
     *ret_id = found->hit_count == 1 ? kdm_arena_copy(arena, found->hits[0].id) : KDM_STR_NONE;

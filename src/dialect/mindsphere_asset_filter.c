@@ -3,6 +3,7 @@
  * at each. Conditions on types are decided here, where inheritance is known. Pure functions.
  */
 #include "dialect/mindsphere_asset.h"
+#include "dialect/query.h"
 
 #define DEPTH_MAX    16
 #define TEXT_LONGEST 256 /* bytes that are looked for in a field */
@@ -154,25 +155,13 @@ static void put_in(const struct translator *translator, struct kdm_str path,
     kdm_buf_lit(translator->buf, "]}}");
 }
 
-/* `text` as a pattern that stands for nothing but itself. */
 static void put_pattern(const struct translator *translator, struct kdm_str path,
-                        struct kdm_str text, bool begins)
+                        struct kdm_str text, bool inside)
 {
-    struct kdm_buf pattern;
-
-    kdm_buf_init(&pattern, translator->errors->arena, text.len * 2 + 2);
-    kdm_buf_char(&pattern, '*');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '*' || text.ptr[i] == '?' || text.ptr[i] == '\\')
-            kdm_buf_char(&pattern, '\\');
-        kdm_buf_char(&pattern, text.ptr[i]);
-    }
-    if (begins)
-        kdm_buf_char(&pattern, '*');
     kdm_buf_lit(translator->buf, "{\"wildcard\":{");
     kdm_json_put_str(translator->buf, path);
     kdm_buf_char(translator->buf, ':');
-    kdm_json_put_str(translator->buf, kdm_buf_str(&pattern));
+    kdm_dialect_put_pattern(translator->buf, text, inside);
     kdm_buf_lit(translator->buf, "}}");
 }
 

@@ -20,19 +20,16 @@ bool kdm_dialect_any_asset(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_
 {
     struct kdm_collection *assets;
     struct kdm_find_request request = { .collections = &assets, .count = 1, .bare = true };
+    struct kdm_arena *arena = kdm_tx_arena(tx);
     const struct kdm_found *found;
-    struct kdm_buf query;
 
     if (!kdm_tx_find_collection(tx, tenant, kdm_dm_collection_name(KDM_DM_ASSETS), &assets))
         return false;
     *ret_any = false;
     if (assets == NULL)
         return true;
-    kdm_buf_init(&query, kdm_tx_arena(tx), text.len + 64);
-    kdm_buf_printf(&query, "{\"term\":{\"%s\":", field);
-    kdm_json_put_str(&query, text);
-    kdm_buf_lit(&query, "}}");
-    request.body = kdm_buf_str(&query);
+    request.body = kdm_arena_printf(arena, "{\"term\":" KDM_FMT "}",
+                                    KDM_ARG(kdm_json_pair(arena, field, text)));
     if (!kdm_tx_find(tx, name, checked, &request, &found))
         return false;
     *ret_any = found->total > 0;
