@@ -1,12 +1,12 @@
 /* private_index.c - see private_index.h. */
 #include "action/kuzzle/private_index.h"
+#include "security/layout.h"
 
-#define INDEX          KDM_STR("%kuzzle")
 #define SPECIFICATIONS KDM_STR("validations")
 
 bool kdm_private_specifications(struct kdm_tx *tx, struct kdm_collection **ret_collection)
 {
-    return kdm_tx_find_collection(tx, INDEX, SPECIFICATIONS, ret_collection);
+    return kdm_tx_find_collection(tx, KDM_PRIVATE_INDEX, SPECIFICATIONS, ret_collection);
 }
 
 /* With the names and types that a search for specifications meets in Kuzzle. */
@@ -23,12 +23,14 @@ enum kdm_outcome kdm_private_make(struct kdm_tx *tx, void *ctx)
     bool exists;
 
     (void)ctx;
-    if (!kdm_tx_index(tx, INDEX, &exists) || !kdm_private_specifications(tx, &collection)
-        || !kdm_tx_refresh_collection(tx, INDEX, SPECIFICATIONS))
+    if (!kdm_tx_index(tx, KDM_PRIVATE_INDEX, &exists)
+        || !kdm_private_specifications(tx, &collection)
+        || !kdm_tx_refresh_collection(tx, KDM_PRIVATE_INDEX, SPECIFICATIONS))
         return KDM_WAIT;
     if (!exists)
-        kdm_tx_create_index(tx, INDEX);
+        kdm_tx_create_index(tx, KDM_PRIVATE_INDEX);
     if (collection == NULL)
-        kdm_tx_set_collection(tx, INDEX, SPECIFICATIONS, NULL, specifications_definition());
+        kdm_tx_set_collection(tx, KDM_PRIVATE_INDEX, SPECIFICATIONS, NULL,
+                              specifications_definition());
     return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR_NONE) : KDM_WAIT;
 }
