@@ -1,6 +1,7 @@
 /* resident_test.c - small collections that a node holds: they are what Redis has, whoever writes.
  */
 #include "tenant.h"
+#include <sys/stat.h>
 
 static int made; /* how often */
 
@@ -363,25 +364,79 @@ static void write_behind_the_back(const char *value)
     redisFree(context);
 }
 
-START_TEST(a_redis_that_was_restarted_is_not_believed_to_have_what_it_had)
+/* What it answers is in its file. */
+static void restart_durable(void)
+{
+    server_kill(&redis);
+    server_start(&redis, "--appendonly", "yes");
+    tell(redis.socket, "CONFIG SET appendfsync always");
+}
+
+/* In place of the one that the fixture has started. */
+static void use_durable_redis(void)
 {
     struct run run;
 
-    server_kill(&redis);
-    server_start(&redis, "--appendonly", "yes");
-    for (int i = 0; i < 300 && !kdm_store_ready(node.store); i++)
+    restart_durable();
+    for (int i = 0; i < 300 && (!kdm_store_ready(node.store) || !kdm_store_ready(other.store)); i++)
         turn_for(&loop, 10);
-    turn_for(&loop, 100); /* both nodes are there */
+    turn_for(&loop, 100); /* both have seen that it is another */
     run_now(&run, &node, &loop, make_collection, NULL);
     ck_assert_msg(run.err == KDM_OK, "%s", run.message);
+}
+
+START_TEST(a_redis_that_was_restarted_is_not_believed_to_have_what_it_had)
+{
+    use_durable_redis();
     add_at(&node, "a");
     expect_all(&node, "a:1:2:{\"n\":0} ");
     write_behind_the_back("2 1 {\"n\":7}");
     expect_all(&node, "a:1:2:{\"n\":0} "); /* held: the counter is what it was */
-    turn_for(&loop, 1200);                 /* the file has it */
-    server_kill(&redis);
-    server_start(&redis, "--appendonly", "yes");
+    restart_durable();
     expect_all(&node, "a:1:2:{\"n\":7} ");
+}
+END_TEST
+
+/* Of what Redis has written to its file: as if the machine had gone down with it. */
+static void lose_the_last(off_t bytes)
+{
+    char path[128];
+    struct stat file;
+
+    snprintf(path, sizeof(path), "%s/appendonlydir/appendonly.aof.1.incr.aof", redis.dir);
+    ck_assert_int_eq(stat(path, &file), 0);
+    ck_assert_int_eq(truncate(path, file.st_size - bytes), 0);
+}
+
+/* Answers are lost, and commits, whose numbers then go to others. */
+START_TEST(whatever_a_killed_redis_has_lost_both_nodes_hold_what_it_has)
+{
+    enum { ROUNDS = 6, DEEDS = 8 };
+    struct run runs[DEEDS];
+    struct deed deeds[DEEDS];
+    char id[32];
+
+    use_durable_redis();
+    srand(11);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < 6; i++) {
+            snprintf(id, sizeof(id), "r%d-%d", round, i);
+            add_at(i % 2 == 0 ? &node : &other, id);
+        }
+        for (int i = 0; i < DEEDS; i++) {
+            deeds[i] = (struct deed){ .kind = rand() % BLIND, .id = rand() % 12, .n = round };
+            run_begin(&runs[i], i % 2 == 0 ? &node : &other, do_deed, &deeds[i]);
+        }
+        for (int i = 0; i < round; i++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        server_kill(&redis);
+        if (round % 2 == 1)
+            lose_the_last(1500);
+        restart_durable();
+        for (int i = 0; i < DEEDS; i++)
+            run_end(&runs[i], &loop);
+        expect_truth();
+    }
 }
 END_TEST
 
@@ -399,6 +454,7 @@ int main(void)
     tcase_add_test(tcase, a_collection_that_was_deleted_and_made_again_is_another);
     tcase_add_test(tcase, what_is_too_large_to_be_held_is_read_each_time);
     tcase_add_test(tcase, a_redis_that_was_restarted_is_not_believed_to_have_what_it_had);
+    tcase_add_test(tcase, whatever_a_killed_redis_has_lost_both_nodes_hold_what_it_has);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
