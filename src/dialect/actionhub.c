@@ -76,11 +76,6 @@ static const struct kdm_actionhub_key *find_key(const struct kdm_actionhub *acti
     return found;
 }
 
-static enum kdm_outcome refuse_key(struct kdm_tx *tx)
-{
-    return kdm_actionhub_detail(tx, 403, KDM_STR("Could not validate API KEY"));
-}
-
 static bool opens(const struct kdm_actionhub_caller *caller)
 {
     return kdm_str_none(caller->program) || caller->admin
@@ -88,46 +83,51 @@ static bool opens(const struct kdm_actionhub_caller *caller)
            || (!kdm_str_none(caller->issued) && kdm_str_eq(caller->issued, caller->program));
 }
 
-enum kdm_outcome kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
-                                     struct kdm_actionhub_caller *ret_caller, bool *ret_in)
+/* Fills in whose key it is; *ret_known false: nobody's. false: wait. */
+static bool read_key(struct kdm_tx *tx, const struct kdm_args *args,
+                     struct kdm_actionhub_caller *caller, bool *ret_known)
+{
+    struct kdm_str given = kdm_door_header(args->call, KDM_STR("actionhub-key"));
+
+    caller->key = kdm_str_none(given) ? NULL : find_key(args->call->door->config, given);
+    caller->admin = caller->key != NULL && caller->key->admin;
+    *ret_known = caller->key != NULL;
+    return *ret_known || kdm_str_none(given)
+           || kdm_actionhub_issued(tx, given, ret_known, &caller->issued);
+}
+
+bool kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
+                         struct kdm_actionhub_caller *ret_caller, enum kdm_outcome *ret_outcome)
 {
     const struct kdm_actionhub *actionhub = args->call->door->config;
-    struct kdm_str given = kdm_door_header(args->call, KDM_STR("actionhub-key"));
-    bool issued = false;
+    bool known = true;
 
-    *ret_in = false;
     *ret_caller = (struct kdm_actionhub_caller){
         .program = kdm_door_header(args->call, KDM_STR("program-id")),
         .anybody = actionhub->key_count == 0,
         .admin = actionhub->key_count == 0,
         .issued = KDM_STR_NONE,
     };
-    if (!ret_caller->anybody) {
-        if (kdm_str_none(given))
-            return refuse_key(tx);
-        ret_caller->key = find_key(actionhub, given);
-        if (ret_caller->key != NULL)
-            ret_caller->admin = ret_caller->key->admin;
-        else if (!kdm_actionhub_issued(tx, given, &issued, &ret_caller->issued))
-            return KDM_WAIT;
-        if ((ret_caller->key == NULL && !issued) || !opens(ret_caller))
-            return refuse_key(tx);
-    }
-    *ret_in = true;
-    return KDM_DONE;
+    *ret_outcome = KDM_WAIT;
+    if (!ret_caller->anybody && !read_key(tx, args, ret_caller, &known))
+        return false;
+    if (known && opens(ret_caller))
+        return true;
+    *ret_outcome = kdm_actionhub_detail(tx, 403, KDM_STR("Could not validate API KEY"));
+    return false;
 }
 
-enum kdm_outcome kdm_actionhub_enter_program(struct kdm_tx *tx, const struct kdm_args *args,
-                                             struct kdm_actionhub_caller *ret_caller,
-                                             struct kdm_actionhub_issues *issues, bool *ret_in)
+bool kdm_actionhub_enter_program(struct kdm_tx *tx, const struct kdm_args *args,
+                                 struct kdm_actionhub_caller *ret_caller,
+                                 struct kdm_actionhub_issues *issues, enum kdm_outcome *ret_outcome)
 {
-    enum kdm_outcome outcome = kdm_actionhub_enter(tx, args, ret_caller, ret_in);
-
     kdm_actionhub_issues_init(issues, args->arena);
-    if (*ret_in && kdm_str_none(ret_caller->program))
+    if (!kdm_actionhub_enter(tx, args, ret_caller, ret_outcome))
+        return false;
+    if (kdm_str_none(ret_caller->program))
         kdm_actionhub_issue(issues, KDM_STR("\"header\",\"program-id\""), "field required",
                             "value_error.missing", KDM_STR_NONE);
-    return outcome;
+    return true;
 }
 
 enum kdm_outcome kdm_actionhub_detail(struct kdm_tx *tx, int status, struct kdm_str text)

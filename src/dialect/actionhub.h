@@ -40,14 +40,16 @@ struct kdm_actionhub_caller {
 
 struct kdm_actionhub_issues;
 
-/* A key of the configuration, or one that was issued with a program. KDM_DONE with *ret_in false:
- * it is missing, unknown or not for this program, and the transaction has its 403. */
-enum kdm_outcome kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
-                                     struct kdm_actionhub_caller *ret_caller, bool *ret_in);
+/* A key of the configuration, or one that was issued with a program. false: the operation returns
+ * *ret_outcome: it waits, or the key is missing, unknown or not for this program, and the
+ * transaction has its 403. */
+bool kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
+                         struct kdm_actionhub_caller *ret_caller, enum kdm_outcome *ret_outcome);
 /* The same, and the header that names the program is an issue when it is missing. */
-enum kdm_outcome kdm_actionhub_enter_program(struct kdm_tx *tx, const struct kdm_args *args,
-                                             struct kdm_actionhub_caller *ret_caller,
-                                             struct kdm_actionhub_issues *issues, bool *ret_in);
+bool kdm_actionhub_enter_program(struct kdm_tx *tx, const struct kdm_args *args,
+                                 struct kdm_actionhub_caller *ret_caller,
+                                 struct kdm_actionhub_issues *issues,
+                                 enum kdm_outcome *ret_outcome);
 /* Is the key the one that was issued with its program? *ret_program: which. false: wait. */
 bool kdm_actionhub_issued(struct kdm_tx *tx, struct kdm_str key, bool *ret_is,
                           struct kdm_str *ret_program);

@@ -129,13 +129,11 @@ enum kdm_outcome kdm_actionhub_upsert_assets(struct kdm_tx *tx, const struct kdm
     struct kdm_actionhub_issues issues;
     struct kdm_dm_upserted *results;
     struct kdm_dm_engine engine;
+    enum kdm_outcome outcome;
     struct wish *wish;
-    bool in;
 
-    if (kdm_actionhub_enter_program(tx, args, &caller, &issues, &in) == KDM_WAIT)
-        return KDM_WAIT;
-    if (!in)
-        return KDM_DONE;
+    if (!kdm_actionhub_enter_program(tx, args, &caller, &issues, &outcome))
+        return outcome;
     wish = read_wish(tx, args, &issues);
     if (wish == NULL)
         return KDM_DONE;

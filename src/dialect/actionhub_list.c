@@ -20,28 +20,24 @@ struct list {
     struct kdm_collection *assets; /* NULL: there is no such program */
 };
 
-/* KDM_DONE with *ret_in false: the transaction has its reply. */
-static enum kdm_outcome enter(struct kdm_tx *tx, const struct kdm_args *args, struct list *list,
-                              bool *ret_in)
+/* false: the operation returns *ret_outcome. */
+static bool enter(struct kdm_tx *tx, const struct kdm_args *args, struct list *list,
+                  enum kdm_outcome *ret_outcome)
 {
     struct kdm_actionhub_issues issues;
 
     list->assets = NULL;
-    if (kdm_actionhub_enter_program(tx, args, &list->caller, &issues, ret_in) == KDM_WAIT)
-        return KDM_WAIT;
-    if (!*ret_in)
-        return KDM_DONE;
+    if (!kdm_actionhub_enter_program(tx, args, &list->caller, &issues, ret_outcome))
+        return false;
     kdm_actionhub_read_page(args->arena, args->call, &list->page, &issues);
     if (issues.count > 0) {
-        *ret_in = false;
-        return kdm_actionhub_refuse(tx, &issues);
+        *ret_outcome = kdm_actionhub_refuse(tx, &issues);
+        return false;
     }
-    if (!kdm_name_valid(list->caller.program))
-        return KDM_DONE;
-    return kdm_tx_find_collection(tx, list->caller.program, kdm_dm_collection_name(KDM_DM_ASSETS),
-                                  &list->assets)
-               ? KDM_DONE
-               : KDM_WAIT;
+    *ret_outcome = KDM_WAIT;
+    return !kdm_name_valid(list->caller.program)
+           || kdm_tx_find_collection(tx, list->caller.program,
+                                     kdm_dm_collection_name(KDM_DM_ASSETS), &list->assets);
 }
 
 static enum kdm_outcome reply(struct kdm_tx *tx, const struct list *list, struct kdm_buf *buf,
@@ -119,12 +115,10 @@ enum kdm_outcome kdm_actionhub_list_assets(struct kdm_tx *tx, const struct kdm_a
     struct kdm_find_request request = { .count = 1, .sources = true };
     struct list list;
     struct kdm_buf buf;
-    bool in;
+    enum kdm_outcome outcome;
 
-    if (enter(tx, args, &list, &in) == KDM_WAIT)
-        return KDM_WAIT;
-    if (!in)
-        return KDM_DONE;
+    if (!enter(tx, args, &list, &outcome))
+        return outcome;
     request.collections = &list.assets;
     request.body = assets_query(args->arena, &list.page);
     request.from = (list.page.page - 1) * list.page.size;
@@ -221,12 +215,10 @@ enum kdm_outcome kdm_actionhub_put_labels(struct kdm_tx *tx, const struct kdm_ar
     struct kdm_actionhub_issues issues;
     struct list list;
     struct kdm_val body;
-    bool in;
+    enum kdm_outcome outcome;
 
-    if (kdm_actionhub_enter_program(tx, args, &list.caller, &issues, &in) == KDM_WAIT)
-        return KDM_WAIT;
-    if (!in)
-        return KDM_DONE;
+    if (!kdm_actionhub_enter_program(tx, args, &list.caller, &issues, &outcome))
+        return outcome;
     body = kdm_actionhub_body(args->arena, args->call, &issues);
     if (!kdm_val_none(body))
         kdm_actionhub_read_labels(args->arena, body, &labels, &issues);
@@ -307,12 +299,10 @@ enum kdm_outcome kdm_actionhub_list_labels(struct kdm_tx *tx, const struct kdm_a
     uint64_t total = 0, first;
     struct list list;
     struct kdm_buf buf;
-    bool in;
+    enum kdm_outcome outcome;
 
-    if (enter(tx, args, &list, &in) == KDM_WAIT)
-        return KDM_WAIT;
-    if (!in)
-        return KDM_DONE;
+    if (!enter(tx, args, &list, &outcome))
+        return outcome;
     if (list.assets != NULL && (!add_put(tx, &list, &labels) || !add_used(tx, &list, &labels)))
         return KDM_WAIT;
     sort_labels(&labels);

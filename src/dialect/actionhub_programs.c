@@ -156,12 +156,10 @@ enum kdm_outcome kdm_actionhub_create_program(struct kdm_tx *tx, const struct kd
     struct kdm_doc *doc;
     struct kdm_val body;
     struct kdm_str id;
-    bool in;
+    enum kdm_outcome outcome;
 
-    if (kdm_actionhub_enter(tx, args, &caller, &in) == KDM_WAIT)
-        return KDM_WAIT;
-    if (!in)
-        return KDM_DONE;
+    if (!kdm_actionhub_enter(tx, args, &caller, &outcome))
+        return outcome;
     if (!caller.admin)
         return kdm_actionhub_detail(tx, 403, KDM_STR("Could not validate API KEY"));
     kdm_actionhub_issues_init(&issues, args->arena);
@@ -189,26 +187,24 @@ enum kdm_outcome kdm_actionhub_create_program(struct kdm_tx *tx, const struct kd
 
 /* --- read and change -------------------------------------------------------------------------- */
 
-/* The program that the header names. KDM_DONE with *ret_doc NULL: the transaction has its reply. */
-static enum kdm_outcome enter(struct kdm_tx *tx, const struct kdm_args *args,
-                              struct kdm_actionhub_caller *caller,
-                              struct kdm_collection **ret_collection, struct kdm_doc **ret_doc)
+/* The program that the header names. false: the operation returns *ret_outcome. */
+static bool enter(struct kdm_tx *tx, const struct kdm_args *args,
+                  struct kdm_actionhub_caller *caller, struct kdm_collection **ret_collection,
+                  struct kdm_doc **ret_doc, enum kdm_outcome *ret_outcome)
 {
     struct kdm_actionhub_issues issues;
-    bool in;
 
-    *ret_doc = NULL;
-    if (kdm_actionhub_enter_program(tx, args, caller, &issues, &in) == KDM_WAIT)
-        return KDM_WAIT;
-    if (!in)
-        return KDM_DONE;
+    if (!kdm_actionhub_enter_program(tx, args, caller, &issues, ret_outcome))
+        return false;
     if (issues.count > 0)
-        return kdm_actionhub_refuse(tx, &issues);
-    if (!find_program(tx, caller->program, ret_collection, ret_doc))
-        return KDM_WAIT;
-    if (*ret_doc == NULL)
-        return kdm_actionhub_detail(tx, 404, KDM_STR("Program not found"));
-    return KDM_DONE;
+        *ret_outcome = kdm_actionhub_refuse(tx, &issues);
+    else if (!find_program(tx, caller->program, ret_collection, ret_doc))
+        *ret_outcome = KDM_WAIT;
+    else if (*ret_doc == NULL)
+        *ret_outcome = kdm_actionhub_detail(tx, 404, KDM_STR("Program not found"));
+    else
+        return true;
+    return false;
 }
 
 enum kdm_outcome kdm_actionhub_get_program(struct kdm_tx *tx, const struct kdm_args *args)
@@ -217,9 +213,9 @@ enum kdm_outcome kdm_actionhub_get_program(struct kdm_tx *tx, const struct kdm_a
     struct kdm_collection *collection;
     struct kdm_doc *doc;
     struct kdm_buf buf;
-    enum kdm_outcome outcome = enter(tx, args, &caller, &collection, &doc);
+    enum kdm_outcome outcome;
 
-    if (doc == NULL)
+    if (!enter(tx, args, &caller, &collection, &doc, &outcome))
         return outcome;
     kdm_buf_init(&buf, args->arena, 256);
     put_program(&buf, caller.program, kdm_doc_source(tx, doc));
@@ -234,9 +230,9 @@ enum kdm_outcome kdm_actionhub_put_program(struct kdm_tx *tx, const struct kdm_a
     struct kdm_val body, id, old;
     struct kdm_str text;
     struct kdm_doc *doc;
-    enum kdm_outcome outcome = enter(tx, args, &caller, &collection, &doc);
+    enum kdm_outcome outcome;
 
-    if (doc == NULL)
+    if (!enter(tx, args, &caller, &collection, &doc, &outcome))
         return outcome;
     kdm_actionhub_issues_init(&issues, args->arena);
     body = kdm_actionhub_body(args->arena, args->call, &issues);
@@ -262,10 +258,11 @@ enum kdm_outcome kdm_actionhub_program_status(struct kdm_tx *tx, const struct kd
     struct kdm_actionhub_caller caller;
     struct kdm_collection *collection;
     struct kdm_doc *doc;
-    enum kdm_outcome outcome = enter(tx, args, &caller, &collection, &doc);
+    enum kdm_outcome outcome;
 
-    return doc == NULL ? outcome
-                       : kdm_tx_reply(tx, KDM_STR("{\"status\":\"program_user_graph_complete\"}"));
+    if (!enter(tx, args, &caller, &collection, &doc, &outcome))
+        return outcome;
+    return kdm_tx_reply(tx, KDM_STR("{\"status\":\"program_user_graph_complete\"}"));
 }
 
 /* --- list ------------------------------------------------------------------------------------- */
@@ -302,12 +299,11 @@ enum kdm_outcome kdm_actionhub_list_programs(struct kdm_tx *tx, const struct kdm
     struct kdm_dialect_texts tenants;
     struct kdm_doc *doc;
     struct kdm_buf buf;
-    bool in, all = true;
+    enum kdm_outcome outcome;
+    bool all = true;
 
-    if (kdm_actionhub_enter(tx, args, &caller, &in) == KDM_WAIT)
-        return KDM_WAIT;
-    if (!in)
-        return KDM_DONE;
+    if (!kdm_actionhub_enter(tx, args, &caller, &outcome))
+        return outcome;
     if (!list_tenants(tx, &caller, &tenants))
         return KDM_WAIT;
     kdm_buf_init(&buf, args->arena, 1024);
