@@ -153,13 +153,27 @@ static bool triggers_events(struct kdm_val root)
            && kdm_val_type(kdm_val_get(root, KDM_STR("triggerEvents"))) == KDM_JSON_TRUE;
 }
 
+/* Of a text that is no request, so that whoever waits for its answer is told. */
+static void salvage_request_id(struct kdm_request *request)
+{
+    struct kdm_val id = kdm_json_salvage(&request->arena, request->text, KDM_STR("requestId"));
+
+    request->named = !kdm_val_none(id) && kdm_val_text(id).len > 2;
+    if (!request->named) {
+        make_request_id(request);
+        return;
+    }
+    request->ask.request_id = kdm_val_str(&request->arena, id);
+    request->ask.request_id_json = kdm_val_text(id);
+}
+
 static enum kdm_step_result decode_message(struct kdm_request *request)
 {
     struct kdm_payload payload = { 0 };
     struct kdm_json_error error;
 
     if (!kdm_json_scan(&request->arena, request->text, &request->doc, &error)) {
-        make_request_id(request);
+        salvage_request_id(request);
         return fail(
             request, KDM_ERR_NETWORK_WEBSOCKET_UNEXPECTED_ERROR,
             KDM_PROPS(kdm_arena_printf(&request->arena, "%s at byte %zu", error.reason, error.at)));

@@ -76,6 +76,10 @@ bool kdm_json_scan(struct kdm_arena *arena, struct kdm_str text, struct kdm_json
  * body some levels down. */
 struct kdm_val kdm_json_parse(struct kdm_arena *arena, struct kdm_str text);
 
+/* The string that is the member `name` of the outermost object of a text that kdm_json_scan() has
+ * refused, or NONE: the last one that can be told by its place. Any thread. */
+struct kdm_val kdm_json_salvage(struct kdm_arena *arena, struct kdm_str text, struct kdm_str name);
+
 /* --- reading ------------------------------------------------------------------------- */
 
 static inline struct kdm_val kdm_json_root(const struct kdm_json *doc)

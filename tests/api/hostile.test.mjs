@@ -8,6 +8,7 @@ import { after, afterEach, atEnd, before, describe, test } from './lib/test.mjs'
 import { assertServes } from './lib/alive.mjs';
 import { sleep, until, within } from './lib/process.mjs';
 import { startRedis } from './lib/redis.mjs';
+import { connectSdk } from './lib/sdk.mjs';
 import { startServer } from './lib/server.mjs';
 import { connectRaw } from './lib/websocket.mjs';
 import { connectWire, exchange, frame, httpBytes, upgradeWire } from './lib/wire.mjs';
@@ -88,6 +89,16 @@ describe('JSON', () => {
     await refuses('{"a":'.repeat(100000));
     const bare = await exchange(server, 'POST', '/_query', { headers: json, body: around(nested(100)) });
     assert.equal(bare.body.id, 'network.http.body_parse_failed');
+  });
+
+  test('whoever sent what is refused is told under its requestId', async () => {
+    const kuzzle = await connectSdk(server);
+    let query = { match_all: {} };
+    for (let i = 0; i < 33; i++) query = { bool: { must: [query] } };
+    await assert.rejects(kuzzle.document.search(index, collection, { query }), { status: 400, id: 'network.websocket.unexpected_error' });
+    kuzzle.disconnect();
+    const reply = await answer(`{"x":${nested(100)},"requestId":"deep","controller":`);
+    assert.deepEqual([reply.requestId, reply.room, reply.status], ['deep', 'deep', 400]);
   });
 
   test('lone surrogates are refused, pairs are one character', async () => {

@@ -270,6 +270,38 @@ START_TEST(the_seed_changes_the_hashes_and_nothing_else)
 }
 END_TEST
 
+START_TEST(an_id_is_found_in_a_text_that_is_refused)
+{
+    static const char *const table[][2] = {
+        { "{\"id\":\"a\"", "\"a\"" },
+        { "{\"x\":[{\"id\":\"no\"}], \"id\" :\t\"a\\\"b\" , !", "\"a\\\"b\"" },
+        { "{\"x\":{\"id\":\"no\"},\"y\":\"\\\",id\",\"id\":\"a\"}}", "\"a\"" },
+        { "{\"id\":\"a\",\"id\":\"b\",,}", "\"b\"" },
+        { "{\"x\":\"}}\",\"id\":\"a\",]", "\"a\"" },
+        { "{\"id\":\"a\",\"x\":\"id\",", "\"a\"" },
+        { "{\"id\":5,", NULL },
+        { "{\"id\":\"a", NULL },
+        { "{\"id\"", NULL },
+        { "{\"id\\", NULL },
+        { "{\"id\":\"\\ud800\",", NULL },
+        { "{\"id\":\"\xff\",", NULL },
+        { "{\"x\":\"id\",\"\":\"a\",", NULL },
+        { "\"id\":\"a\"", NULL },
+        { "]{\"id\":\"a\"", "\"a\"" },
+        { "", NULL },
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct kdm_val val = kdm_json_salvage(&arena, kdm_str_of(table[i][0]), KDM_STR("id"));
+
+        if (table[i][1] == NULL)
+            ck_assert_msg(kdm_val_none(val), "%s", table[i][0]);
+        else
+            check_text(val, table[i][1]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("read");
@@ -290,6 +322,7 @@ int main(void)
     tcase_add_test(tcase, a_double_is_the_one_that_strtod_reads);
     tcase_add_test(tcase, digits_far_behind_still_decide);
     tcase_add_test(tcase, equal_values_may_be_written_differently);
+    tcase_add_test(tcase, an_id_is_found_in_a_text_that_is_refused);
     tcase_add_test(tcase, the_seed_changes_the_hashes_and_nothing_else);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
