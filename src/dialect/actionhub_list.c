@@ -109,22 +109,32 @@ static void put_asset(struct kdm_buf *buf, struct kdm_arena *arena, struct kdm_v
     kdm_buf_char(buf, '}');
 }
 
+static enum kdm_outcome refuse_page(struct kdm_tx *tx)
+{
+    struct kdm_actionhub_issues issues;
+
+    kdm_actionhub_issues_init(&issues, kdm_tx_arena(tx));
+    kdm_actionhub_issue(&issues, KDM_STR("\"query\",\"page\""),
+                        "only the first 1048576 assets can be listed", "value_error", KDM_STR_NONE);
+    return kdm_actionhub_refuse(tx, &issues);
+}
+
 enum kdm_outcome kdm_actionhub_list_assets(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    const struct kdm_found none = { .total = 0 }, *found = &none;
-    struct kdm_find_request request = { .count = 1, .sources = true };
+    const struct kdm_found *found;
     struct list list;
     struct kdm_buf buf;
     enum kdm_outcome outcome;
+    bool too_far;
 
     if (!enter(tx, args, &list, &outcome))
         return outcome;
-    request.collections = &list.assets;
-    request.body = assets_query(args->arena, &list.page);
-    request.from = (list.page.page - 1) * list.page.size;
-    request.size = list.page.size;
-    if (list.assets != NULL && !kdm_tx_find(tx, KDM_STR("assets"), false, &request, &found))
+    if (!kdm_dialect_find_page(tx, list.assets, assets_query(args->arena, &list.page),
+                               (list.page.page - 1) * list.page.size, list.page.size, &found,
+                               &too_far))
         return KDM_WAIT;
+    if (too_far)
+        return refuse_page(tx);
     kdm_buf_init(&buf, args->arena, 4096);
     kdm_buf_lit(&buf, "{\"items\":[");
     for (size_t i = 0; i < found->page_count; i++) {

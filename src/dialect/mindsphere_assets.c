@@ -417,14 +417,13 @@ static bool put_hits(struct kdm_tx *tx, const struct target *target, const struc
 enum kdm_outcome kdm_mindsphere_list_assets(struct kdm_tx *tx, const struct kdm_args *args)
 {
     struct target target = { 0 };
-    struct kdm_find_request request = { .collections = &target.home.assets,
-                                        .count = 1,
-                                        .sources = true };
-    const struct kdm_found none = { .total = 0 }, *found = &none;
+    const struct kdm_found *found;
     struct kdm_ms_errors errors;
     struct kdm_ms_page page;
     struct kdm_val filter;
+    struct kdm_str search;
     struct kdm_buf buf;
+    bool too_far;
 
     if (!kdm_ms_enter(tx, args, KDM_STR_NONE, &target.caller))
         return KDM_DONE;
@@ -434,14 +433,16 @@ enum kdm_outcome kdm_mindsphere_list_assets(struct kdm_tx *tx, const struct kdm_
     if (!kdm_ms_read_world(tx, &target.caller, false, &target.world)
         || !kdm_dialect_find_home(tx, target.caller.tenant, &target.home))
         return KDM_WAIT;
-    request.body = kdm_ms_asset_search(&errors, &target.world, &target.caller, filter,
-                                       kdm_query_get(&args->call->query, KDM_STR("sort")));
+    search = kdm_ms_asset_search(&errors, &target.world, &target.caller, filter,
+                                 kdm_query_get(&args->call->query, KDM_STR("sort")));
     if (errors.count > 0)
         return kdm_ms_refuse(tx, args, &errors);
-    request.from = page.number * page.size;
-    request.size = page.size;
-    if (target.home.assets != NULL && !kdm_tx_find(tx, KDM_STR("assets"), false, &request, &found))
+    if (!kdm_dialect_find_page(tx, target.home.assets, search, page.number * page.size, page.size,
+                               &found, &too_far))
         return KDM_WAIT;
+    if (too_far)
+        return kdm_ms_fail(tx, args, KDM_MS_INVALID_PARAMETER,
+                           "page: only the first %d assets can be listed", KDM_DIALECT_REACH);
     kdm_buf_init(&buf, args->arena, 4096);
     kdm_buf_lit(&buf, "{\"_embedded\":{\"assets\":[");
     if (!put_hits(tx, &target, found, &buf))

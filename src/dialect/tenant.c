@@ -36,6 +36,32 @@ bool kdm_dialect_any_asset(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_
     return true;
 }
 
+_Static_assert(KDM_DIALECT_REACH <= KDM_FIND_MOST, "a page is found by one search");
+
+bool kdm_dialect_find_page(struct kdm_tx *tx, struct kdm_collection *assets, struct kdm_str body,
+                           int64_t from, int64_t size, const struct kdm_found **ret_found,
+                           bool *ret_too_far)
+{
+    static const struct kdm_found none = { .total = 0 };
+    bool reached = from < KDM_DIALECT_REACH;
+    int64_t left = KDM_DIALECT_REACH - from;
+    struct kdm_find_request request = { .collections = &assets,
+                                        .count = 1,
+                                        .body = body,
+                                        .deep = true,
+                                        .sources = true,
+                                        .from = reached ? from : 0,
+                                        .size = !reached      ? 0
+                                                : size < left ? size
+                                                              : left };
+
+    *ret_found = &none;
+    if (assets != NULL && !kdm_tx_find(tx, KDM_STR("page of assets"), false, &request, ret_found))
+        return false;
+    *ret_too_far = request.size < size && (*ret_found)->total > (uint64_t)(from + request.size);
+    return true;
+}
+
 bool kdm_dialect_ensure_collection(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str name,
                                    struct kdm_str mapping, struct kdm_collection **ret_collection)
 {

@@ -20,4 +20,13 @@ bool kdm_dialect_any_asset(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_
 bool kdm_dialect_ensure_collection(struct kdm_tx *tx, struct kdm_str tenant, struct kdm_str name,
                                    struct kdm_str mapping, struct kdm_collection **ret_collection);
 
+/* The assets of this collection (NULL: nothing is found) that `body` searches for, in its order,
+ * `size` of them from place `from` on, with their sources; past the end there are none.
+ * *ret_too_far: there are some, but behind the KDM_DIALECT_REACH first, which no page goes beyond.
+ * false: wait, or it failed. */
+#define KDM_DIALECT_REACH (1 << 20)
+bool kdm_dialect_find_page(struct kdm_tx *tx, struct kdm_collection *assets, struct kdm_str body,
+                           int64_t from, int64_t size, const struct kdm_found **ret_found,
+                           bool *ret_too_far);
+
 #endif

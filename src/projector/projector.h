@@ -23,7 +23,7 @@
 #include "search/search.h"
 #include "store/store.h"
 
-#define KDM_FIND_MOST (1u << 20) /* hits of a search that wants all */
+#define KDM_FIND_MOST (1u << 20) /* hits of a search that wants all, or goes deep */
 
 struct kdm_projector;
 
@@ -57,6 +57,7 @@ struct kdm_find_request {
     enum kdm_search_lang lang;
     struct kdm_str filter;    /* JSON, a clause of Elasticsearch's DSL that must hold too; none */
     int64_t from, size;       /* of the request's arguments; -1: not given */
+    bool deep;                /* from + size may come to KDM_FIND_MOST, not KDM_SEARCH_WINDOW */
     int64_t now_ms;           /* what "now" means in dates */
     bool aggregates;          /* aggregations are answered; else they are refused */
     bool all;                 /* every hit, in order; their page is the first `size` of them */

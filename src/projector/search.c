@@ -48,6 +48,7 @@ static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_m
                                               .lang = request->lang,
                                               .from = request->from,
                                               .size = request->size,
+                                              .window = request->deep ? KDM_FIND_MOST : 0,
                                               .now_ms = request->now_ms,
                                               .aggregates = request->aggregates,
                                               .mappings = mappings,

@@ -156,14 +156,15 @@ bool kdm_search_count_parse(struct kdm_query_parser *parser, struct kdm_val body
 static bool read_window(struct kdm_query_parser *parser, const struct kdm_search_request *request,
                         struct kdm_search *search)
 {
+    int64_t most = request->window > 0 ? request->window : KDM_SEARCH_WINDOW;
+
     if (!kdm_search_count_parse(parser, request->body, "from", request->from, 0, &search->from)
         || !kdm_search_count_parse(parser, request->body, "size", request->size, 10, &search->size))
         return false;
-    if (search->from <= KDM_SEARCH_WINDOW && search->size <= KDM_SEARCH_WINDOW
-        && search->from + search->size <= KDM_SEARCH_WINDOW)
+    if (search->from <= most && search->size <= most && search->from + search->size <= most)
         return true;
-    kdm_query_fail(parser, KDM_STR("from + size"), "must be at most %d; use scroll or search_after",
-                   KDM_SEARCH_WINDOW);
+    kdm_query_fail(parser, KDM_STR("from + size"),
+                   "must be at most %lld; use scroll or search_after", (long long)most);
     return false;
 }
 

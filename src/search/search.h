@@ -91,6 +91,7 @@ struct kdm_search_request {
     enum kdm_search_lang lang;
     int64_t from, size; /* of the arguments; -1: not given, then the body's, then 0 and 10 */
     int64_t now_ms;
+    int64_t window;  /* what from + size may come to; 0: KDM_SEARCH_WINDOW */
     bool aggregates; /* the caller answers aggregations; else they are refused */
     /* Of all collections that are searched together, this one's too; NULL: of one only. What is
      * asked of a field must then suit it in all of them, and one that lacks it has no values. */

@@ -123,6 +123,32 @@ describe('labels of ActionHub that are no strings', () => {
   });
 });
 
+describe('lists of many assets', () => {
+  const count = 10003;
+  const headers = { 'program-id': 'many' };
+  const number = (i) => String(i).padStart(5, '0');
+  before(async () => {
+    for (let at = 0; at < count; at += 5000) {
+      const assets = Array.from({ length: Math.min(5000, count - at) }, (_, i) => ({ asset_id: number(at + i), asset_name: 'n', labels: [`l${number(at + i)}`] }));
+      assert.equal((await request(server, '/assets', { method: 'POST', headers, body: { assets } })).status, 200);
+    }
+  });
+
+  test('ActionHub goes beyond the ten thousandth, and to an empty page past the end', async () => {
+    const page = async (path, query) => (await request(server, path, { headers, query })).body;
+    const last = await page('/assets', { page: 101, size: 100 });
+    assert.deepEqual([last.items.map(({ asset_id: id }) => id), last.total], [['10000', '10001', '10002'], count]);
+    for (const number of [102, 1e6, 1e9]) assert.deepEqual(await page('/assets', { page: number, size: 100 }), { items: [], total: count, page: number, size: 100 });
+  });
+
+  test('MindSphere does as well', async () => {
+    for (const number of [50, 99999, 999999999]) {
+      const { status, text, body } = await mind('GET', '/assets', { query: { page: number, size: 200 } });
+      assert.deepEqual([status, body._embedded?.assets, body.page?.number], [200, [], number], text);
+    }
+  });
+});
+
 describe('device-manager/models:share', () => {
   const share = (_id, tenants) => kuzzle.query({ controller: 'device-manager/models', action: 'share', _id, body: { tenants } });
   const asked = (path, options = {}) => request(server, `${ms}${path}`, options);
