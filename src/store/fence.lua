@@ -7,6 +7,12 @@ local record = redis.call('HGET', KEYS[1], ARGV[1])
 if record and string.match(record, '^%d+') == ARGV[2] then
     return record
 end
-record = ARGV[2] .. ' x'
+local fenced = ARGV[2] .. ' x'
+-- A greater number: this fence itself comes late from a dead connection's buffer, nobody waits for its answer any more,
+-- and the record is that of the commit that has the slot now.
+if record and tonumber(string.match(record, '^%d+')) > tonumber(ARGV[2]) then
+    return fenced
+end
+record = fenced
 redis.call('HSET', KEYS[1], ARGV[1], record)
 return record

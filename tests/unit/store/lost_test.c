@@ -2,6 +2,7 @@
  * The feed is the witness: each text that is written is one of a kind.
  */
 #include "proxy.h"
+#include "redis_scripts.gen.h"
 #include "world.h"
 
 static uv_loop_t loop;
@@ -206,6 +207,32 @@ START_TEST(a_commit_is_done_once_whatever_happens_to_its_answer)
 }
 END_TEST
 
+/* A fence may lie in a dead connection's buffer too, while its slot has gone to another commit. */
+START_TEST(a_fence_that_comes_late_leaves_the_record_of_the_next_commit)
+{
+    static const struct {
+        const char *before, *number, *answer, *after;
+    } fences[] = {
+        { "7 3", "5", "5 x", "7 3" },
+        { "7 3", "7", "7 3", "7 3" },
+        { "7 3", "9", "9 x", "9 x" },
+        { "999999999999999 3", "1000000000000000", "1000000000000000 x", "1000000000000000 x" },
+    };
+
+    for (size_t i = 0; i < sizeof(fences) / sizeof(fences[0]); i++) {
+        redisReply *reply;
+
+        freeReplyObject(redisCommand(direct, "HSET meta k:node.0 %s", fences[i].before));
+        reply = redisCommand(direct, "EVAL %s 1 meta k:node.0 %s", kdm_script_fence.text, fences[i].number);
+        ck_assert_str_eq(reply->str, fences[i].answer);
+        freeReplyObject(reply);
+        reply = redisCommand(direct, "HGET meta k:node.0");
+        ck_assert_str_eq(reply->str, fences[i].after);
+        freeReplyObject(reply);
+    }
+}
+END_TEST
+
 START_TEST(what_comes_very_late_does_nothing)
 {
     struct tally tally;
@@ -316,6 +343,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 110);
     tcase_add_test(tcase, a_commit_is_done_once_whatever_happens_to_its_answer);
+    tcase_add_test(tcase, a_fence_that_comes_late_leaves_the_record_of_the_next_commit);
     tcase_add_test(tcase, what_comes_very_late_does_nothing);
     tcase_add_test(tcase, with_short_deadlines_what_is_told_is_still_true);
     tcase_add_test(tcase, while_redis_stays_away_what_was_on_its_way_is_unknown_and_the_rest_refused);
