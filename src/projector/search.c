@@ -41,7 +41,7 @@ static struct kdm_val parse_text(struct kdm_find *find, struct kdm_str text)
 }
 
 static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_mapping *mapping,
-                                       const struct kdm_mapping *const *mappings)
+                                       struct kdm_peers *peers)
 {
     const struct kdm_find_request *request = &find->request;
     const struct kdm_search_request asked = { .body = parse_text(find, request->body),
@@ -51,8 +51,7 @@ static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_m
                                               .window = request->deep ? KDM_FIND_MOST : 0,
                                               .now_ms = request->now_ms,
                                               .aggregates = request->aggregates,
-                                              .mappings = mappings,
-                                              .mapping_count = find->part_count };
+                                              .peers = peers };
     struct kdm_search *search;
 
     if (!request->bare)
@@ -65,13 +64,12 @@ static struct kdm_search *parse_search(struct kdm_find *find, const struct kdm_m
 }
 
 /* Each collection's mapping says what the query means there. */
-static bool parse_part(struct kdm_find *find, struct kdm_find_part *part,
-                       const struct kdm_mapping *const *mappings)
+static bool parse_part(struct kdm_find *find, struct kdm_find_part *part, struct kdm_peers *peers)
 {
     const struct kdm_mapping *mapping = part->found->collection->mapping;
     struct kdm_query *filter;
 
-    part->search = parse_search(find, mapping, mappings);
+    part->search = parse_search(find, mapping, peers);
     if (part->search == NULL)
         return false;
     part->found->search = part->search;
@@ -91,11 +89,12 @@ static bool parse_all(struct kdm_find *find)
 {
     const struct kdm_mapping **mappings =
         kdm_arena_alloc(&find->arena, find->part_count * sizeof(*mappings));
+    struct kdm_peers peers = { .mappings = mappings, .count = find->part_count };
 
     for (size_t i = 0; i < find->part_count; i++)
         mappings[i] = find->parts[i].found->collection->mapping;
     for (size_t i = 0; i < find->part_count; i++)
-        if (!parse_part(find, &find->parts[i], mappings))
+        if (!parse_part(find, &find->parts[i], find->part_count > 1 ? &peers : NULL))
             return false;
     return true;
 }

@@ -81,28 +81,22 @@ static bool suits(enum kdm_agg_kind kind, const struct kdm_field *field)
     }
 }
 
-/* Some only ask whether there is a value. */
-static bool agrees(enum kdm_agg_kind kind, const struct kdm_field *a, const struct kdm_field *b)
+/* As the collection has it, but for keys of flattened fields: those have no column. */
+static bool look_up(struct parse *parse, struct kdm_str name)
 {
-    return kind == KDM_AGG_MISSING || kind == KDM_AGG_VALUE_COUNT || kdm_query_alike(a, b);
-}
+    struct kdm_agg *agg = parse->agg;
 
-static bool is_real(const struct kdm_field *field)
-{
-    return field->type >= KDM_FIELD_DOUBLE && field->type <= KDM_FIELD_SCALED_FLOAT;
-}
-
-static bool look_up(struct parse *parse, const struct kdm_mapping *mapping, struct kdm_str name,
-                    const struct kdm_field **ret_field)
-{
-    struct kdm_query_parser parser = parse->query;
-
-    parser.mapping = mapping;
-    if (!kdm_query_field(&parser, parse->agg->name, name, ret_field))
+    if (!kdm_query_field(&parse->query, agg->name, name, &agg->field))
         return false;
-    return *ret_field == NULL || *ret_field == &kdm_query_id
-           || kdm_mapping_find(mapping, name) != NULL /* no key of a flattened field */
+    return agg->field == NULL || agg->field == &kdm_query_id
+           || kdm_mapping_find(parse->query.mapping, name) != NULL
            || fail(parse, "can't be asked of a part of", name);
+}
+
+/* Some only ask whether there is a value. */
+static bool takes_all_types(enum kdm_agg_kind kind)
+{
+    return kind == KDM_AGG_MISSING || kind == KDM_AGG_VALUE_COUNT;
 }
 
 /* A field that only other collections have is theirs, so that each of them reads the request alike:
@@ -111,23 +105,19 @@ static bool look_up(struct parse *parse, const struct kdm_mapping *mapping, stru
 static bool find_field(struct parse *parse, struct kdm_str name)
 {
     struct kdm_agg *agg = parse->agg;
-    const struct kdm_field *field;
+    const struct kdm_peer_field *all;
 
-    if (!look_up(parse, parse->query.mapping, name, &agg->field))
+    if (!look_up(parse, name))
         return false;
-    agg->real = agg->field != NULL && is_real(agg->field);
-    for (size_t i = 0; i < parse->query.peer_count; i++) {
-        if (!look_up(parse, parse->query.peers[i], name, &field))
-            return false;
-        if (field == NULL)
-            continue;
-        agg->elsewhere |= agg->field == NULL;
-        if (agg->field == NULL)
-            agg->field = field;
-        if (!agrees(agg->kind, agg->field, field))
-            return fail(parse, "the collections have different types of the field", name);
-        agg->real |= is_real(field);
-    }
+    agg->real = agg->field != NULL && kdm_field_real(agg->field);
+    if (parse->query.peers == NULL)
+        return true;
+    all = kdm_query_peers(&parse->query, name);
+    if (!all->alike && !takes_all_types(agg->kind))
+        return fail(parse, "the collections have different types of the field", name);
+    agg->elsewhere = agg->field == NULL && all->field != NULL;
+    agg->field = agg->elsewhere ? all->field : agg->field;
+    agg->real = all->real;
     return true;
 }
 

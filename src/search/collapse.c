@@ -45,7 +45,7 @@ static bool parse_field(struct kdm_query_parser *parser, struct kdm_str name,
     collapse->field = parser->mapping == NULL ? NULL : kdm_mapping_find(parser->mapping, name);
     if (collapse->field == NULL || !kdm_sort_suits(collapse->field))
         return fail(parser, "hits can't be collapsed on", name);
-    if (!kdm_sort_alike(parser, name, collapse->field))
+    if (!kdm_sort_alike(parser, name))
         return false;
     if (search->after != NULL
         && (search->sort_count != 1 || search->sorts[0].field != collapse->field))

@@ -30,9 +30,12 @@ bool kdm_query_count(struct kdm_query_parser *parser, struct kdm_str clause);
 bool kdm_query_field(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_str name,
                      const struct kdm_field **ret_field);
 
-/* Are values of the two fields of one kind: texts, numbers, dates, ..? Then those of collections
- * that are searched together can be ordered and counted together. */
-bool kdm_query_alike(const struct kdm_field *a, const struct kdm_field *b);
+/* What the collections that are searched together have at this name; parser->peers is not NULL.
+ * Those whose values are of one kind (texts, numbers, dates, ..) can be ordered and counted
+ * together. */
+const struct kdm_peer_field *kdm_query_peers(struct kdm_query_parser *parser, struct kdm_str name);
+/* Are its numbers not all whole ones? */
+bool kdm_field_real(const struct kdm_field *field);
 
 /* A query's value typed for a field. `reading` NULL: as the field says, in UTC. */
 bool kdm_query_key(struct kdm_query_parser *parser, struct kdm_str clause,

@@ -327,9 +327,42 @@ static unsigned family(const struct kdm_field *field)
     return field->type == KDM_FIELD_FLATTENED ? KDM_FIELD_KEYWORD : field->type;
 }
 
-bool kdm_query_alike(const struct kdm_field *a, const struct kdm_field *b)
+bool kdm_field_real(const struct kdm_field *field)
 {
-    return family(a) == family(b);
+    return field->type >= KDM_FIELD_DOUBLE && field->type <= KDM_FIELD_SCALED_FLOAT;
+}
+
+static struct kdm_peer_field *read_peers(struct kdm_query_parser *parser, struct kdm_str name)
+{
+    struct kdm_peer_field *all = kdm_arena_zalloc(parser->arena, sizeof(*all));
+
+    *all = (struct kdm_peer_field){ .name = name, .alike = true };
+    for (size_t i = 0; i < parser->peers->count; i++) {
+        const struct kdm_field *field = kdm_mapping_find(parser->peers->mappings[i], name);
+
+        if (field == NULL || below_disabled(field))
+            continue;
+        if (all->field == NULL)
+            all->field = field;
+        all->alike &= family(field) == family(all->field);
+        all->real |= kdm_field_real(field);
+    }
+    return all;
+}
+
+/* Each of them asks for the same fields: the first time is remembered. */
+const struct kdm_peer_field *kdm_query_peers(struct kdm_query_parser *parser, struct kdm_str name)
+{
+    struct kdm_peer_field *known = parser->peers->fields;
+
+    while (known != NULL && !kdm_str_eq(known->name, name))
+        known = known->next;
+    if (known != NULL)
+        return known;
+    known = read_peers(parser, name);
+    known->next = parser->peers->fields;
+    parser->peers->fields = known;
+    return known;
 }
 
 /* --- values ----------------------------------------------------------------------------------- */

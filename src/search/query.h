@@ -94,13 +94,27 @@ struct kdm_query {
 /* Stands for the document's id as a keyword. */
 extern const struct kdm_field kdm_query_id;
 
+/* A field as all of them have it. */
+struct kdm_peer_field {
+    struct kdm_str name;
+    const struct kdm_field *field; /* of the first that has it; NULL: none does */
+    bool alike;                    /* those that have it have values of one kind */
+    bool real;                     /* one at least has numbers that are no whole ones */
+    struct kdm_peer_field *next;
+};
+
+/* Collections that are searched together: each is parsed for by itself, and must mean the same. */
+struct kdm_peers {
+    const struct kdm_mapping *const *mappings;
+    size_t count;
+    struct kdm_peer_field *fields; /* that were asked for so far, in the parser's arena */
+};
+
 /* What parsing shares. */
 struct kdm_query_parser {
     struct kdm_arena *arena;
     const struct kdm_mapping *mapping; /* NULL: none (realtime filters) */
-    /* Of all collections that are searched together, `mapping` too; NULL: of one only. */
-    const struct kdm_mapping *const *peers;
-    size_t peer_count;
+    struct kdm_peers *peers; /* collections that are searched together; NULL: one is alone */
     struct kdm_failure *failure;
     int64_t now_ms;                /* what "now" means in dates */
     size_t clauses;                /* so far */

@@ -234,8 +234,7 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
 {
     struct kdm_query_parser parser = { .arena = arena,
                                        .mapping = mapping,
-                                       .peers = request->mappings,
-                                       .peer_count = request->mapping_count,
+                                       .peers = request->peers,
                                        .failure = ret_failure,
                                        .now_ms = request->now_ms };
     struct kdm_search *search = kdm_arena_zalloc(arena, sizeof(*search));

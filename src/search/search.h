@@ -93,10 +93,10 @@ struct kdm_search_request {
     int64_t now_ms;
     int64_t window;  /* what from + size may come to; 0: KDM_SEARCH_WINDOW */
     bool aggregates; /* the caller answers aggregations; else they are refused */
-    /* Of all collections that are searched together, this one's too; NULL: of one only. What is
-     * asked of a field must then suit it in all of them, and one that lacks it has no values. */
-    const struct kdm_mapping *const *mappings;
-    size_t mapping_count;
+    /* All collections that are searched together, this one too, in the same arena; NULL: it is
+     * alone. What is asked of a field must then suit it in all of them, and one that lacks it has
+     * no values. */
+    struct kdm_peers *peers;
 };
 
 /* NULL with *ret_failure: invalid_search_query for unknown members of the body,

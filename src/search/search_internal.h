@@ -23,8 +23,7 @@ bool kdm_sort_suits(const struct kdm_field *field);
 
 /* Has the field called `name` values of one kind in all collections that are searched together?
  * Numbers of one and texts of another have no order. false with a failure. */
-bool kdm_sort_alike(struct kdm_query_parser *parser, struct kdm_str name,
-                    const struct kdm_field *field);
+bool kdm_sort_alike(struct kdm_query_parser *parser, struct kdm_str name);
 
 /* "from" or "size": `given` with the request (-1: not), else body's, else `absent`. */
 bool kdm_search_count_parse(struct kdm_query_parser *parser, struct kdm_val body, const char *name,

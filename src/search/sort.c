@@ -62,16 +62,10 @@ bool kdm_sort_suits(const struct kdm_field *field)
            && field->type != KDM_FIELD_GEO_SHAPE;
 }
 
-bool kdm_sort_alike(struct kdm_query_parser *parser, struct kdm_str name,
-                    const struct kdm_field *field)
+bool kdm_sort_alike(struct kdm_query_parser *parser, struct kdm_str name)
 {
-    for (size_t i = 0; i < parser->peer_count; i++) {
-        const struct kdm_field *peer = kdm_mapping_find(parser->peers[i], name);
-
-        if (peer != NULL && !kdm_query_alike(field, peer))
-            return fail(parser, "the collections have different types of the field", name);
-    }
-    return true;
+    return parser->peers == NULL || kdm_query_peers(parser, name)->alike
+           || fail(parser, "the collections have different types of the field", name);
 }
 
 static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool unmapped,
@@ -99,7 +93,7 @@ static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool u
                || fail(parser, "the field is not mapped, so nothing can be sorted by it", name);
     if (!kdm_sort_suits(sort->field))
         return fail(parser, "this type of field can't be sorted by", name);
-    return kdm_sort_alike(parser, name, sort->field);
+    return kdm_sort_alike(parser, name);
 }
 
 /* {path}: the field is of those objects, and the values of all of them are the document's. */

@@ -463,14 +463,13 @@ static bool fetch(void *ctx, struct kdm_arena *to, const struct kdm_str *ids,
 
 /* The request as the collection reads it; NULL: it is refused. */
 static struct kdm_search *parse(const struct collection *collection, struct kdm_str body,
-                                const struct kdm_mapping *const *mappings, size_t count)
+                                struct kdm_peers *peers)
 {
     const struct kdm_search_request request = { .body = kdm_json_parse(&arena, body),
                                                 .from = -1,
                                                 .size = 0,
                                                 .aggregates = true,
-                                                .mappings = mappings,
-                                                .mapping_count = count };
+                                                .peers = peers };
 
     failure = (struct kdm_failure){ 0 };
     return kdm_search_create(&arena, collection->mapping, &request, &failure);
@@ -494,6 +493,7 @@ static struct kdm_str ask_parts(struct collection *asked, uint32_t count, struct
                                 enum kdm_projection_result *ret_result)
 {
     const struct kdm_mapping *mappings[MOST_PARTS];
+    struct kdm_peers peers = { .mappings = mappings, .count = count };
     struct kdm_search *searches[MOST_PARTS] = { NULL };
     struct kdm_aggs *total;
     struct kdm_str text;
@@ -502,7 +502,7 @@ static struct kdm_str ask_parts(struct collection *asked, uint32_t count, struct
     for (uint32_t i = 0; i < count; i++)
         mappings[i] = asked[i].mapping;
     for (uint32_t i = 0; i < count; i++) {
-        searches[i] = parse(&asked[i], body, mappings, count);
+        searches[i] = parse(&asked[i], body, &peers);
         if (searches[i] == NULL)
             return KDM_STR_NONE;
     }
@@ -535,7 +535,7 @@ static void tell_difference(struct kdm_str body, struct kdm_str together, struct
 
 static void compare(struct kdm_str body)
 {
-    struct kdm_search *search = parse(&whole, body, NULL, 0);
+    struct kdm_search *search = parse(&whole, body, NULL);
     enum kdm_projection_result result;
     struct kdm_str together = ask_parts(parts, part_count, body, &result), wanted;
 
