@@ -124,6 +124,21 @@ bool kdm_ms_lists_etag(struct kdm_str header, int64_t etag);
 /* Has the client this version already, by its If-None-Match? Then the transaction has its reply. */
 bool kdm_ms_not_modified(struct kdm_tx *tx, const struct kdm_args *args, int64_t etag);
 
+/* --- bodies and replies ------------------------------------------------------------------------
+ */
+
+/* The body, an object. false: it is none, and the transaction has its reply. */
+bool kdm_ms_body(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body);
+
+/* Walks a list of a body; what is no list, or one of more than `most` entries, is an error, and has
+ * none: what is compared each with each must be few. */
+void kdm_ms_entries(struct kdm_val_iter *it, struct kdm_ms_errors *errors, const char *name,
+                    struct kdm_val list, unsigned most);
+
+/* A reply with the headers of a versioned resource. */
+enum kdm_outcome kdm_ms_reply_versioned(struct kdm_tx *tx, int status, int64_t etag,
+                                        struct kdm_str location, struct kdm_str body);
+
 /* --- entries by name -------------------------------------------------------------------------- */
 
 struct kdm_ms_entry {
@@ -330,17 +345,5 @@ void kdm_ms_sort(struct kdm_arena *arena, const struct kdm_args *args, struct kd
 /* "page":{..},"_links":{..} */
 void kdm_ms_put_page(struct kdm_arena *arena, const struct kdm_ms_caller *caller, const char *path,
                      const struct kdm_ms_page *page, size_t total, struct kdm_buf *buf);
-
-/* The body, an object. false: it is none, and the transaction has its reply. */
-bool kdm_ms_body(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body);
-
-/* Walks a list of a body; what is no list, or one of more than `most` entries, is an error, and has
- * none: what is compared each with each must be few. */
-void kdm_ms_entries(struct kdm_val_iter *it, struct kdm_ms_errors *errors, const char *name,
-                    struct kdm_val list, unsigned most);
-
-/* A reply with the headers of a versioned resource. */
-enum kdm_outcome kdm_ms_reply_versioned(struct kdm_tx *tx, int status, int64_t etag,
-                                        struct kdm_str location, struct kdm_str body);
 
 #endif
