@@ -314,8 +314,7 @@ enum kdm_outcome kdm_actionhub_list_programs(struct kdm_tx *tx, const struct kdm
         all = here && all; /* the others are asked for as well */
         if (!here || doc == NULL)
             continue;
-        if (buf.ptr[buf.len - 1] != '[')
-            kdm_buf_char(&buf, ',');
+        kdm_json_put_comma(&buf);
         put_program(&buf, tenants.items[i], kdm_doc_source(tx, doc));
     }
     kdm_buf_lit(&buf, "]}");

@@ -357,3 +357,9 @@ enum kdm_outcome kdm_ms_reply_versioned(struct kdm_tx *tx, int status, int64_t e
         kdm_tx_set_header(tx, KDM_STR("location"), location);
     return kdm_tx_reply(tx, body);
 }
+
+enum kdm_outcome kdm_ms_reply_deleted(struct kdm_tx *tx)
+{
+    kdm_tx_set_status(tx, 204);
+    return kdm_tx_reply(tx, KDM_STR("null"));
+}

@@ -138,6 +138,8 @@ void kdm_ms_entries(struct kdm_val_iter *it, struct kdm_ms_errors *errors, const
 /* A reply with the headers of a versioned resource. */
 enum kdm_outcome kdm_ms_reply_versioned(struct kdm_tx *tx, int status, int64_t etag,
                                         struct kdm_str location, struct kdm_str body);
+/* 204, without a body. */
+enum kdm_outcome kdm_ms_reply_deleted(struct kdm_tx *tx);
 
 /* --- entries by name -------------------------------------------------------------------------- */
 

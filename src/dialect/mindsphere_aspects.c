@@ -156,8 +156,7 @@ static enum kdm_outcome reply(struct kdm_tx *tx, const struct kdm_ms_target *tar
     kdm_buf_init(&buf, arena, 1024);
     kdm_ms_put_aspect_type(&target->caller, type, &buf);
     if (created)
-        location = kdm_arena_printf(arena, KDM_FMT "/aspecttypes/" KDM_FMT,
-                                    KDM_ARG(target->caller.base), KDM_ARG(target->id));
+        location = kdm_ms_href(arena, &target->caller, "aspecttypes", target->id);
     return kdm_ms_reply_versioned(tx, created ? 201 : 200, type->etag, location, kdm_buf_str(&buf));
 }
 
@@ -245,6 +244,5 @@ enum kdm_outcome kdm_mindsphere_delete_aspect_type(struct kdm_tx *tx, const stru
     }
     if (!kdm_dm_remove_model(tx, target.type->model->id))
         return KDM_WAIT;
-    kdm_tx_set_status(tx, 204);
-    return kdm_tx_reply(tx, KDM_STR("null"));
+    return kdm_ms_reply_deleted(tx);
 }

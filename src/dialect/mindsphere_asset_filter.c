@@ -44,12 +44,6 @@ static void malformed(const struct translator *translator, const char *what)
     kdm_buf_lit(translator->buf, "{\"match_none\":{}}");
 }
 
-static void put_comma(struct kdm_buf *buf)
-{
-    if (buf->ptr[buf->len - 1] != '[')
-        kdm_buf_char(buf, ',');
-}
-
 /* --- conditions on types ------------------------------------------------------------------------
  */
 
@@ -82,7 +76,7 @@ static void put_models(const struct translator *translator, struct kdm_val condi
         if (!kdm_ms_visible(world, type, translator->caller)
             || (!kdm_val_none(condition) && !type_passes(translator, type, condition, inherits)))
             continue;
-        put_comma(translator->buf);
+        kdm_json_put_comma(translator->buf);
         kdm_json_put_str(translator->buf, kdm_ms_asset_model(world->arena, type));
     }
     kdm_buf_lit(translator->buf, "]}}");
@@ -149,7 +143,7 @@ static void put_in(const struct translator *translator, struct kdm_str path,
     }
     kdm_buf_lit(translator->buf, "{\"bool\":{\"minimum_should_match\":1,\"should\":[");
     for (kdm_elements(&it, list); kdm_element_next(&it, &one);) {
-        put_comma(translator->buf);
+        kdm_json_put_comma(translator->buf);
         put_equal(translator, path, one);
     }
     kdm_buf_lit(translator->buf, "]}}");
@@ -222,7 +216,7 @@ static void put_each(const struct translator *translator, struct kdm_str path, s
 
     if (kdm_val_type(list) == KDM_JSON_ARRAY) {
         for (kdm_elements(&it, list); kdm_element_next(&it, &value);) {
-            put_comma(translator->buf);
+            kdm_json_put_comma(translator->buf);
             put_condition(translator, path, value, depth + 1);
         }
         return;
@@ -230,7 +224,7 @@ static void put_each(const struct translator *translator, struct kdm_str path, s
     if (kdm_val_type(list) != KDM_JSON_OBJECT)
         malformed(translator, "or and and need an object or an array");
     for (kdm_members(&it, list); kdm_member_next(&it, &name, &value);) {
-        put_comma(translator->buf);
+        kdm_json_put_comma(translator->buf);
         put_function(translator, kdm_val_str(arena, name), path, value, depth + 1);
     }
 }
@@ -294,7 +288,7 @@ static void put_filters(const struct translator *translator, struct kdm_val list
 
     if (kdm_val_type(list) == KDM_JSON_ARRAY) {
         for (kdm_elements(&it, list); kdm_element_next(&it, &value);) {
-            put_comma(translator->buf);
+            kdm_json_put_comma(translator->buf);
             put_filter(translator, value, depth + 1);
         }
         return;
@@ -302,7 +296,7 @@ static void put_filters(const struct translator *translator, struct kdm_val list
     for (kdm_members(&it, list); kdm_member_next(&it, &name, &value);) {
         struct kdm_str key = kdm_val_str(translator->errors->arena, name);
 
-        put_comma(translator->buf);
+        kdm_json_put_comma(translator->buf);
         if (kdm_str_eq(key, KDM_STR("not"))) {
             kdm_buf_lit(translator->buf, "{\"bool\":{\"must_not\":[");
             put_filter(translator, value, depth + 1);

@@ -36,12 +36,6 @@ struct teller {
     struct kdm_buf *buf;
 };
 
-static void put_comma(struct kdm_buf *buf)
-{
-    if (buf->ptr[buf->len - 1] != '[')
-        kdm_buf_char(buf, ',');
-}
-
 /* Those that have a value, as elements. */
 static void put_values(const struct teller *teller, struct kdm_val variables, struct kdm_val values)
 {
@@ -57,7 +51,7 @@ static void put_values(const struct teller *teller, struct kdm_val variables, st
             value = kdm_val_get(variable, KDM_STR("defaultValue"));
         if (kdm_val_null(value))
             continue;
-        put_comma(teller->buf);
+        kdm_json_put_comma(teller->buf);
         kdm_buf_lit(teller->buf, "{\"name\":");
         kdm_buf_put(teller->buf, kdm_val_text(name));
         kdm_buf_lit(teller->buf, ",\"value\":");
@@ -94,7 +88,7 @@ static void put_aspects(const struct teller *teller, const struct kdm_ms_chain *
 
             if (type == NULL)
                 continue;
-            put_comma(teller->buf);
+            kdm_json_put_comma(teller->buf);
             kdm_buf_lit(teller->buf, "{\"name\":");
             kdm_buf_put(teller->buf, kdm_val_text(name));
             kdm_buf_lit(teller->buf, ",\"variables\":[");

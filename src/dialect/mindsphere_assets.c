@@ -343,8 +343,7 @@ enum kdm_outcome kdm_mindsphere_delete_asset(struct kdm_tx *tx, const struct kdm
         return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "there are assets below it");
     if (!kdm_dm_asset_delete(tx, target.caller.tenant, &target.home, target.doc))
         return KDM_WAIT;
-    kdm_tx_set_status(tx, 204);
-    return kdm_tx_reply(tx, KDM_STR("null"));
+    return kdm_ms_reply_deleted(tx);
 }
 
 /* --- read --------------------------------------------------------------------------------------
@@ -407,8 +406,7 @@ static bool put_hits(struct kdm_tx *tx, const struct target *target, const struc
         }
         if (!kdm_ms_asset_of(&target->world, source, version, &asset))
             continue;
-        if (buf->ptr[buf->len - 1] != '[')
-            kdm_buf_char(buf, ',');
+        kdm_json_put_comma(buf);
         kdm_ms_put_asset(&target->world, &target->caller, &asset, buf);
     }
     return all;

@@ -374,6 +374,5 @@ enum kdm_outcome kdm_mindsphere_delete_file(struct kdm_tx *tx, const struct kdm_
     kdm_tx_delete(tx, target.files, target.id, target.doc, 0);
     if (!kdm_tx_commit(tx))
         return KDM_WAIT;
-    kdm_tx_set_status(tx, 204);
-    return kdm_tx_reply(tx, KDM_STR("null"));
+    return kdm_ms_reply_deleted(tx);
 }

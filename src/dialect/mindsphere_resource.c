@@ -21,12 +21,6 @@ void kdm_ms_put_member(struct kdm_buf *buf, struct kdm_val block, const char *na
     kdm_buf_put(buf, kdm_val_none(val) ? kdm_str_of(absent) : kdm_val_text(val));
 }
 
-static void put_comma(struct kdm_buf *buf)
-{
-    if (buf->ptr[buf->len - 1] != '[')
-        kdm_buf_char(buf, ',');
-}
-
 struct kdm_str kdm_ms_href(struct kdm_arena *arena, const struct kdm_ms_caller *caller,
                            const char *kind, struct kdm_str id)
 {
@@ -78,7 +72,7 @@ void kdm_ms_put_aspect_type(const struct kdm_ms_caller *caller, const struct kdm
     kdm_buf_lit(buf, ",\"variables\":[");
     for (kdm_elements(&it, kdm_val_get(type->block, KDM_STR("variables")));
          kdm_element_next(&it, &variable);) {
-        put_comma(buf);
+        kdm_json_put_comma(buf);
         kdm_ms_put_variable(buf, variable,
                             dynamic ? KDM_MS_DYNAMIC_VARIABLE : KDM_MS_STATIC_VARIABLE,
                             KDM_STR_NONE);
@@ -121,7 +115,7 @@ static void put_variables(const struct teller *teller)
     for (size_t i = teller->first; i < teller->chain.count; i++) {
         kdm_elements(&it, kdm_val_get(teller->chain.items[i]->block, KDM_STR("variables")));
         while (kdm_element_next(&it, &variable)) {
-            put_comma(teller->buf);
+            kdm_json_put_comma(teller->buf);
             kdm_ms_put_variable(teller->buf, variable, KDM_MS_TYPE_VARIABLE, origin_of(teller, i));
         }
     }
@@ -145,7 +139,7 @@ static void put_aspect(const struct teller *teller, struct kdm_val aspect, size_
     struct kdm_str id = kdm_val_str(arena, kdm_val_get(aspect, KDM_STR("aspectTypeId")));
     const struct kdm_ms_type *type = kdm_ms_find(&teller->world->aspects, id);
 
-    put_comma(teller->buf);
+    kdm_json_put_comma(teller->buf);
     kdm_buf_char(teller->buf, '{');
     kdm_ms_put_member(teller->buf, aspect, "name", "null");
     kdm_ms_put_member(teller->buf, aspect, "aspectId", "null");
@@ -198,7 +192,7 @@ static void put_file(const struct teller *teller, struct kdm_val file, size_t at
     struct kdm_str origin = origin_of(teller, at),
                    self = kdm_ms_href(arena, teller->caller, "files", id);
 
-    put_comma(teller->buf);
+    kdm_json_put_comma(teller->buf);
     kdm_buf_char(teller->buf, '{');
     kdm_ms_put_member(teller->buf, file, "key", "null");
     kdm_ms_put_member(teller->buf, file, "fileId", "null");

@@ -190,8 +190,7 @@ static void put_aspect(struct reader *reader, struct kdm_val given, size_t numbe
     id = aspect_id_of(reader, given, name, type_id, number);
     if (kdm_str_none(id))
         return;
-    if (reader->buf->ptr[reader->buf->len - 1] != '[')
-        kdm_buf_char(reader->buf, ',');
+    kdm_json_put_comma(reader->buf);
     kdm_buf_lit(reader->buf, "{\"name\":");
     kdm_json_put_str(reader->buf, name);
     kdm_buf_lit(reader->buf, ",\"aspectId\":");
@@ -434,8 +433,7 @@ static void put_measures(const struct kdm_ms_world *world, struct kdm_val aspect
 
         if (type == NULL || !is_dynamic(type))
             continue;
-        if (buf->ptr[buf->len - 1] != '[')
-            kdm_buf_char(buf, ',');
+        kdm_json_put_comma(buf);
         kdm_buf_lit(buf, "{\"name\":");
         kdm_buf_put(buf, kdm_val_text(kdm_val_get(aspect, KDM_STR("name"))));
         kdm_buf_lit(buf, ",\"type\":");

@@ -101,8 +101,7 @@ static enum kdm_outcome reply(struct kdm_tx *tx, const struct kdm_ms_target *tar
     kdm_buf_init(&buf, arena, source.len + 1024);
     kdm_ms_put_type(&world, &target->caller, type, target->caller.exploded, &buf);
     if (target->type == NULL)
-        location = kdm_arena_printf(arena, KDM_FMT "/assettypes/" KDM_FMT,
-                                    KDM_ARG(target->caller.base), KDM_ARG(target->id));
+        location = kdm_ms_href(arena, &target->caller, "assettypes", target->id);
     return kdm_ms_reply_versioned(tx, target->type == NULL ? 201 : 200, type->etag, location,
                                   kdm_buf_str(&buf));
 }
@@ -188,8 +187,7 @@ enum kdm_outcome kdm_mindsphere_delete_asset_type(struct kdm_tx *tx, const struc
         return kdm_ms_fail(tx, args, KDM_MS_CONFLICT, "there are assets of this type");
     if (!kdm_dm_remove_model(tx, target.type->model->id))
         return KDM_WAIT;
-    kdm_tx_set_status(tx, 204);
-    return kdm_tx_reply(tx, KDM_STR("null"));
+    return kdm_ms_reply_deleted(tx);
 }
 
 /* --- patch ----------------------------------------------------------------------------------- */

@@ -181,6 +181,9 @@ struct kdm_str kdm_json_pair(struct kdm_arena *arena, const char *name, struct k
  * not finite becomes null. */
 void kdm_json_put_double(struct kdm_buf *buf, double value);
 
+/* A comma, unless an object or an array begins with the last character written. */
+void kdm_json_put_comma(struct kdm_buf *buf);
+
 /* "name":  - with the comma before it, unless the last character written is '{'. `name` is put as
  * a JSON string. */
 void kdm_json_put_name(struct kdm_buf *buf, struct kdm_str name);

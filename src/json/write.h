@@ -13,9 +13,6 @@ static inline bool kdm_json_clean(struct kdm_val val)
 /* Puts `val` in canonical form. `scratch` holds tables for large objects with duplicates. */
 void kdm_json_put_canonical(struct kdm_buf *buf, struct kdm_arena *scratch, struct kdm_val val);
 
-/* Puts a ',' unless an object or array has just been opened. */
-void kdm_json_put_comma(struct kdm_buf *buf);
-
 /* Puts the comma, the member's name as it stands in its text, and ':'. */
 void kdm_json_put_member_name(struct kdm_buf *buf, struct kdm_val name);
 

@@ -65,8 +65,7 @@ void kdm_filter_put_value(struct kdm_buf *buf, struct kdm_val value)
     case KDM_JSON_ARRAY:
         kdm_buf_char(buf, '[');
         for (kdm_elements(&it, value); kdm_element_next(&it, &element);) {
-            if (buf->ptr[buf->len - 1] != '[')
-                kdm_buf_char(buf, ',');
+            kdm_json_put_comma(buf);
             kdm_filter_put_value(buf, element);
         }
         kdm_buf_char(buf, ']');

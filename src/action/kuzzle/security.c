@@ -104,8 +104,7 @@ enum kdm_outcome kdm_security_reply_many(struct kdm_tx *tx, const struct kdm_arg
             return kdm_tx_fail(tx, missing, &ids.items[i], 1);
         if (doc == NULL)
             continue;
-        if (buf.ptr[buf.len - 1] != '[')
-            kdm_buf_char(&buf, ',');
+        kdm_json_put_comma(&buf);
         kdm_buf_put(&buf, kdm_security_item(args->arena, doc->id, doc->text));
     }
     kdm_buf_lit(&buf, "]}");
