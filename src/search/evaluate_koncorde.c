@@ -5,6 +5,7 @@
  */
 #include "search/geometry.h"
 #include "search/koncorde.h"
+#include "search/values.h"
 
 struct kdm_val kdm_koncorde_value(struct kdm_arena *scratch, struct kdm_val object,
                                   struct kdm_str path)
@@ -324,13 +325,29 @@ bool kdm_koncorde_leaf(const struct kdm_query *query, struct kdm_arena *scratch,
     }
 }
 
+struct element_test {
+    const struct kdm_query *query;
+    struct kdm_arena *scratch;
+    const struct kdm_query **too_costly;
+};
+
+static bool element_fits(void *ctx, struct kdm_val value)
+{
+    const struct element_test *test = ctx;
+
+    return kdm_koncorde_leaf(test->query, test->scratch, value, test->too_costly);
+}
+
 bool kdm_koncorde_match(const struct kdm_query *query, struct kdm_arena *scratch,
                         const struct kdm_query_document *document,
                         const struct kdm_query **too_costly)
 {
+    struct element_test test = { query, scratch, too_costly };
     struct kdm_val value = kdm_str_eq(query->path, KDM_STR("_id"))
                                ? kdm_koncorde_id(scratch, document->id)
                                : kdm_koncorde_value(scratch, document->source, query->path);
 
+    if (query->elements && !kdm_str_eq(query->path, KDM_STR("_id")))
+        return kdm_values_at(scratch, document->source, query->path, false, element_fits, &test);
     return kdm_koncorde_leaf(query, scratch, value, too_costly);
 }

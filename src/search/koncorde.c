@@ -509,6 +509,37 @@ static struct kdm_query *range(struct koncorde *koncorde, struct kdm_str keyword
     return query;
 }
 
+/* A leaf that a search asks of each element of an array, and whose negation is its complement. */
+static struct kdm_query *of_elements(struct koncorde *koncorde, struct kdm_query *query)
+{
+    bool negated = query->negated;
+
+    query->elements = true;
+    query->negated = false;
+    return negated_if(koncorde, query, negated);
+}
+
+/* Keywords are asked as they are indexed, like "equals" asks them; what has no such index by path:
+ * whole texts, not their words. */
+static struct kdm_query *regexp_in_search(struct koncorde *koncorde, struct kdm_str keyword,
+                                          struct kdm_query *leaf)
+{
+    struct kdm_query *query;
+    const struct kdm_field *field;
+
+    if (!kdm_query_field(koncorde->parser, keyword, leaf->path, &field))
+        return NULL;
+    if (field == NULL || (field->type != KDM_FIELD_KEYWORD && field->type != KDM_FIELD_FLATTENED)) {
+        if (field != NULL && field->source_count > 0)
+            leaf->path = field->sources[0]; /* "name.text" stands at "name" */
+        return of_elements(koncorde, leaf);
+    }
+    query = kdm_query_new(koncorde->parser, KDM_QUERY_REGEXP);
+    query->field = field;
+    query->regexp = leaf->regexp;
+    return negated_if(koncorde, query, leaf->negated);
+}
+
 static struct kdm_query *regexp(struct koncorde *koncorde, struct kdm_str keyword,
                                 struct kdm_val value, bool negated)
 {
@@ -535,8 +566,9 @@ static struct kdm_query *regexp(struct koncorde *koncorde, struct kdm_str keywor
     query->text = pattern;
     query->flags = flags;
     query->regexp = kdm_regexp_re2(arena, pattern, flags, &reason);
-    return query->regexp == NULL ? fail(koncorde, path, kdm_query_shown(koncorde->parser, reason))
-                                 : query;
+    if (query->regexp == NULL)
+        return fail(koncorde, path, kdm_query_shown(koncorde->parser, reason));
+    return koncorde->search ? regexp_in_search(koncorde, keyword, query) : query;
 }
 
 /* Arrays are compared element by element with those of documents: they must be short. */
@@ -579,6 +611,8 @@ static struct kdm_query *match(struct koncorde *koncorde, struct kdm_str keyword
         if (koncorde->search && !kdm_query_count(parser, keyword))
             return NULL;
         one->value = member;
+        if (koncorde->search && one->kind == KDM_QUERY_K_EQUALS)
+            one = of_elements(koncorde, one);
         kdm_query_add(parser, negated ? &query->should : &query->filter, one);
     }
     return query;

@@ -206,7 +206,7 @@ static void fill_set(struct kdm_run *run, struct kdm_term_set *set)
         else
             add_found(run, set, set->word);
     } else if (query->fold || query->kind == KDM_QUERY_WILDCARD || query->kind == KDM_QUERY_REGEXP
-               || query->kind == KDM_QUERY_FUZZY || query->kind == KDM_QUERY_K_REGEXP) {
+               || query->kind == KDM_QUERY_FUZZY) {
         add_tested(run, set);
     } else if (query->kind == KDM_QUERY_PREFIX) {
         add_prefixed(run, set, query->text);
@@ -647,26 +647,6 @@ static struct kdm_plan *exists(struct kdm_run *run, const struct kdm_query *quer
     return plan;
 }
 
-/* Koncorde's regexp on a keyword: only a document with a term that fits can match, though a number
- * that reads like it does not. */
-static struct kdm_plan *koncorde_regexp(struct kdm_run *run, const struct kdm_query *query)
-{
-    const struct kdm_column *column = kdm_projection_column(run->projection, query->path);
-    struct kdm_plan *plan = maybe(run, query);
-
-    if (query->negated || column == NULL || column->filling
-        || column->field->type != KDM_FIELD_KEYWORD || column->field->lowercase
-        || column->field->ignore_above != UINT32_MAX)
-        return plan;
-    plan->kind = KDM_PLAN_TERMS;
-    plan->column = column;
-    add_sets(run, plan, 1);
-    fill_set(run, &plan->sets[0]);
-    plan->exact = false;
-    plan->estimate = plan->sets[0].documents;
-    return plan;
-}
-
 static struct kdm_plan *plan_for(struct kdm_run *run, const struct kdm_query *query, bool nested)
 {
     switch ((enum kdm_query_kind)query->kind) {
@@ -699,8 +679,6 @@ static struct kdm_plan *plan_for(struct kdm_run *run, const struct kdm_query *qu
     case KDM_QUERY_GEO_POLYGON:
     case KDM_QUERY_GEO_SHAPE:
         return place(run, query, nested);
-    case KDM_QUERY_K_REGEXP:
-        return koncorde_regexp(run, query);
     default:
         return maybe(run, query);
     }

@@ -64,6 +64,7 @@ struct kdm_query {
     uint8_t kind;             /* enum kdm_query_kind */
     uint8_t relation;         /* GEO_SHAPE: enum kdm_shape_relation */
     bool negated;             /* K_ leaves: "not" of them, by Koncorde's rules */
+    bool elements;            /* K_ leaves in a search: any element of an array may match */
     bool fold;                /* letters match in either case */
     bool open_low, open_high; /* ranges: the bound itself is outside */
     bool last_is_prefix;      /* PHRASE: of the last token */
@@ -135,8 +136,8 @@ struct kdm_query *kdm_query_parse_koncorde(struct kdm_query_parser *parser, stru
 struct kdm_query *kdm_query_parse_filter(struct kdm_query_parser *parser, struct kdm_val filter,
                                          size_t max_conditions);
 
-/* Does a node that asks something of single values (TERMS, RANGE, PREFIX, WILDCARD, REGEXP, FUZZY,
- * K_REGEXP) want this text? `scratch` for letters' cases. */
+/* Does a node that asks something of single values (TERMS, RANGE, PREFIX, WILDCARD, REGEXP, FUZZY)
+ * want this text? `scratch` for letters' cases. */
 enum kdm_regexp_result kdm_query_text_fits(const struct kdm_query *query, struct kdm_arena *scratch,
                                            struct kdm_str text);
 
