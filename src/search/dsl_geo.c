@@ -150,6 +150,7 @@ static bool edge(struct kdm_query_parser *parser, struct kdm_val box, const char
     return true;
 }
 
+/* "top_left" and the like. */
 static bool corner(struct kdm_query_parser *parser, struct kdm_val box, const char *name,
                    const char *alias, struct kdm_point *ret_point)
 {
@@ -157,14 +158,27 @@ static bool corner(struct kdm_query_parser *parser, struct kdm_val box, const ch
 
     if (kdm_val_none(value))
         value = kdm_val_get(box, kdm_str_of(alias));
-    return !kdm_val_none(value) && kdm_geo_point(parser->arena, value, ret_point);
+    return !kdm_val_none(value)
+           && kdm_geo_corner(parser->arena, value, name[0] == 't',
+                             strcmp(strchr(name, '_'), "_left") == 0, ret_point);
 }
 
-/* Two opposite corners, or four edges. */
+/* "BBOX (minlon, maxlon, maxlat, minlat)" */
+static bool read_wkt(struct kdm_query_parser *parser, struct kdm_val text, struct kdm_point *points)
+{
+    struct kdm_str begin = kdm_str_trimmed(kdm_val_str(parser->arena, text));
+
+    return begin.len > 4 && strncasecmp(begin.ptr, "BBOX", 4) == 0
+           && kdm_geo_shape_box(parser->arena, text, points);
+}
+
+/* Two opposite corners, four edges, or well-known text. */
 static bool read_box(struct kdm_query_parser *parser, struct kdm_val box, struct kdm_point *points)
 {
     struct kdm_point a, b;
 
+    if (kdm_val_count(box) == 1)
+        return read_wkt(parser, kdm_val_get(box, KDM_STR("wkt")), points);
     if (kdm_val_count(box) == 2 && corner(parser, box, "top_left", "topLeft", &points[0])
         && corner(parser, box, "bottom_right", "bottomRight", &points[1]))
         return true;
@@ -192,7 +206,8 @@ struct kdm_query *kdm_clause_geo_bounding_box(struct kdm_query_parser *parser,
         return NULL;
     query = geo_query(parser, KDM_QUERY_GEO_BOX, &place, 2, boost);
     if (!read_box(parser, place.value, query->points))
-        return kdm_query_fail(parser, clause, "\"%s\" needs two opposite corners or four edges",
+        return kdm_query_fail(parser, clause,
+                              "\"%s\" needs two opposite corners, four edges or \"wkt\"",
                               kdm_query_shown(parser, place.name));
     if (query->points[0].lat < query->points[1].lat)
         return kdm_query_fail(parser, clause, "the box's top lies below its bottom");

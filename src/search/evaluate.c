@@ -116,8 +116,7 @@ static bool is_there(void *ctx, struct kdm_val value)
 
     switch ((enum kdm_field_type)test->field->type) {
     case KDM_FIELD_GEO_POINT:
-        return kdm_geo_point(test->scratch, value, &point)
-               || (kdm_val_null(value) && !kdm_str_none(test->field->null_value));
+        return kdm_field_point(test->field, test->scratch, value, &point);
     case KDM_FIELD_GEO_SHAPE:
         return kdm_geo_shape_box(test->scratch, value, box);
     case KDM_FIELD_BINARY:
@@ -231,7 +230,7 @@ static bool is_place(void *ctx, struct kdm_val value)
     const struct key_test *test = ctx;
     struct kdm_point point;
 
-    return kdm_geo_point(test->evaluation->scratch, value, &point)
+    return kdm_field_point(test->query->field, test->evaluation->scratch, value, &point)
            && kdm_query_place(test->query, point);
 }
 
@@ -271,11 +270,12 @@ static bool add_shape(void *ctx, struct kdm_val value)
     struct shape_test *test = ctx;
     struct kdm_arena *scratch = test->evaluation->scratch;
     struct kdm_point box[2];
-    bool read = test->query->field->type == KDM_FIELD_GEO_SHAPE
+    const struct kdm_field *field = test->query->field;
+    bool read = field->type == KDM_FIELD_GEO_SHAPE
                     ? kdm_geo_shape_box(scratch, value, box)
-                    : kdm_geo_point(scratch, value, &box[0]);
+                    : kdm_field_point(field, scratch, value, &box[0]);
 
-    if (read && test->query->field->type == KDM_FIELD_GEO_POINT)
+    if (read && field->type == KDM_FIELD_GEO_POINT)
         box[1] = box[0];
     if (read)
         kdm_query_shape_add(test->query, &test->tally, box);

@@ -467,14 +467,11 @@ static void write_values(const struct kdm_column *column, struct kdm_chunk *chun
             widen(column, &chunk->spans[row / KDM_BLOCK_ROWS], reading->values[i]);
 }
 
-/* A point that is only said to exist (null_value) has no values: it gets an empty list. */
 static void write_exists(struct kdm_column *column, struct kdm_chunk *chunk, uint32_t row,
                          const struct kdm_reading *reading)
 {
     bool had = kdm_bits_has(chunk->exists, row);
 
-    if (reading->exists && reading->count == 0 && column->cell == KDM_CELL_POINT)
-        add_list(chunk, row, reading);
     if (had == reading->exists)
         return;
     if (reading->exists) {

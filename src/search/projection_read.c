@@ -302,12 +302,10 @@ static void add_point(struct feeding *feeding, struct kdm_val value)
 {
     union kdm_value read;
 
-    if (kdm_geo_point(feeding->scratch, value, &read.point)) {
-        feeding->reading->exists = true;
-        add_value(feeding, read);
-    } else if (kdm_val_null(value) && !kdm_str_none(feeding->column->field->null_value)) {
-        feeding->reading->exists = true;
-    }
+    if (!kdm_field_point(feeding->column->field, feeding->scratch, value, &read.point))
+        return;
+    feeding->reading->exists = true;
+    add_value(feeding, read);
 }
 
 static void add_shape(struct feeding *feeding, struct kdm_val value)

@@ -68,6 +68,7 @@ static bool collect_of_object(void *ctx, struct kdm_val object)
 }
 
 struct places {
+    const struct kdm_field *field;
     struct kdm_arena *scratch;
     struct kdm_point *points;
     size_t count;
@@ -78,7 +79,7 @@ static bool collect_place(void *ctx, struct kdm_val value)
     struct places *places = ctx;
     struct kdm_point point;
 
-    if (!kdm_geo_point(places->scratch, value, &point))
+    if (!kdm_field_point(places->field, places->scratch, value, &point))
         return false;
     places->points =
         kdm_arena_more(places->scratch, places->points, places->count, sizeof(*places->points));
@@ -89,7 +90,7 @@ static bool collect_place(void *ctx, struct kdm_val value)
 static void read_distance(const struct kdm_sort *sort, struct kdm_arena *scratch,
                           struct kdm_val source, struct kdm_sort_value *value)
 {
-    struct places places = { .scratch = scratch };
+    struct places places = { .field = sort->field, .scratch = scratch };
 
     if (sort->field != NULL)
         kdm_field_values(scratch, sort->field, NULL, source, collect_place, &places);

@@ -28,10 +28,15 @@ static bool degrees(struct kdm_arena *arena, struct kdm_val value, double *ret_d
     return kdm_val_double(value, ret_degrees);
 }
 
-bool kdm_geohash(struct kdm_str text, struct kdm_point *ret_point)
+/* [0]: longitudes, [1]: latitudes */
+struct cell {
+    double low[2], high[2];
+};
+
+static bool read_geohash(struct kdm_str text, struct cell *ret_cell)
 {
     static const char digits[] = "0123456789bcdefghjkmnpqrstuvwxyz";
-    double low[2] = { -180, -90 }, high[2] = { 180, 90 };
+    struct cell cell = { .low = { -180, -90 }, .high = { 180, 90 } };
     int axis = 0;
 
     if (text.len == 0 || text.len > 12)
@@ -43,15 +48,25 @@ bool kdm_geohash(struct kdm_str text, struct kdm_point *ret_point)
         if (found == NULL)
             return false;
         for (int bit = 4; bit >= 0; bit--, axis = !axis) {
-            double middle = (low[axis] + high[axis]) / 2;
+            double middle = (cell.low[axis] + cell.high[axis]) / 2;
 
             if ((found - digits) >> bit & 1)
-                low[axis] = middle;
+                cell.low[axis] = middle;
             else
-                high[axis] = middle;
+                cell.high[axis] = middle;
         }
     }
-    return make_point((low[1] + high[1]) / 2, (low[0] + high[0]) / 2, ret_point);
+    *ret_cell = cell;
+    return true;
+}
+
+bool kdm_geohash(struct kdm_str text, struct kdm_point *ret_point)
+{
+    struct cell cell;
+
+    return read_geohash(text, &cell)
+           && make_point((cell.low[1] + cell.high[1]) / 2, (cell.low[0] + cell.high[0]) / 2,
+                         ret_point);
 }
 
 /* "POINT (lon lat)", any case, a third number is ignored. */
@@ -157,4 +172,26 @@ bool kdm_geo_point(struct kdm_arena *arena, struct kdm_val value, struct kdm_poi
     default:
         return false;
     }
+}
+
+bool kdm_geo_corner(struct kdm_arena *arena, struct kdm_val value, bool north, bool west,
+                    struct kdm_point *ret_point)
+{
+    struct kdm_val geohash = kdm_val_get(value, KDM_STR("geohash"));
+    struct kdm_str text = kdm_val_str(arena, kdm_val_none(geohash) ? value : geohash);
+    struct cell cell;
+
+    if (kdm_str_none(text) || !read_geohash(text, &cell))
+        return kdm_geo_point(arena, value, ret_point);
+    return make_point(north ? cell.high[1] : cell.low[1], west ? cell.low[0] : cell.high[0],
+                      ret_point);
+}
+
+bool kdm_field_point(const struct kdm_field *field, struct kdm_arena *arena, struct kdm_val value,
+                     struct kdm_point *ret_point)
+{
+    if (kdm_val_type(value) == KDM_JSON_NULL && !kdm_val_none(value)
+        && !kdm_str_none(field->null_value))
+        value = kdm_json_parse(arena, field->null_value);
+    return kdm_geo_point(arena, value, ret_point);
 }

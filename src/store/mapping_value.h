@@ -90,6 +90,14 @@ struct kdm_point {
  * +-180. */
 bool kdm_geo_point(struct kdm_arena *arena, struct kdm_val value, struct kdm_point *ret_point);
 
+/* The same as a corner of a box: of a geohash it is the corner of its cell. */
+bool kdm_geo_corner(struct kdm_arena *arena, struct kdm_val value, bool north, bool west,
+                    struct kdm_point *ret_point);
+
+/* The point that a document's value is in a geo_point field: null is the field's null_value. */
+bool kdm_field_point(const struct kdm_field *field, struct kdm_arena *arena, struct kdm_val value,
+                     struct kdm_point *ret_point);
+
 /* The box around a shape in GeoJSON or well-known text: its top left and bottom right corners; the
  * left is east of the right when an envelope crosses the antimeridian. false: it is no shape, or a
  * collection of none. */

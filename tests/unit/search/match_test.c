@@ -25,6 +25,7 @@ static struct kdm_mapping *mapping;
     "\"short\":{\"type\":\"keyword\",\"ignore_above\":3},\"off\":{\"type\":\"object\","            \
     "\"enabled\":false},\"nul\":{\"type\":\"keyword\",\"null_value\":\"NONE\"},"                   \
     "\"zone\":{\"type\":\"geo_shape\"},"                                                           \
+    "\"home\":{\"type\":\"geo_point\",\"null_value\":\"1,1\"},"                                    \
     "\"hidden\":{\"type\":\"keyword\",\"index\":false},"                                           \
     "\"also\":{\"type\":\"alias\",\"path\":\"age\"},\"m\":{\"type\":\"nested\",\"include_in_"      \
     "root\":true,\"properties\":{\"k\":{\"type\":\"keyword\"}}},\"nn\":{\"type\":\"nested\","      \
@@ -43,14 +44,14 @@ static const struct {
       "\"v\":1},"
       "{\"k\":\"q\",\"v\":2}],\"flat\":{\"c\":{\"d\":\"deep\"}},\"low\":\"ABC\",\"short\":\"abcd\","
       "\"_kuzzle_info\":{\"author\":\"me\",\"createdAt\":1000}}" },
-    { "b",
-      "{\"name\":\"Bob\",\"about\":\"A lazy dog, brown "
-      "too\",\"age\":\"41\",\"big\":9007199254740992,"
-      "\"ratio\":2,\"born\":643000000000,\"ok\":\"false\",\"ip\":\"10.0.1.2\",\"where\":[3."
-      "8767,43.6108],"
-      "\"tags\":\"green\",\"o\":[{\"x\":\"1\",\"y\":5},{\"x\":\"2\",\"y\":6}],\"n\":{\"k\":"
-      "\"p\",\"v\":2},"
-      "\"short\":\"abc\",\"off\":{\"z\":1},\"m\":[{\"k\":\"r\"}],\"nul\":null,\"un\":\"mapped\"}" },
+    { "b", "{\"name\":\"Bob\",\"about\":\"A lazy dog, brown "
+           "too\",\"age\":\"41\",\"big\":9007199254740992,"
+           "\"ratio\":2,\"born\":643000000000,\"ok\":\"false\",\"ip\":\"10.0.1.2\",\"where\":[3."
+           "8767,43.6108],"
+           "\"tags\":\"green\",\"o\":[{\"x\":\"1\",\"y\":5},{\"x\":\"2\",\"y\":6}],\"n\":{\"k\":"
+           "\"p\",\"v\":2},"
+           "\"short\":\"abc\",\"off\":{\"z\":1},\"m\":[{\"k\":\"r\"}],\"nul\":null,\"home\":null,"
+           "\"un\":\"mapped\"}" },
     { "c",
       "{\"name\":\"\",\"about\":[\"one two\",\"three four\"],\"age\":null,\"tags\":[],\"born\":"
       "\"2020-02-29T12:00:00Z\",\"where\":\"0,90\",\"o.x\":\"3\",\"low\":\"abc\",\"ip\":\"::1\"}" },
@@ -643,6 +644,15 @@ START_TEST(places_are_found)
     static const struct expectation cases[] = {
         { "{\"geo_distance\":{\"distance\":\"10km\",\"where\":{\"lat\":48.85,\"lon\":2.35}}}",
           "a" },
+        { "{\"geo_bounding_box\":{\"where\":{\"top_left\":\"u0\",\"bottom_right\":\"u0\"}}}", "a" },
+        { "{\"geo_bounding_box\":{\"where\":{\"top_right\":{\"geohash\":\"u0\"},\"bottom_left\":"
+          "\"sp\"}}}",
+          "ab" },
+        { "{\"geo_bounding_box\":{\"where\":{\"wkt\":\"BBOX (2, 3, 49, 48)\"}}}", "a" },
+        { "{\"geo_distance\":{\"distance\":\"10km\",\"home\":\"1,1\"}}", "b" },
+        { "{\"geo_bounding_box\":{\"home\":{\"wkt\":\"BBOX(0,2,2,0)\"}}}", "b" },
+        { "{\"geo_shape\":{\"home\":{\"shape\":\"BBOX(0,2,2,0)\"}}}", "b" },
+        { "{\"exists\":{\"field\":\"home\"}}", "b" },
         { "{\"geo_distance\":{\"distance\":\"600km\",\"where\":[2.3522,48.8566]}}", "ab" },
         { "{\"geo_distance\":{\"distance\":590,\"unit\":\"km\",\"where\":\"48.8566,2.3522\"}}",
           "a" },

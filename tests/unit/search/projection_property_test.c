@@ -62,7 +62,7 @@ static const struct {
     { "sf", "{\"type\":\"scaled_float\",\"scaling_factor\":10}" },
     { "date", "{\"type\":\"date\"}" },
     { "bool", "{\"type\":\"boolean\"}" },
-    { "geo", "{\"type\":\"geo_point\"}" },
+    { "geo", "{\"type\":\"geo_point\",\"null_value\":{\"lat\":3,\"lon\":-4}}" },
     { "sh", "{\"type\":\"geo_shape\"}" },
     { "ip", "{\"type\":\"ip\"}" },
     { "flat", "{\"type\":\"flattened\"}" },
