@@ -143,6 +143,14 @@ size_t kdm_search_hits_size(const struct kdm_found *found)
     return bytes;
 }
 
+void kdm_search_put_aggregations(struct kdm_buf *buf, const struct kdm_found *found)
+{
+    if (kdm_str_none(found->aggregations))
+        return;
+    kdm_buf_lit(buf, ",\"aggregations\":");
+    kdm_buf_put(buf, found->aggregations);
+}
+
 void kdm_search_put_hits(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_found *found)
 {
     for (size_t i = 0; i < found->page_count; i++) {

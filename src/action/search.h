@@ -29,4 +29,7 @@ size_t kdm_search_hits_size(const struct kdm_found *found);
 /* The hits of the page as elements of an array. */
 void kdm_search_put_hits(struct kdm_tx *tx, struct kdm_buf *buf, const struct kdm_found *found);
 
+/* ,"aggregations":{..} when some were asked for; behind another member of the reply. */
+void kdm_search_put_aggregations(struct kdm_buf *buf, const struct kdm_found *found);
+
 #endif

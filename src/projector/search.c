@@ -117,7 +117,11 @@ static bool succeeded(struct kdm_find *find, enum kdm_projection_result result)
         return false;
     case KDM_PROJECTION_TOO_MANY_BUCKETS:
         fail_with(find, KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST,
-                  KDM_STR("[aggs] there are too many buckets, or values to remember"));
+                  kdm_arena_printf(&find->arena,
+                                   "[aggs] there are too many buckets: %u can be answered, of %u "
+                                   "that are collected, with %u values to remember",
+                                   KDM_AGGS_MAX_BUCKETS, KDM_AGGS_MAX_COLLECTED,
+                                   KDM_AGGS_MAX_VALUES));
         return false;
     case KDM_PROJECTION_UNFILLED:
         find->try.unfilled = true; /* it is begun again, and fails only where it can't be */

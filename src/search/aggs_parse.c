@@ -638,6 +638,12 @@ static bool read_one(struct parse *parse, struct kdm_agg *agg, struct kdm_val de
     return true;
 }
 
+static bool has_sign_of_path(struct kdm_str name)
+{
+    return memchr(name.ptr, '>', name.len) != NULL || memchr(name.ptr, '[', name.len) != NULL
+           || memchr(name.ptr, ']', name.len) != NULL;
+}
+
 static bool read_all(struct parse *parse, struct kdm_val definition, int depth,
                      struct kdm_agg ***ret_items, uint32_t *ret_count)
 {
@@ -657,6 +663,8 @@ static bool read_all(struct parse *parse, struct kdm_val definition, int depth,
 
         agg->name = kdm_val_str(arena, name);
         parse->agg = agg;
+        if (has_sign_of_path(agg->name)) /* of orders: "a>b[c]" */
+            return fail(parse, "a name can't hold any of [, ] and >", KDM_STR(""));
         if (kdm_val_type(value) != KDM_JSON_OBJECT)
             return fail(parse, "must be an object", KDM_STR(""));
         if (!read_one(parse, agg, value, depth))

@@ -152,20 +152,19 @@ static double variance_of(const struct kdm_agg_stats *stats)
 {
     double count = (double)stats->count, average = stats->sum / count;
 
-    return fmax(0, stats->squares / count - average * average);
+    return stats->count == 0 ? NAN : fmax(0, stats->squares / count - average * average);
 }
 
+/* Of no values, as Elasticsearch orders by them: no number, but for least, greatest and sums. */
 static double property_of(const struct kdm_agg *agg, uint32_t owner, struct kdm_str property)
 {
+    static const struct kdm_agg_stats none = { .min = INFINITY, .max = -INFINITY };
     const struct kdm_agg_stats *stats =
         owner < agg->owner_count && agg->stats != NULL ? &agg->stats[owner] : NULL;
     struct kdm_str name = property;
 
-    if (stats == NULL || stats->count == 0)
-        return agg->kind == KDM_AGG_VALUE_COUNT || agg->kind == KDM_AGG_CARDINALITY
-                       || agg->kind == KDM_AGG_SUM
-                   ? 0
-                   : -INFINITY; /* no value: behind all others when the greatest come first */
+    if (stats == NULL)
+        stats = &none;
     if (kdm_str_eq(name, KDM_STR("value")))
         name = agg->kind == KDM_AGG_MIN   ? KDM_STR("min")
                : agg->kind == KDM_AGG_MAX ? KDM_STR("max")
@@ -201,18 +200,28 @@ static int compare_bucket_keys(const struct kdm_agg *agg, uint32_t a, uint32_t b
     return (x > y) - (x < y);
 }
 
+static uint64_t count_of(const struct kdm_agg *agg, uint32_t bucket)
+{
+    return bucket == UINT32_MAX ? 0 : agg->counts[bucket];
+}
+
+/* Below 0: `a` comes first. What is no number, as the average of nothing, comes last either way. */
 static int compare_by(const struct kdm_agg *agg, const struct kdm_agg_order *order, uint32_t a,
                       uint32_t b)
 {
     double x, y;
+    int cmp;
 
-    if (order->by_key)
-        return compare_bucket_keys(agg, a, b);
-    if (order->by_count)
-        return (agg->counts[a] > agg->counts[b]) - (agg->counts[a] < agg->counts[b]);
-    x = property_of(order->by, a, order->property);
-    y = property_of(order->by, b, order->property);
-    return (x > y) - (x < y);
+    if (order->by_key) {
+        cmp = compare_bucket_keys(agg, a, b);
+        return order->descending ? -cmp : cmp;
+    }
+    x = order->by_count ? (double)count_of(agg, a) : property_of(order->by, a, order->property);
+    y = order->by_count ? (double)count_of(agg, b) : property_of(order->by, b, order->property);
+    if (isnan(x) || isnan(y))
+        return (int)isnan(x) - (int)isnan(y);
+    cmp = (x > y) - (x < y);
+    return order->descending ? -cmp : cmp;
 }
 
 static int compare_buckets(const void *left, const void *right, void *ctx)
@@ -224,7 +233,7 @@ static int compare_buckets(const void *left, const void *right, void *ctx)
         int cmp = compare_by(agg, &agg->orders[i], a, b);
 
         if (cmp != 0)
-            return agg->orders[i].descending ? -cmp : cmp;
+            return cmp;
     }
     if (agg->order_count == 0 && agg->kind == KDM_AGG_TERMS && agg->counts[a] != agg->counts[b])
         return agg->counts[a] > agg->counts[b] ? -1 : 1;
@@ -297,10 +306,10 @@ static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner
 
     if (count > 0 && (agg->include.given || agg->exclude.given))
         count = keep_chosen(render->run, agg, buckets, count);
-    for (uint32_t i = 0; i < count; i++)
-        others += agg->counts[buckets[i]];
     if (count > 0)
         count = keep_large(agg, buckets, count, agg->min_doc_count);
+    for (uint32_t i = 0; i < count; i++) /* those that only `size` leaves out are told of */
+        others += agg->counts[buckets[i]];
     if (count > 0)
         qsort_r(buckets, count, sizeof(*buckets), compare_buckets, agg);
     if (count > agg->size)
@@ -449,42 +458,38 @@ static void put_step_text(struct kdm_buf *buf, const struct kdm_agg *agg, int64_
         put_key_number(buf, histogram_key(agg, step));
 }
 
-static bool put_step(struct render *render, struct kdm_agg *agg, int64_t step, uint32_t bucket,
-                     bool first)
-{
-    struct kdm_buf *buf = render->buf;
-
-    if (!answer_one(render))
-        return false;
-    if (!first)
-        kdm_buf_char(buf, ',');
-    if (agg->keyed) {
-        kdm_buf_char(buf, '"');
-        put_step_text(buf, agg, step);
-        kdm_buf_lit(buf, "\":");
-    }
-    kdm_buf_char(buf, '{');
-    if (agg->kind == KDM_AGG_DATE_HISTOGRAM) {
-        kdm_buf_lit(buf, "\"key_as_string\":\"");
-        put_step_text(buf, agg, step);
-        kdm_buf_lit(buf, "\",");
-    }
-    kdm_buf_lit(buf, "\"key\":");
-    kdm_json_put_double(buf, histogram_key(agg, step));
-    kdm_buf_char(buf, ',');
-    put_count(render, agg, bucket);
-    kdm_buf_char(buf, '}');
-    return true;
-}
-
 static int64_t bucket_step(const struct kdm_agg *agg, uint32_t bucket)
 {
     return (int64_t)(agg->keys[bucket] ^ (uint64_t)1 << 63);
 }
 
+/* A step of a histogram that is answered; `bucket` UINT32_MAX: no document is in it. */
+struct step {
+    int64_t begin;
+    uint32_t bucket;
+};
+
+struct steps {
+    struct step *items;
+    uint32_t count, room;
+};
+
+/* false: there are more than can be answered. */
+static bool add_step(struct render *render, struct steps *steps, int64_t begin, uint32_t bucket)
+{
+    if (!answer_one(render))
+        return false;
+    if (steps->count == steps->room) {
+        steps->room = steps->room == 0 ? 64 : 2 * steps->room;
+        steps->items = kdm_realloc(steps->items, steps->room * sizeof(*steps->items));
+    }
+    steps->items[steps->count++] = (struct step){ begin, bucket };
+    return true;
+}
+
 /* All steps from the first to the last, those without documents too. `buckets` by key. */
-static void put_every_step(struct render *render, struct kdm_agg *agg, const uint32_t *buckets,
-                           uint32_t count)
+static void add_every_step(struct render *render, const struct kdm_agg *agg,
+                           const uint32_t *buckets, uint32_t count, struct steps *steps)
 {
     int64_t step = count > 0 ? bucket_step(agg, buckets[0]) : 0, last;
     uint32_t at = 0;
@@ -498,10 +503,10 @@ static void put_every_step(struct render *render, struct kdm_agg *agg, const uin
     } else if (count == 0) {
         return;
     }
-    for (bool first = true; step <= last; first = false) {
+    while (step <= last) {
         bool has = at < count && bucket_step(agg, buckets[at]) == step;
 
-        if (!put_step(render, agg, step, has ? buckets[at++] : UINT32_MAX, first))
+        if (!add_step(render, steps, step, has ? buckets[at++] : UINT32_MAX))
             return;
         step = next_step(agg, step);
         /* A day on which a clock is changed may end otherwise than it was stepped to. */
@@ -510,22 +515,72 @@ static void put_every_step(struct render *render, struct kdm_agg *agg, const uin
     }
 }
 
+static int compare_numbers(const void *left, const void *right, void *ctx)
+{
+    return compare_bucket_keys(ctx, *(const uint32_t *)left, *(const uint32_t *)right);
+}
+
+static int compare_steps(const void *left, const void *right, void *ctx)
+{
+    const struct kdm_agg *agg = ctx;
+    const struct step *a = left, *b = right;
+
+    for (uint32_t i = 0; i < agg->order_count; i++) {
+        const struct kdm_agg_order *order = &agg->orders[i];
+        int cmp = order->by_key ? (a->begin > b->begin) - (a->begin < b->begin)
+                                : compare_by(agg, order, a->bucket, b->bucket);
+
+        if (cmp != 0)
+            return order->by_key && order->descending ? -cmp : cmp;
+    }
+    return (a->begin > b->begin) - (a->begin < b->begin);
+}
+
+static void put_step(struct render *render, struct kdm_agg *agg, const struct step *step,
+                     bool first)
+{
+    struct kdm_buf *buf = render->buf;
+
+    if (!first)
+        kdm_buf_char(buf, ',');
+    if (agg->keyed) {
+        kdm_buf_char(buf, '"');
+        put_step_text(buf, agg, step->begin);
+        kdm_buf_lit(buf, "\":");
+    }
+    kdm_buf_char(buf, '{');
+    if (agg->kind == KDM_AGG_DATE_HISTOGRAM) {
+        kdm_buf_lit(buf, "\"key_as_string\":\"");
+        put_step_text(buf, agg, step->begin);
+        kdm_buf_lit(buf, "\",");
+    }
+    kdm_buf_lit(buf, "\"key\":");
+    kdm_json_put_double(buf, histogram_key(agg, step->begin));
+    kdm_buf_char(buf, ',');
+    put_count(render, agg, step->bucket);
+    kdm_buf_char(buf, '}');
+}
+
 static void put_histogram(struct render *render, struct kdm_agg *agg, uint32_t owner)
 {
     uint32_t count, *buckets = buckets_of(agg, owner, &count);
-    bool ordered = agg->order_count > 0;
+    struct steps steps = { .items = NULL };
 
     kdm_buf_put(render->buf, agg->keyed ? KDM_STR("{\"buckets\":{") : KDM_STR("{\"buckets\":["));
     if (count > 0 && agg->min_doc_count > 1)
         count = keep_large(agg, buckets, count, agg->min_doc_count);
     if (count > 0)
-        qsort_r(buckets, count, sizeof(*buckets), compare_buckets, agg);
-    if (agg->min_doc_count == 0 && !ordered)
-        put_every_step(render, agg, buckets, count);
-    else
-        for (uint32_t i = 0; i < count; i++)
-            if (!put_step(render, agg, bucket_step(agg, buckets[i]), buckets[i], i == 0))
-                break;
+        qsort_r(buckets, count, sizeof(*buckets), compare_numbers, agg);
+    if (agg->min_doc_count == 0)
+        add_every_step(render, agg, buckets, count, &steps);
+    for (uint32_t i = 0; agg->min_doc_count > 0 && i < count; i++)
+        if (!add_step(render, &steps, bucket_step(agg, buckets[i]), buckets[i]))
+            break;
+    if (steps.count > 0 && agg->order_count > 0)
+        qsort_r(steps.items, steps.count, sizeof(*steps.items), compare_steps, agg);
+    for (uint32_t i = 0; i < steps.count && render->run->result == KDM_PROJECTION_OK; i++)
+        put_step(render, agg, &steps.items[i], i == 0);
+    free(steps.items);
     kdm_buf_char(render->buf, agg->keyed ? '}' : ']');
 }
 

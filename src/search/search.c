@@ -184,11 +184,14 @@ static bool parse_aggs(struct kdm_query_parser *parser, struct kdm_val body,
     struct kdm_val brief = kdm_val_get(body, KDM_STR("aggs"));
     struct kdm_val full = kdm_val_get(body, KDM_STR("aggregations"));
 
-    if (asks_nothing(brief) && asks_nothing(full))
-        return true;
-    if (!asks_nothing(brief) && !asks_nothing(full))
+    if (!kdm_val_null(brief) && !kdm_val_null(full))
         return kdm_query_fail(parser, KDM_STR("aggs"), "stands beside \"aggregations\"") != NULL;
-    search->aggs = kdm_aggs_read(parser, asks_nothing(brief) ? full : brief);
+    if (kdm_val_null(brief))
+        brief = full;
+    if (kdm_val_null(brief)
+        || (kdm_val_type(brief) == KDM_JSON_OBJECT && kdm_val_count(brief) == 0))
+        return true;
+    search->aggs = kdm_aggs_read(parser, brief);
     return search->aggs != NULL;
 }
 

@@ -22,7 +22,9 @@ void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_found *found, struct k
 {
     kdm_buf_lit(buf, "{\"hits\":[");
     kdm_search_put_hits(tx, buf, found);
-    kdm_buf_printf(buf, "],\"total\":%llu,\"fetched\":%zu}", (unsigned long long)found->total,
+    kdm_buf_char(buf, ']');
+    kdm_search_put_aggregations(buf, found);
+    kdm_buf_printf(buf, ",\"total\":%llu,\"fetched\":%zu}", (unsigned long long)found->total,
                    found->page_count);
 }
 
@@ -70,6 +72,7 @@ enum kdm_outcome kdm_dm_assets_search(struct kdm_tx *tx, const struct kdm_args *
         return KDM_WAIT;
     request = kdm_search_request(args, body);
     request.lang = kdm_search_lang_of(args);
+    request.aggregates = true;
     request.collections = &assets;
     request.count = 1;
     if (!kdm_tx_find(tx, KDM_STR("assets search"), false, &request, &found))

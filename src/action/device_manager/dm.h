@@ -259,7 +259,7 @@ bool kdm_dm_generic_document(struct kdm_tx *tx, struct kdm_str event,
 /* --- searches -------------------------------------------------------------------------------- */
 
 struct kdm_found;
-/* {"hits":[..],"total":..,"fetched":..} */
+/* {"hits":[..],"aggregations"?,"total":..,"fetched":..} */
 void kdm_dm_put_found(struct kdm_tx *tx, const struct kdm_found *found, struct kdm_buf *buf);
 
 #endif

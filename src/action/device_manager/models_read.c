@@ -141,6 +141,7 @@ static enum kdm_outcome search_models(struct kdm_tx *tx, const struct kdm_args *
     const struct kdm_found *found;
     struct kdm_buf buf;
 
+    request.aggregates = true;
     if (!find_models(tx, &request, kind, group, &found))
         return KDM_WAIT;
     kdm_buf_init(&buf, args->arena, 4096);

@@ -24,10 +24,7 @@ enum kdm_outcome kdm_search_reply(struct kdm_tx *tx, struct kdm_find_request *re
     kdm_buf_lit(&buf, "{\"hits\":[");
     kdm_search_put_hits(tx, &buf, found);
     kdm_buf_char(&buf, ']');
-    if (!kdm_str_none(found->aggregations)) {
-        kdm_buf_lit(&buf, ",\"aggregations\":");
-        kdm_buf_put(&buf, found->aggregations);
-    }
+    kdm_search_put_aggregations(&buf, found);
     if (scroll_ms > 0) {
         kdm_buf_printf(&buf,
                        ",\"remaining\":%zu,\"scrollId\":", found->hit_count - found->page_count);

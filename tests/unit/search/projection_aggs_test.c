@@ -119,7 +119,7 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
           "\"c\","
           "\"doc_count\":1}]}" },
         { "{\"terms\":{\"field\":\"k\",\"min_doc_count\":2,\"missing\":\"b\"}}",
-          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":1,\"buckets\":[{\"key\":"
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
           "\"b\","
           "\"doc_count\":3},{\"key\":\"a\",\"doc_count\":2}]}" },
         { "{\"terms\":{\"field\":\"k\",\"missing\":\"none\",\"order\":{\"_key\":\"asc\"},\"size\":"
@@ -291,11 +291,68 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
 }
 END_TEST
 
+/* The keys of the buckets, and their counts: "key:count key:count". */
+static const char *keys_of(const char *aggregation)
+{
+    struct kdm_val answered = kdm_json_parse(&arena, kdm_str_of(answer(aggregation))), bucket;
+    struct kdm_val_iter it;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, &arena, 256);
+    kdm_elements(&it, kdm_val_get(answered, KDM_STR("buckets")));
+    for (bool first = true; kdm_element_next(&it, &bucket); first = false) {
+        if (!first)
+            kdm_buf_char(&buf, ' ');
+        kdm_buf_put(&buf, kdm_val_text(kdm_val_get(bucket, KDM_STR("key"))));
+        kdm_buf_char(&buf, ':');
+        kdm_buf_put(&buf, kdm_val_text(kdm_val_get(bucket, KDM_STR("doc_count"))));
+    }
+    kdm_buf_char(&buf, '\0');
+    return buf.ptr;
+}
+
+START_TEST(an_order_leaves_out_no_empty_bucket)
+{
+    static const struct {
+        const char *asked, *keys;
+    } cases[] = {
+        { "{\"histogram\":{\"field\":\"n\",\"interval\":4,\"order\":{\"_key\":\"asc\"}}}",
+          "-4:1 0:2 4:2 8:1" },
+        { "{\"histogram\":{\"field\":\"n\",\"interval\":2,\"order\":{\"_key\":\"desc\"}}}",
+          "10:1 8:0 6:1 4:1 2:1 0:1 -2:0 -4:1" },
+        { "{\"histogram\":{\"field\":\"d\",\"interval\":1,\"extended_bounds\":{\"min\":-3,\"max\":"
+          "3},\"order\":{\"_count\":\"desc\"}}}",
+          "-1:1 0:1 1:1 2:1 -3:0 -2:0 3:0" },
+        { "{\"histogram\":{\"field\":\"d\",\"interval\":1,\"extended_bounds\":{\"min\":-3,\"max\":"
+          "3},\"order\":{\"m\":\"asc\"}},\"aggs\":{\"m\":{\"avg\":{\"field\":\"n\"}}}}",
+          "-1:1 0:1 1:1 2:1 -3:0 -2:0 3:0" },
+        { "{\"histogram\":{\"field\":\"d\",\"interval\":1,\"extended_bounds\":{\"min\":-3,\"max\":"
+          "3},\"order\":{\"m\":\"desc\"}},\"aggs\":{\"m\":{\"min\":{\"field\":\"n\"}}}}",
+          "-3:0 -2:0 3:0 2:1 1:1 0:1 -1:1" },
+        { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"month\",\"order\":{\"_"
+          "count\":\"desc\"},\"extended_bounds\":{\"min\":\"2020-01-01\",\"max\":\"2020-01-02\"}}}",
+          "1577836800000:2 1583020800000:1 1614556800000:1 1580515200000:0 1585699200000:0 "
+          "1588291200000:0 1590969600000:0 1593561600000:0 1596240000000:0 1598918400000:0 "
+          "1601510400000:0 1604188800000:0 1606780800000:0 1609459200000:0 1612137600000:0" },
+        { "{\"histogram\":{\"field\":\"n\",\"interval\":4,\"min_doc_count\":2,\"order\":{\"_key\":"
+          "\"desc\"}}}",
+          "4:2 0:2" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        ck_assert_msg(strcmp(keys_of(cases[i].asked), cases[i].keys) == 0, "%s:\n%s\nnot\n%s",
+                      cases[i].asked, keys_of(cases[i].asked), cases[i].keys);
+}
+END_TEST
+
 START_TEST(what_is_not_understood_is_refused_by_name)
 {
     static const char *const bad[] = {
         "[]",
         "{\"x\":1}",
+        "{\"x>y\":{\"max\":{\"field\":\"n\"}}}",
+        "{\"x[0\":{\"max\":{\"field\":\"n\"}}}",
+        "{\"]\":{\"max\":{\"field\":\"n\"}}}",
         "{\"x\":{}}",
         "{\"x\":{\"nothing\":{}}}",
         "{\"x\":{\"terms\":{}}}",
@@ -444,6 +501,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, each_kind_answers_as_elasticsearch_does);
+    tcase_add_test(tcase, an_order_leaves_out_no_empty_bucket);
     tcase_add_test(tcase, what_is_not_understood_is_refused_by_name);
     tcase_add_test(tcase, no_document_is_lost_when_a_clock_is_changed);
     tcase_add_test(tcase, too_many_buckets_are_an_error);
