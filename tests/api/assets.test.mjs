@@ -521,6 +521,10 @@ describe('assets', () => {
       assert.equal(hits[0].index, engineId);
       assert.equal(hits[0].collection, 'assets');
       assert.equal(answer.collection, 'assets');
+      const { aggregations } = await client.result({
+        controller, action: 'search', engineId, body: { ...body, aggregations: { mean: { avg: { field: 'metadata.weight' } } } }, size: 0 });
+      assert.deepEqual(aggregations, { mean: { value: 102 } });
+      assert.equal('aggregations' in answer.result, false);
       const koncorde = { controller, action: 'search', engineId, lang: 'koncorde', body: { query: { equals: { 'metadata.weight': 102 } } } };
       assert.equal((await client.result(koncorde)).total, 1);
       assert.equal((await client.failure({ ...koncorde, lang: 'elasticsearch' })).id, 'services.storage.unknown_query_keyword');

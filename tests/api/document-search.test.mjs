@@ -197,6 +197,7 @@ describe('searching', () => {
         const rest = await asker.result({ controller: 'document', action: 'scroll', scrollId: page.scrollId });
         assert.equal(rest.hits.length, 1);
         await asker.fails(on({ body: { aggs: { x: { nope: {} } } } }), 400, 'services.storage.unexpected_bad_request');
+        await asker.fails(on({ body: { aggs: [] } }), 400, 'services.storage.unexpected_bad_request');
       });
 
       test('aggregations over several collections are those of all their documents', async () => {

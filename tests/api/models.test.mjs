@@ -496,6 +496,12 @@ describe('models', () => {
       });
       assert.equal(status, 200, JSON.stringify(body));
       assert.equal(body.result.total, 1);
+      const { aggregations, fetched } = await client.result({
+        controller, action: 'searchAssets', engineGroup: 'commons', size: 0,
+        body: { query: { prefix: { 'asset.model': 'Read' } }, aggs: { names: { terms: { field: 'asset.model' } } } },
+      });
+      assert.deepEqual(aggregations.names.buckets.map(({ key, doc_count: n }) => [key, n]), [['ReadA', 1], ['ReadB', 1]]);
+      assert.equal(fetched, 0);
       const error = await client.failure({ controller, action: 'searchGroups', engineGroup: 'air', body: { query: { equals: { a: 1 } } } });
       assert.equal(error.id, 'services.storage.unknown_query_keyword'); // Koncorde is not understood here
     });
