@@ -134,6 +134,16 @@ struct kdm_str kdm_door_header(const struct kdm_door_call *call, struct kdm_str 
     return KDM_STR_NONE;
 }
 
+bool kdm_door_is_json(const struct kdm_door_call *call)
+{
+    struct kdm_str type = call->content_type;
+    const char *end = type.len == 0 ? NULL : memchr(type.ptr, ';', type.len);
+
+    if (end != NULL)
+        type.len = (size_t)(end - type.ptr);
+    return type.len == 0 || kdm_str_contains_nocase(type, KDM_STR("json"));
+}
+
 struct kdm_str kdm_door_param(const struct kdm_door_call *call, struct kdm_str name)
 {
     for (size_t i = 0; i < call->param_count; i++) {

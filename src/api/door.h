@@ -41,6 +41,8 @@ struct kdm_door_call {
 
 /* The value of a header, its name in any case; none when absent. */
 struct kdm_str kdm_door_header(const struct kdm_door_call *call, struct kdm_str name);
+/* Is the body JSON by its type, whatever its parameters? A type that is not given counts as it. */
+bool kdm_door_is_json(const struct kdm_door_call *call);
 /* A parameter of the route; none when the route has no such one. */
 struct kdm_str kdm_door_param(const struct kdm_door_call *call, struct kdm_str name);
 

@@ -37,6 +37,19 @@ struct kdm_str kdm_percent_decode(struct kdm_arena *arena, struct kdm_str text)
     return decode(arena, text, false);
 }
 
+void kdm_percent_encode(struct kdm_buf *buf, struct kdm_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'
+            || c == '.' || c == '_' || c == '~')
+            kdm_buf_char(buf, (char)c);
+        else
+            kdm_buf_printf(buf, "%%%02X", c);
+    }
+}
+
 static struct kdm_query_pair decode_pair(struct kdm_arena *arena, struct kdm_str pair)
 {
     const char *equals = memchr(pair.ptr, '=', pair.len);

@@ -39,17 +39,6 @@ void kdm_actionhub_issue(struct kdm_actionhub_issues *issues, struct kdm_str whe
 
 /* --- the body as a whole --------------------------------------------------------------------- */
 
-static bool is_json(struct kdm_str content_type)
-{
-    size_t len = 0;
-
-    while (len < content_type.len && content_type.ptr[len] != ';')
-        len++;
-    return content_type.len == 0
-           || kdm_str_contains_nocase((struct kdm_str){ .ptr = content_type.ptr, .len = len },
-                                      KDM_STR("json"));
-}
-
 /* Where in the text an error is, as Python's parser says it. */
 static void malformed(struct kdm_arena *arena, struct kdm_str text, size_t at,
                       struct kdm_actionhub_issues *issues)
@@ -81,7 +70,7 @@ struct kdm_val kdm_actionhub_body(struct kdm_arena *arena, const struct kdm_door
                             KDM_STR_NONE);
         return KDM_VAL_NONE;
     }
-    if (!is_json(call->content_type)) {
+    if (!kdm_door_is_json(call)) {
         kdm_actionhub_issue(issues, KDM_STR("\"body\""), "value is not a valid dict",
                             "type_error.dict", KDM_STR_NONE);
         return KDM_VAL_NONE;

@@ -218,9 +218,11 @@ struct kdm_val kdm_enos_body(struct kdm_tx *tx, const struct kdm_args *args, con
         kdm_enos_bad(tx, args, "the body must be a JSON object");
         return KDM_VAL_NONE;
     }
+    /* Maps are gone through as they stand, so of a name that stands twice the last is kept. */
+    found = kdm_json_parse(args->arena, kdm_json_canonical(args->arena, kdm_json_root(doc)));
     if (member == NULL)
-        return kdm_json_root(doc);
-    found = kdm_val_get(kdm_json_root(doc), kdm_str_of(member));
+        return found;
+    found = kdm_val_get(found, kdm_str_of(member));
     if (kdm_val_type(found) == KDM_JSON_OBJECT)
         return found;
     kdm_enos_bad(tx, args, member);

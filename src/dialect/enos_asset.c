@@ -95,8 +95,8 @@ static bool read_mode(struct kdm_tx *tx, const struct kdm_args *args, enum kdm_e
     } modes[] = { { "patchUpdate", KDM_ENOS_PATCH },
                   { "overwrite", KDM_ENOS_OVERWRITE },
                   { "tagDelete", KDM_ENOS_TAG_DELETE } };
-    struct kdm_str mode = kdm_enos_query(args, "updateMode");
-    struct kdm_str patch = kdm_enos_query(args, "isPatchUpdate");
+    struct kdm_str mode = kdm_query_get(&args->call->query, KDM_STR("updateMode"));
+    struct kdm_str patch = kdm_query_get(&args->call->query, KDM_STR("isPatchUpdate"));
     bool is_patch = true;
 
     if (!kdm_str_none(mode)) {

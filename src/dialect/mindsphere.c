@@ -26,6 +26,7 @@ static const struct {
     [KDM_MS_PRECONDITION_FAILED] = { 412, "preconditionFailed" },
     [KDM_MS_PRECONDITION_REQUIRED] = { 428, "preconditionRequired" },
     [KDM_MS_TOO_LARGE] = { 413, "payloadTooLarge" },
+    [KDM_MS_UNSUPPORTED] = { 415, "unsupportedMediaType" },
     [KDM_MS_INTERNAL] = { 500, "internalServerError" },
 };
 
@@ -34,15 +35,26 @@ void kdm_ms_errors_init(struct kdm_ms_errors *errors, struct kdm_arena *arena)
     *errors = (struct kdm_ms_errors){ .arena = arena };
 }
 
+static bool is_told(const struct kdm_ms_errors *errors, const struct kdm_ms_error *error)
+{
+    for (size_t i = 0; i < errors->count && i < KDM_MS_MOST_ERRORS; i++) {
+        if (errors->items[i].code == error->code
+            && kdm_str_eq(errors->items[i].message, error->message))
+            return true;
+    }
+    return false;
+}
+
 static void add_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format,
                       va_list args)
 {
+    const struct kdm_ms_error error = { .code = code,
+                                        .message = kdm_arena_vprintf(errors->arena, format, args) };
+
     if (errors->items == NULL)
         errors->items = kdm_arena_alloc(errors->arena, KDM_MS_MOST_ERRORS * sizeof(*errors->items));
-    if (errors->count++ < KDM_MS_MOST_ERRORS)
-        errors->items[errors->count - 1] =
-            (struct kdm_ms_error){ .code = code,
-                                   .message = kdm_arena_vprintf(errors->arena, format, args) };
+    if (!is_told(errors, &error) && errors->count++ < KDM_MS_MOST_ERRORS)
+        errors->items[errors->count - 1] = error;
 }
 
 void kdm_ms_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format, ...)
@@ -316,23 +328,41 @@ bool kdm_ms_not_modified(struct kdm_tx *tx, const struct kdm_args *args, int64_t
     return true;
 }
 
-bool kdm_ms_body(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body)
+/* An object. Of a name that stands twice in it the last is kept. */
+static bool read_body(struct kdm_tx *tx, const struct kdm_args *args, bool is_type,
+                      const char *type, struct kdm_val *ret_body)
 {
     struct kdm_json *doc = kdm_arena_alloc(args->arena, sizeof(*doc));
     struct kdm_json_error error;
 
     if (args->call->body.len == 0) {
         kdm_ms_fail(tx, args, KDM_MS_MISSING_BODY, "a body is needed");
+    } else if (!is_type) {
+        kdm_ms_fail(tx, args, KDM_MS_UNSUPPORTED, "Content-Type: %s is expected", type);
     } else if (!kdm_json_scan(args->arena, args->call->body, doc, &error)) {
         kdm_ms_fail(tx, args, KDM_MS_INVALID_BODY, "the body is no JSON: %s at byte %zu",
                     error.reason, error.at);
     } else if (kdm_val_type(kdm_json_root(doc)) != KDM_JSON_OBJECT) {
         kdm_ms_fail(tx, args, KDM_MS_INVALID_BODY, "the body must be an object");
     } else {
-        *ret_body = kdm_json_root(doc);
+        *ret_body =
+            kdm_json_parse(args->arena, kdm_json_canonical(args->arena, kdm_json_root(doc)));
         return true;
     }
     return false;
+}
+
+bool kdm_ms_body(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body)
+{
+    return read_body(tx, args, kdm_door_is_json(args->call), "application/json", ret_body);
+}
+
+bool kdm_ms_form(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body)
+{
+    const struct kdm_str type = KDM_STR("multipart/form-data");
+
+    return read_body(tx, args, kdm_str_starts_nocase(args->call->content_type, type), type.ptr,
+                     ret_body);
 }
 
 void kdm_ms_entries(struct kdm_val_iter *it, struct kdm_ms_errors *errors, const char *name,

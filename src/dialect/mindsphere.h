@@ -55,6 +55,7 @@ enum kdm_ms_code {
     KDM_MS_PRECONDITION_FAILED,
     KDM_MS_PRECONDITION_REQUIRED,
     KDM_MS_TOO_LARGE,
+    KDM_MS_UNSUPPORTED,
     KDM_MS_INTERNAL,
 };
 
@@ -129,6 +130,8 @@ bool kdm_ms_not_modified(struct kdm_tx *tx, const struct kdm_args *args, int64_t
 
 /* The body, an object. false: it is none, and the transaction has its reply. */
 bool kdm_ms_body(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body);
+/* The same for a form in parts, which arrives as JSON too. */
+bool kdm_ms_form(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val *ret_body);
 
 /* Walks a list of a body; what is no list, or one of more than `most` entries, is an error, and has
  * none: what is compared each with each must be few. */
@@ -344,8 +347,9 @@ bool kdm_ms_sorts_down(struct kdm_str sort);
 /* By the query's sort, id ascending otherwise. */
 void kdm_ms_sort(struct kdm_arena *arena, const struct kdm_args *args, struct kdm_ms_item *items,
                  size_t count);
-/* "page":{..},"_links":{..} */
-void kdm_ms_put_page(struct kdm_arena *arena, const struct kdm_ms_caller *caller, const char *path,
-                     const struct kdm_ms_page *page, size_t total, struct kdm_buf *buf);
+/* "page":{..},"_links":{..}; the links ask for the same list as the request. */
+void kdm_ms_put_page(const struct kdm_args *args, const struct kdm_ms_caller *caller,
+                     const char *path, const struct kdm_ms_page *page, size_t total,
+                     struct kdm_buf *buf);
 
 #endif

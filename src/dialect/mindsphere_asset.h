@@ -37,7 +37,7 @@ struct kdm_str kdm_ms_root_id(struct kdm_arena *arena, struct kdm_str tenant);
 struct kdm_ms_asset_read {
     const struct kdm_ms_world *world;
     const struct kdm_ms_caller *caller;
-    const struct kdm_ms_type *type;
+    const struct kdm_ms_type *type;   /* NULL: it is created, of none that there is */
     const struct kdm_ms_asset *asset; /* as it is; NULL: it is created */
 };
 /* Reads a complete body into what is to be made of the asset. What is wrong becomes errors. */

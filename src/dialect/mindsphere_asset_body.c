@@ -263,6 +263,8 @@ static struct kdm_val read_metadata(const struct reader *reader)
     struct kdm_val aspect;
     struct kdm_buf buf;
 
+    if (reader->read->type == NULL) /* which is told; without it nothing can be said of values */
+        return KDM_VAL_NONE;
     check_names(reader, "variables");
     check_names(reader, "aspects");
     kdm_buf_init(&buf, arena_of(reader), 256);
@@ -341,25 +343,24 @@ void kdm_ms_read_asset(struct kdm_ms_errors *errors, const struct kdm_ms_asset_r
                        struct kdm_val body, struct kdm_dm_edit *ret_edit)
 {
     struct reader reader = { .errors = errors, .read = read, .body = body };
-    struct kdm_val zone = kdm_val_get(body, KDM_STR("timezone"));
 
     if (read->asset != NULL)
         reader.old = kdm_val_get(read->asset->source, KDM_STR("dialect"));
-    kdm_ms_chain(read->world, read->type, &reader.chain);
+    if (read->type != NULL)
+        kdm_ms_chain(read->world, read->type, &reader.chain);
     index_body(&reader);
-    check_fixed(&reader, "typeId", read->type->id);
+    if (read->type != NULL)
+        check_fixed(&reader, "typeId", read->type->id);
     check_fixed(&reader, "parentId", parent_of(&reader));
     read_text(&reader, "description", DESCRIPTION_LONGEST);
-    *ret_edit = (struct kdm_dm_edit){
-        .metadata = read_metadata(&reader),
-        .merges = true,
-        .dialect = read_dialect(&reader),
-        .identity = { .whole = true,
-                      .name = read_name(&reader),
-                      .description = kdm_val_get(body, KDM_STR("description")),
-                      /* Neither is a member of an update of the published client. */
-                      .timezone =
-                          kdm_val_null(zone) ? kdm_val_get(reader.old, KDM_STR("timezone")) : zone,
-                      .tags = kdm_val_get(reader.old, KDM_STR("tags")) }
-    };
+    *ret_edit = (struct kdm_dm_edit){ .metadata = read_metadata(&reader),
+                                      .merges = true,
+                                      .dialect = read_dialect(&reader),
+                                      .identity = {
+                                          .whole = true,
+                                          .name = read_name(&reader),
+                                          .description = kdm_val_get(body, KDM_STR("description")),
+                                          .timezone = kdm_val_get(body, KDM_STR("timezone")),
+                                          /* What this door does not know stays. */
+                                          .tags = kdm_val_get(reader.old, KDM_STR("tags")) } };
 }

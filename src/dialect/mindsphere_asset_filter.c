@@ -115,8 +115,8 @@ static void put_equal(const struct translator *translator, struct kdm_str path,
 {
     if (kdm_val_null(value)) {
         put_missing(translator, path);
-    } else if (kdm_val_type(value) > KDM_JSON_STRING) {
-        malformed(translator, "a value is expected");
+    } else if (kdm_val_type(value) != KDM_JSON_STRING) {
+        malformed(translator, "a text is expected");
     } else if (is_root(translator, path, value)) {
         kdm_buf_lit(translator->buf, "{\"bool\":{\"minimum_should_match\":1,\"should\":[");
         put_clause(translator, "term", path, kdm_val_text(value));
@@ -293,6 +293,8 @@ static void put_filters(const struct translator *translator, struct kdm_val list
         }
         return;
     }
+    if (kdm_val_type(list) != KDM_JSON_OBJECT)
+        malformed(translator, "or and and need an object or an array");
     for (kdm_members(&it, list); kdm_member_next(&it, &name, &value);) {
         struct kdm_str key = kdm_val_str(translator->errors->arena, name);
 

@@ -262,11 +262,9 @@ enum kdm_outcome kdm_mindsphere_post_asset(struct kdm_tx *tx, const struct kdm_a
     read.type = read_type(&errors, &target, body);
     if (!check_parent(tx, &errors, &target, body))
         return KDM_WAIT;
-    if (read.type != NULL) {
-        kdm_ms_read_asset(&errors, &read, body, &edit);
-        if (!check_files(tx, &errors, &target, &edit))
-            return KDM_WAIT;
-    }
+    kdm_ms_read_asset(&errors, &read, body, &edit);
+    if (!check_files(tx, &errors, &target, &edit))
+        return KDM_WAIT;
     if (errors.count > 0)
         return kdm_ms_refuse(tx, args, &errors);
     return create(tx, args, &target, read.type, &edit);
@@ -446,7 +444,7 @@ enum kdm_outcome kdm_mindsphere_list_assets(struct kdm_tx *tx, const struct kdm_
     if (!put_hits(tx, &target, found, &buf))
         return KDM_WAIT;
     kdm_buf_lit(&buf, "]}");
-    kdm_ms_put_page(args->arena, &target.caller, "assets", &page, (size_t)found->total, &buf);
+    kdm_ms_put_page(args, &target.caller, "assets", &page, (size_t)found->total, &buf);
     kdm_buf_char(&buf, '}');
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }

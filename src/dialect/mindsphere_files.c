@@ -261,7 +261,7 @@ enum kdm_outcome kdm_mindsphere_post_file(struct kdm_tx *tx, const struct kdm_ar
 
     if (!kdm_ms_enter(tx, args, KDM_STR_NONE, &caller))
         return KDM_DONE;
-    if (!kdm_ms_body(tx, args, &body))
+    if (!kdm_ms_form(tx, args, &body))
         return KDM_DONE;
     kdm_ms_errors_init(&errors, args->arena);
     read_upload(&errors, body, &upload);

@@ -45,34 +45,63 @@ bool kdm_ms_read_page(struct kdm_ms_errors *errors, const struct kdm_args *args,
     return number && size;
 }
 
-static void put_page_link(struct kdm_arena *arena, const struct kdm_ms_caller *caller,
-                          const char *path, const char *name, int64_t page, int64_t size,
-                          struct kdm_buf *buf)
+/* What every link of a list has in common. */
+struct links {
+    struct kdm_arena *arena;
+    struct kdm_str path, rest; /* rest: "&filter=..", the request's arguments but for the page's */
+    int64_t size;
+};
+
+static struct kdm_str other_arguments(const struct kdm_args *args)
 {
-    kdm_json_put_name(buf, kdm_str_of(name));
-    kdm_buf_lit(buf, "{\"href\":");
-    kdm_json_put_str(buf, kdm_arena_printf(arena, KDM_FMT "/%s?page=%lld&size=%lld",
-                                           KDM_ARG(caller->base), path, (long long)page,
-                                           (long long)size));
-    kdm_buf_char(buf, '}');
+    const struct kdm_query_args *query = &args->call->query;
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, args->arena, 64);
+    for (size_t i = 0; i < query->count; i++) {
+        if (kdm_str_eq(query->pairs[i].name, KDM_STR("page"))
+            || kdm_str_eq(query->pairs[i].name, KDM_STR("size")))
+            continue;
+        kdm_buf_char(&buf, '&');
+        kdm_percent_encode(&buf, query->pairs[i].name);
+        kdm_buf_char(&buf, '=');
+        kdm_percent_encode(&buf, query->pairs[i].value);
+    }
+    return kdm_buf_str(&buf);
 }
 
-void kdm_ms_put_page(struct kdm_arena *arena, const struct kdm_ms_caller *caller, const char *path,
-                     const struct kdm_ms_page *page, size_t total, struct kdm_buf *buf)
+static void put_page_link(const struct links *links, const char *name, int64_t page,
+                          struct kdm_buf *buf)
 {
+    kdm_ms_put_link(buf, name,
+                    kdm_arena_printf(links->arena, KDM_FMT "?page=%lld&size=%lld" KDM_FMT,
+                                     KDM_ARG(links->path), (long long)page, (long long)links->size,
+                                     KDM_ARG(links->rest)));
+}
+
+void kdm_ms_put_page(const struct kdm_args *args, const struct kdm_ms_caller *caller,
+                     const char *path, const struct kdm_ms_page *page, size_t total,
+                     struct kdm_buf *buf)
+{
+    const struct links links = {
+        .arena = args->arena,
+        .path = kdm_arena_printf(args->arena, KDM_FMT "/%s", KDM_ARG(caller->base), path),
+        .rest = other_arguments(args),
+        .size = page->size,
+    };
     int64_t pages = ((int64_t)total + page->size - 1) / page->size;
 
     kdm_buf_printf(buf,
                    ",\"page\":{\"size\":%lld,\"totalElements\":%zu,\"totalPages\":%lld,"
                    "\"number\":%lld},\"_links\":{",
                    (long long)page->size, total, (long long)pages, (long long)page->number);
-    put_page_link(arena, caller, path, "self", page->number, page->size, buf);
-    put_page_link(arena, caller, path, "first", 0, page->size, buf);
+    put_page_link(&links, "self", page->number, buf);
+    put_page_link(&links, "first", 0, buf);
     if (page->number > 0)
-        put_page_link(arena, caller, path, "prev", page->number - 1, page->size, buf);
+        put_page_link(&links, "prev", page->number - 1, buf);
     if (page->number + 1 < pages)
-        put_page_link(arena, caller, path, "next", page->number + 1, page->size, buf);
-    put_page_link(arena, caller, path, "last", pages > 0 ? pages - 1 : 0, page->size, buf);
+        put_page_link(&links, "next", page->number + 1, buf);
+    put_page_link(&links, "last", pages > 0 ? pages - 1 : 0, buf);
     kdm_buf_char(buf, '}');
 }
 
@@ -87,7 +116,7 @@ struct kdm_val kdm_ms_read_filter(struct kdm_ms_errors *errors, const struct kdm
         return KDM_VAL_NONE;
     if (kdm_json_scan(errors->arena, text, doc, NULL)
         && kdm_val_type(kdm_json_root(doc)) == KDM_JSON_OBJECT)
-        return kdm_json_root(doc);
+        return kdm_json_parse(errors->arena, kdm_json_canonical(errors->arena, kdm_json_root(doc)));
     kdm_ms_error(errors, KDM_MS_INVALID_PARAMETER, "filter: a JSON object is expected");
     return KDM_VAL_NONE;
 }
@@ -114,6 +143,19 @@ static bool holds_text(struct kdm_str text, struct kdm_str part, char where)
     return part.len == 0 || memmem(text.ptr, text.len, part.ptr, part.len) != NULL;
 }
 
+/* A value of another type than the field's is no question that could be answered; null is one for
+ * all. */
+static bool is_equal(const struct filter *filter, struct kdm_val field, struct kdm_val value)
+{
+    bool text = kdm_val_type(field) == KDM_JSON_STRING;
+
+    if (kdm_val_type(value) > KDM_JSON_STRING
+        || (!kdm_val_null(field) && !kdm_val_null(value)
+            && text != (kdm_val_type(value) == KDM_JSON_STRING)))
+        return malformed(filter, "a value of the field's type is expected");
+    return kdm_val_equal(filter->errors->arena, value, field);
+}
+
 static bool is_in(const struct filter *filter, struct kdm_val field, struct kdm_val argument)
 {
     struct kdm_val list = kdm_val_type(argument) == KDM_JSON_OBJECT
@@ -121,14 +163,13 @@ static bool is_in(const struct filter *filter, struct kdm_val field, struct kdm_
                               : argument;
     struct kdm_val_iter it;
     struct kdm_val one;
+    bool found = false;
 
     if (kdm_val_type(list) != KDM_JSON_ARRAY)
         return malformed(filter, "in needs {\"value\": [..]}");
-    for (kdm_elements(&it, list); kdm_element_next(&it, &one);) {
-        if (kdm_val_equal(filter->errors->arena, one, field))
-            return true;
-    }
-    return false;
+    for (kdm_elements(&it, list); kdm_element_next(&it, &one);)
+        found = is_equal(filter, field, one) || found;
+    return found;
 }
 
 /* Dates are texts of one form, so their order is that of the texts. */
@@ -212,7 +253,7 @@ static bool test_function(const struct filter *filter, struct kdm_val field, str
                           struct kdm_val argument, int depth)
 {
     if (kdm_str_eq(name, KDM_STR("eq")))
-        return kdm_val_equal(filter->errors->arena, field, argument);
+        return is_equal(filter, field, argument);
     if (kdm_str_eq(name, KDM_STR("in")))
         return is_in(filter, field, argument);
     if (kdm_str_eq(name, KDM_STR("not")))
@@ -232,10 +273,8 @@ static bool test_field(const struct filter *filter, struct kdm_val field, struct
 
     if (depth > DEPTH_MAX)
         return malformed(filter, "it is too deep");
-    if (kdm_val_type(condition) == KDM_JSON_ARRAY)
-        return malformed(filter, "a value or an object is expected");
     if (kdm_val_type(condition) != KDM_JSON_OBJECT)
-        return kdm_val_equal(filter->errors->arena, field, condition);
+        return is_equal(filter, field, condition);
     for (kdm_members(&it, condition); kdm_member_next(&it, &name, &argument);)
         all =
             test_function(filter, field, kdm_val_str(filter->errors->arena, name), argument, depth)
@@ -257,6 +296,8 @@ static bool test_any(const struct filter *filter, struct kdm_val list, int depth
             any = test(filter, value, depth + 1) || any;
         return any;
     }
+    if (kdm_val_type(list) != KDM_JSON_OBJECT)
+        return malformed(filter, "or needs an array or an object");
     for (kdm_members(&it, list); kdm_member_next(&it, &name, &value);) {
         struct kdm_str single =
             kdm_arena_printf(filter->errors->arena, "{" KDM_FMT ":" KDM_FMT "}",

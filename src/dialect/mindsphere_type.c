@@ -2,6 +2,7 @@
  * becomes the block that is stored, or errors that name each thing that is wrong. Pure but for new
  * ids.
  */
+#include "action/device_manager/family.h"
 #include "dialect/mindsphere.h"
 #include "store/unicode.h"
 
@@ -117,6 +118,11 @@ static void read_parent(struct reader *reader)
     if (above == NULL || !kdm_ms_visible(reader->world, above, reader->caller))
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY, "parentTypeId: there is no " KDM_FMT,
                      KDM_ARG(reader->parent));
+    else if (above->model != NULL
+             && kdm_dm_depth(arena_of(reader), &reader->world->models, above->model->name)
+                    >= KDM_DM_FAMILY_DEPTH)
+        kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
+                     "parentTypeId: at most %d types inherit from each other", KDM_DM_FAMILY_DEPTH);
 }
 
 /* --- aspects -----------------------------------------------------------------------------------
@@ -168,25 +174,39 @@ static struct kdm_str aspect_id_of(const struct reader *reader, struct kdm_val g
     return kdm_val_none(old) ? KDM_STR_NONE : id;
 }
 
-static void put_aspect(struct reader *reader, struct kdm_val given, size_t number)
+/* Name and aspect type of an entry; both are looked at. */
+static bool check_aspect(const struct reader *reader, struct kdm_val given, struct kdm_str name,
+                         struct kdm_str type_id, size_t number)
 {
-    struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("name")));
-    struct kdm_str type_id = aspect_type_of(reader, given), id;
     const struct kdm_ms_type *type =
         kdm_str_none(type_id) ? NULL : kdm_ms_find(&reader->world->aspects, type_id);
+    bool named = !kdm_str_none(name) && kdm_ms_is_name(name);
+    bool typed = type != NULL && kdm_ms_visible(reader->world, type, reader->caller);
 
-    if (kdm_str_none(name) || !kdm_ms_is_name(name)) {
+    if (kdm_val_null(kdm_val_get(given, KDM_STR("name"))))
+        kdm_ms_error(reader->errors, KDM_MS_MISSING_BODY, "aspects[%zu].name: it is needed",
+                     number);
+    else if (!named)
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                      "aspects[%zu].name: 1 to 64 letters, digits and _ are expected, no reserved "
                      "word",
                      number);
-        return;
-    }
-    if (type == NULL || !kdm_ms_visible(reader->world, type, reader->caller)) {
+    if (kdm_str_none(type_id) && kdm_val_null(kdm_val_get(given, KDM_STR("aspectTypeId"))))
+        kdm_ms_error(reader->errors, KDM_MS_MISSING_BODY, "aspects[%zu].aspectTypeId: it is needed",
+                     number);
+    else if (!typed)
         kdm_ms_error(reader->errors, KDM_MS_INVALID_BODY,
                      "aspects[%zu].aspectTypeId: there is no such aspect type", number);
+    return named && typed;
+}
+
+static void put_aspect(struct reader *reader, struct kdm_val given, size_t number)
+{
+    struct kdm_str name = kdm_val_str(arena_of(reader), kdm_val_get(given, KDM_STR("name")));
+    struct kdm_str type_id = aspect_type_of(reader, given), id;
+
+    if (!check_aspect(reader, given, name, type_id, number))
         return;
-    }
     id = aspect_id_of(reader, given, name, type_id, number);
     if (kdm_str_none(id))
         return;

@@ -14,6 +14,16 @@ static struct kdm_val fields_of(struct kdm_arena *arena, const struct kdm_ms_typ
     return kdm_json_parse(arena, text);
 }
 
+/* A filter is malformed also where there is nothing that it could be asked of. */
+static void check_filter(struct kdm_ms_errors *errors, struct kdm_val filter)
+{
+    kdm_ms_passes(
+        errors, filter,
+        kdm_json_parse(errors->arena,
+                       KDM_STR("{\"id\":\"\",\"name\":\"\",\"parentTypeId\":\"\",\"tenantId\":"
+                               "\"\",\"scope\":\"\",\"instantiable\":true}")));
+}
+
 struct list {
     const struct kdm_ms_world *world;
     const struct kdm_ms_caller *caller;
@@ -69,16 +79,16 @@ static enum kdm_outcome list_types(struct kdm_tx *tx, const struct kdm_args *arg
     filter = kdm_ms_read_filter(&errors, args);
     if (!kdm_ms_read_world(tx, &caller, false, &world))
         return KDM_WAIT;
-    collect(&errors, filter, &list);
+    check_filter(&errors, filter);
     if (errors.count > 0)
         return kdm_ms_refuse(tx, args, &errors);
+    collect(&errors, filter, &list);
     kdm_ms_sort(args->arena, args, list.items, list.count);
     kdm_buf_init(&buf, args->arena, 4096);
     kdm_buf_printf(&buf, "{\"_embedded\":{\"%s\":[", aspects ? "aspectTypes" : "assetTypes");
     put_page(&list, &page, &buf);
     kdm_buf_lit(&buf, "]}");
-    kdm_ms_put_page(args->arena, &caller, aspects ? "aspecttypes" : "assettypes", &page, list.count,
-                    &buf);
+    kdm_ms_put_page(args, &caller, aspects ? "aspecttypes" : "assettypes", &page, list.count, &buf);
     kdm_buf_char(&buf, '}');
     return kdm_tx_reply(tx, kdm_buf_str(&buf));
 }

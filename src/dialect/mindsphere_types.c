@@ -292,6 +292,11 @@ static bool read_renames(struct kdm_tx *tx, const struct kdm_args *args, struct 
             kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no variable " KDM_FMT, KDM_ARG(old));
             return false;
         }
+        if (kdm_val_type(edit) != KDM_JSON_OBJECT) {
+            kdm_ms_fail(tx, args, KDM_MS_INVALID_BODY, KDM_FMT ": an object is expected",
+                        KDM_ARG(old));
+            return false;
+        }
         if (kdm_val_type(given) != KDM_JSON_STRING || kdm_val_str_eq(given, old))
             continue;
         kdm_json_put_name(buf, old);

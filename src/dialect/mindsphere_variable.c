@@ -19,6 +19,7 @@ struct reader {
     enum kdm_ms_place place;
     size_t number;
     struct kdm_str name, type;
+    bool growing; /* what is stored stays as it is, only more comes, and texts get longer */
 };
 
 /* --- names ----------------------------------------------------------------------------------- */
@@ -169,37 +170,69 @@ static struct kdm_val stored(const struct reader *reader, const char *name)
     return kdm_val_get(reader->old, kdm_str_of(name));
 }
 
+static void need(const struct reader *reader, const char *member)
+{
+    kdm_ms_error(reader->errors, KDM_MS_MISSING_BODY, "variables[%zu].%s: it is needed",
+                 reader->number, member);
+}
+
+static bool is_data_type(const struct reader *reader)
+{
+    return !kdm_str_none(reader->type) && !kdm_str_none(kdm_dm_mapping_type(reader->type))
+           && (!kdm_str_eq(reader->type, KDM_STR("BIG_STRING"))
+               || reader->place == KDM_MS_DYNAMIC_VARIABLE);
+}
+
+/* Both are looked at: what is wrong is told all at once. */
 static bool read_name_and_type(struct reader *reader)
 {
     struct kdm_arena *arena = reader->errors->arena;
-    struct kdm_val type = member(reader, "dataType");
+    struct kdm_val name = member(reader, "name"), type = member(reader, "dataType");
+    bool named, typed;
 
-    reader->name = kdm_val_str(arena, member(reader, "name"));
+    reader->name = kdm_val_str(arena, name);
     reader->type = kdm_val_str(arena, type);
-    if (kdm_str_none(reader->name) || !kdm_ms_is_name(reader->name)) {
+    named = !kdm_str_none(reader->name) && kdm_ms_is_name(reader->name);
+    typed = is_data_type(reader);
+    if (kdm_val_null(name))
+        need(reader, "name");
+    else if (!named)
         refuse(reader, "name", "1 to 64 letters, digits and _ are expected, no reserved word");
-        return false;
-    }
-    if (kdm_str_none(reader->type) || kdm_str_none(kdm_dm_mapping_type(reader->type))
-        || (kdm_str_eq(reader->type, KDM_STR("BIG_STRING"))
-            && reader->place != KDM_MS_DYNAMIC_VARIABLE)) {
+    if (kdm_val_null(type))
+        need(reader, "dataType");
+    else if (!typed)
         refuse(reader, "dataType",
                "BOOLEAN, INT, LONG, DOUBLE, STRING or TIMESTAMP is expected, BIG_STRING in dynamic "
                "aspect types only");
-        return false;
-    }
-    return true;
+    return named && typed;
+}
+
+/* A member of a variable that only grows is what is stored when it is not given. */
+static struct kdm_val given_or_stored(const struct reader *reader, const char *name)
+{
+    struct kdm_val given = member(reader, name);
+
+    return reader->growing && kdm_val_none(given) ? stored(reader, name) : given;
+}
+
+/* Such a member may be given, but as it is. `text`: what it comes to; none: null. */
+static void check_fixed(const struct reader *reader, const char *name, struct kdm_str text)
+{
+    struct kdm_str old = kdm_val_str(reader->errors->arena, stored(reader, name));
+
+    if (reader->growing && !kdm_val_none(reader->old) && !kdm_str_eq(old, text))
+        refuse(reader, name, "it can not be changed");
 }
 
 static void put_unit(const struct reader *reader, struct kdm_buf *buf)
 {
-    struct kdm_val unit = member(reader, "unit");
-    struct kdm_arena *arena = reader->errors->arena;
+    struct kdm_val unit = given_or_stored(reader, "unit");
+    struct kdm_str text = kdm_val_str(reader->errors->arena, unit);
 
-    if (!kdm_val_null(unit)
-        && (kdm_val_type(unit) != KDM_JSON_STRING
-            || kdm_utf8_count(kdm_val_str(arena, unit)) > UNIT_LONGEST))
+    if (!kdm_val_null(unit) && (kdm_str_none(text) || kdm_utf8_count(text) > UNIT_LONGEST))
         refuse(reader, "unit", "a text of at most 32 characters is expected");
+    else
+        check_fixed(reader, "unit", text);
     kdm_buf_lit(buf, ",\"unit\":");
     kdm_buf_put(buf, kdm_val_null(unit) ? KDM_STR("null") : kdm_val_text(unit));
 }
@@ -241,27 +274,29 @@ static int64_t put_length(const struct reader *reader, struct kdm_buf *buf)
         refuse(reader, "length", big ? "1 to 100000 is expected" : "1 to 255 is expected");
     else if (length < before)
         refuse(reader, "length", "it can not be decreased");
+    else if (before > 0 && length > before && reader->place == KDM_MS_DYNAMIC_VARIABLE)
+        refuse(reader, "length", "it can not be changed");
     kdm_buf_printf(buf, ",\"length\":%lld", (long long)length);
     return length;
 }
 
 static void put_default(const struct reader *reader, int64_t length, struct kdm_buf *buf)
 {
-    struct kdm_val given = member(reader, "defaultValue");
-    struct kdm_arena *arena = reader->errors->arena;
-    struct kdm_str text;
+    struct kdm_val given = given_or_stored(reader, "defaultValue");
+    struct kdm_str text = text_of(reader->errors->arena, given);
 
-    kdm_buf_lit(buf, ",\"defaultValue\":");
-    if (kdm_val_null(given)) {
-        kdm_buf_lit(buf, "null");
-        return;
-    }
-    text = text_of(arena, given);
-    if (reader->place == KDM_MS_DYNAMIC_VARIABLE)
+    if (!kdm_val_null(given) && reader->place == KDM_MS_DYNAMIC_VARIABLE)
         refuse(reader, "defaultValue", "only static variables have one");
-    else if (kdm_str_none(text) || !fits(arena, reader->type, text, length))
+    else if (!kdm_val_null(given)
+             && (kdm_str_none(text) || !fits(reader->errors->arena, reader->type, text, length)))
         refuse(reader, "defaultValue", "a value of the dataType is expected");
-    kdm_json_put_str(buf, kdm_str_none(text) ? KDM_STR("") : text);
+    else
+        check_fixed(reader, "defaultValue", text);
+    kdm_buf_lit(buf, ",\"defaultValue\":");
+    if (kdm_str_none(text))
+        kdm_buf_lit(buf, "null");
+    else
+        kdm_json_put_str(buf, text);
 }
 
 static void check_old(const struct reader *reader)
@@ -343,7 +378,7 @@ struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_va
                                      struct kdm_val old, struct kdm_val inherited,
                                      enum kdm_ms_place place, bool growing)
 {
-    struct reader reader = { .errors = errors, .place = place };
+    struct reader reader = { .errors = errors, .place = place, .growing = growing };
     struct kdm_val_iter it;
     struct kdm_buf buf;
 
@@ -356,7 +391,7 @@ struct kdm_str kdm_ms_read_variables(struct kdm_ms_errors *errors, struct kdm_va
          kdm_element_next(&it, &reader.given); reader.number++)
         read_entry(&reader, &buf);
     kdm_buf_char(&buf, ']');
-    if (growing && errors->count == 0)
+    if (growing && kdm_val_type(given) == KDM_JSON_ARRAY)
         check_none_missing(&reader, old);
     return kdm_buf_str(&buf);
 }

@@ -93,6 +93,23 @@ describe('EnOS: update asset', () => {
     assert.deepEqual((await get(id)).data.tags, { b: '2' });
   });
 
+  test('of a name that stands twice in a map the last counts', async () => {
+    const id = await make('twice');
+    const body = `{"asset":{"assetId":"no"},"asset":{"assetId":"${id}","attributes":{"power":"bad","power":3,"blade":{"length":"bad","length":4}},
+      "tags":{"k":5,"k":"v"},"name":{"defaultValue":1,"defaultValue":"N","i18nValue":{"en_US":7,"en_US":"E"}}}}`;
+    const reply = await assets({}, undefined, { body, headers: { 'content-type': 'application/json' } });
+    assert.equal(reply.body.code, 0, reply.text);
+    const { data } = await get(id);
+    assert.deepEqual([data.attributes.power, data.attributes.blade, data.tags, data.name], [3, { length: 4 }, { k: 'v' }, { defaultValue: 'N', i18nValue: { en_US: 'E' } }]);
+  });
+
+  test('an empty switch is none, and no tag ends in white space of any script', async () => {
+    const id = await make('blank');
+    for (const query of [{ isPatchUpdate: '' }, { updateMode: '' }]) assert.equal((await update({ assetId: id }, query)).code, 99400);
+    for (const value of [' a', 'a\t', '\u00a0a', 'a\u3000', '\u2028', '\u1680a', 'a\u0085']) assert.equal((await update({ assetId: id, tags: { k: value } })).code, 99400, JSON.stringify(value));
+    assert.equal((await update({ assetId: id, tags: { k: 'a\u3000b', empty: '' } })).code, 0);
+  });
+
   test('verifies attributes against the model before anything is written', async () => {
     const id = await make('v1');
     for (const attributes of [{ power: '7' }, { power: 2 ** 40 }, { on: 1 }, { mode: 'odd' }, { blade: { width: 1 } }, { unknown: 1 }]) {

@@ -177,15 +177,29 @@ static bool is_tag_key(struct kdm_str key)
     return key.len >= 1 && key.len <= TAG_KEY_MAX;
 }
 
+/* Unicode's white space, in UTF-8. */
+static const char *const blanks[] = {
+    " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xc2\x85", "\u00a0", "\u1680",
+    "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",   "\u2007", "\u2008",
+    "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
+};
+
+static bool has_blank_end(struct kdm_str text)
+{
+    for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++) {
+        size_t len = strlen(blanks[i]);
+
+        if (text.len >= len
+            && (memcmp(text.ptr, blanks[i], len) == 0
+                || memcmp(text.ptr + text.len - len, blanks[i], len) == 0))
+            return true;
+    }
+    return false;
+}
+
 static bool is_tag_value(const struct edit *edit, struct kdm_val val)
 {
-    struct kdm_str text = kdm_val_str(edit->arena, val);
-
-    if (!is_text(edit, val, TAG_VALUE_MAX))
-        return false;
-    return text.len == 0
-           || (!isspace((unsigned char)text.ptr[0])
-               && !isspace((unsigned char)text.ptr[text.len - 1]));
+    return is_text(edit, val, TAG_VALUE_MAX) && !has_blank_end(kdm_val_str(edit->arena, val));
 }
 
 static bool check_tags(const struct edit *edit, struct kdm_val tags)

@@ -109,13 +109,20 @@ START_TEST(what_is_wrong_with_an_assignment_is_told)
     static const char good[] = "[{\"key\":\"a\",\"fileId\":\"" FILE_A "\"}]";
 
     assert_assignments("{}", "[]", "fileAssignments: an array is expected");
-    assert_assignments("[7]", "[]", "fileAssignments[0].key: 1 to 64");
-    assert_assignments("[{\"key\":\"a b\"}]", "[]", "fileAssignments[0].key: 1 to 64");
-    assert_assignments("[{\"key\":\"\"}]", "[]", "fileAssignments[0].key: 1 to 64");
-    assert_assignments("[{\"key\":\"a\"}]", "[]", "fileAssignments[0].fileId: a text is expected");
+    assert_assignments("[7]", "[]", "fileAssignments[0]: an object is expected");
+    assert_assignments("[{\"key\":\"a b\",\"fileId\":\"" FILE_A "\"}]", "[]",
+                       "fileAssignments[0].key: 1 to 64");
+    assert_assignments("[{\"key\":\"\",\"fileId\":\"" FILE_A "\"}]", "[]",
+                       "fileAssignments[0].key: 1 to 64");
+    assert_assignments("[{\"fileId\":\"" FILE_A "\"}]", "[]",
+                       "fileAssignments[0].key: it is needed");
+    assert_assignments("[{\"key\":\"a\"}]", "[]", "fileAssignments[0].fileId: it is needed");
+    assert_assignments("[{\"key\":\"a\",\"fileId\":5}]", "[]",
+                       "fileAssignments[0].fileId: a text is expected");
     assert_assignments("[{\"key\":\"a\",\"fileId\":\"x\"}]", "[]", "there is no file x");
-    assert_assignments("[{\"key\":\"a\",\"fileId\":\"" FILE_A "\"},{\"key\":\"a\"}]", good,
-                       "fileAssignments[1].key: it is there already");
+    assert_assignments("[{\"key\":\"a\",\"fileId\":\"" FILE_A
+                       "\"},{\"key\":\"a\",\"fileId\":\"" FILE_A "\"}]",
+                       good, "fileAssignments[1].key: it is there already");
 }
 END_TEST
 
