@@ -182,7 +182,7 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
         return kdm_ms_fail(tx, args, KDM_MS_INTERNAL, "internal error");
     sources = follow(target, &model, &names);
     if (!kdm_dm_ensure_engine(tx, target->caller.tenant, KDM_DM_COMMONS, &engine)
-        || !kdm_dm_put_models(tx, &wish, names, sources.items, sources.count))
+        || !kdm_dm_put_models(tx, &wish, names, sources.items, sources.count, NULL))
         return KDM_WAIT;
     return reply(tx, target, &model, target->type == NULL);
 }

@@ -85,20 +85,17 @@ static struct draft *read_draft(struct kdm_tx *tx, const struct kdm_args *args,
 
 /* The type as it has been stored, in the world as it is since. */
 static enum kdm_outcome reply(struct kdm_tx *tx, const struct kdm_ms_target *target,
-                              const struct draft *draft)
+                              const struct kdm_dm_model *model)
 {
     struct kdm_arena *arena = kdm_tx_arena(tx);
-    struct kdm_str source = draft->model.source, location = KDM_STR_NONE;
-    const struct kdm_ms_type *type = NULL;
+    struct kdm_str location = KDM_STR_NONE;
+    const struct kdm_ms_type *type;
     struct kdm_ms_world world;
-    struct kdm_dm_model model;
     struct kdm_buf buf;
 
-    if (kdm_dm_model_read(arena, kdm_dm_model_id(arena, KDM_DM_ASSET, draft->model.name), source,
-                          kdm_json_parse(arena, source), &model))
-        type = kdm_ms_world_with(&target->world, &model, &world);
+    type = kdm_ms_world_with(&target->world, model, &world);
     KDM_ASSERT(type != NULL);
-    kdm_buf_init(&buf, arena, source.len + 1024);
+    kdm_buf_init(&buf, arena, model->text.len + 1024);
     kdm_ms_put_type(&world, &target->caller, type, target->caller.exploded, &buf);
     if (target->type == NULL)
         location = kdm_ms_href(arena, &target->caller, "assettypes", target->id);
@@ -114,6 +111,7 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
 {
     static const char key[] = "mindsphere draft";
     struct draft *draft = kdm_tx_kept(tx, key);
+    const struct kdm_dm_model *model;
     struct kdm_dm_engine engine;
     bool done;
 
@@ -128,9 +126,9 @@ static enum kdm_outcome write_body(struct kdm_tx *tx, const struct kdm_args *arg
     if (kdm_str_none(draft->model.source))
         draft->model.source =
             kdm_ms_model_source(&target->world, draft->wish.block, draft->model.name, engine.group);
-    if (!kdm_dm_put_model(tx, &draft->model))
+    if (!kdm_dm_put_model(tx, &draft->model, &model))
         return KDM_WAIT;
-    return reply(tx, target, draft);
+    return reply(tx, target, model);
 }
 
 /* --- put, get, delete ---------------------------------------------------------------------------

@@ -58,12 +58,14 @@ struct kdm_dm_model_wish {
     struct kdm_str renames; /* {"old":"new"}: metadata whose values move; or none */
 };
 /* Checks and stores it, what inherits from it with it, in one commit, and waits for what follows in
- * tenants. false: wait, or it failed, with a 409 when mappings contradict each other. */
-bool kdm_dm_put_model(struct kdm_tx *tx, const struct kdm_dm_model_wish *model);
+ * tenants. false: wait, or it failed, with a 409 when mappings contradict each other. *ret_model: as
+ * it is stored; ret_model may be NULL. */
+bool kdm_dm_put_model(struct kdm_tx *tx, const struct kdm_dm_model_wish *model,
+                      const struct kdm_dm_model **ret_model);
 /* The same, and other asset models in the same commit: each as what is its own. */
 bool kdm_dm_put_models(struct kdm_tx *tx, const struct kdm_dm_model_wish *model,
                        const struct kdm_str *more_names, const struct kdm_str *more_sources,
-                       size_t more_count);
+                       size_t more_count, const struct kdm_dm_model **ret_model);
 /* Deletes a model from which none inherits, in one commit. false: wait, or it failed. */
 bool kdm_dm_remove_model(struct kdm_tx *tx, struct kdm_str id);
 /* The error that names a model nobody knows. */

@@ -191,8 +191,9 @@ struct ready {
 struct plan {
     struct ready *items;
     size_t count;
-    bool with_dialect; /* the collection's mapping must know of it */
-    bool shapes;       /* something changes that mappings or assets are made of */
+    struct kdm_dm_model model; /* the wish's, as it will be stored */
+    bool with_dialect;         /* the collection's mapping must know of it */
+    bool shapes;               /* something changes that mappings or assets are made of */
 };
 
 static struct kdm_str with_info(struct kdm_tx *tx, struct kdm_doc *old,
@@ -247,6 +248,8 @@ static bool add_model(struct decision *decision, enum kdm_dm_kind kind, struct k
         || !check_document(tx, decision->collection, &model))
         return false;
     decision->models = kdm_dm_models_with(arena, &decision->models, &model);
+    if (decision->plan->count == 0)
+        decision->plan->model = model;
     decision->plan->items[decision->plan->count++] =
         (struct ready){ .id = id, .name = name, .text = with_info(tx, old, &model), .old = old };
     if (!kdm_val_none(kdm_val_get(model.source, KDM_STR("dialect"))))
@@ -467,18 +470,12 @@ static bool write_model(struct kdm_tx *tx, const struct wish *wish, struct plan 
            && (kdm_str_none(job) || kdm_tx_await_job(tx, job, &done));
 }
 
-static bool put_model(struct kdm_tx *tx, const struct wish *wish)
+bool kdm_dm_put_models(struct kdm_tx *tx, const struct kdm_dm_model_wish *model,
+                       const struct kdm_str *more_names, const struct kdm_str *more_sources,
+                       size_t more_count, const struct kdm_dm_model **ret_model)
 {
     struct kdm_collection *collection;
     struct plan *plan;
-
-    return write_model(tx, wish, &plan, &collection);
-}
-
-bool kdm_dm_put_models(struct kdm_tx *tx, const struct kdm_dm_model_wish *model,
-                       const struct kdm_str *more_names, const struct kdm_str *more_sources,
-                       size_t more_count)
-{
     const struct wish wish = {
         .kind = model->kind,
         .name = model->name,
@@ -493,12 +490,17 @@ bool kdm_dm_put_models(struct kdm_tx *tx, const struct kdm_dm_model_wish *model,
         .spares_jobs = kdm_str_none(model->renames) || kdm_str_eq(model->renames, KDM_STR("{}"))
     };
 
-    return put_model(tx, &wish);
+    if (!write_model(tx, &wish, &plan, &collection))
+        return false;
+    if (ret_model != NULL)
+        *ret_model = &plan->model;
+    return true;
 }
 
-bool kdm_dm_put_model(struct kdm_tx *tx, const struct kdm_dm_model_wish *model)
+bool kdm_dm_put_model(struct kdm_tx *tx, const struct kdm_dm_model_wish *model,
+                      const struct kdm_dm_model **ret_model)
 {
-    return kdm_dm_put_models(tx, model, NULL, NULL, 0);
+    return kdm_dm_put_models(tx, model, NULL, NULL, 0, ret_model);
 }
 
 static enum kdm_outcome write_and_reply(struct kdm_tx *tx, const struct wish *wish)
@@ -530,7 +532,7 @@ bool kdm_dm_ensure_asset_model(struct kdm_tx *tx, struct kdm_str name, struct kd
         return kdm_tx_commit(tx); /* of nothing: commits are counted */
     /* Also after it was made: what was read before a commit stays as it was read. */
     return kdm_dm_model_read(arena, id, source, kdm_json_parse(arena, source), ret_model)
-           && kdm_dm_put_model(tx, &wish);
+           && kdm_dm_put_model(tx, &wish, NULL);
 }
 
 /* --- what requests say ----------------------------------------------------------------------- */
