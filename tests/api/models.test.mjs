@@ -581,7 +581,8 @@ describe('models', () => {
       const [one, two] = await Promise.all(nodes.servers.map((node) => connectRaw(node)));
       await one.result({ controller: 'device-manager/engine', action: 'create', index: 'tenant' });
       await write({ model: 'Survivor', metadataMappings: { a: integer } }, one);
-      const ids = Array.from({ length: 600 }, (_, i) => `${i}`);
+      const many = 2000; // several commits
+      const ids = Array.from({ length: many }, (_, i) => `${i}`);
       await Promise.all(ids.map((reference) => createAsset('tenant', 'Survivor', reference, {}, one)));
       const answer = write({ model: 'Survivor', metadataMappings: { a: integer, b: integer }, defaultValues: { b: 1 } }, one);
       answer.catch(() => {}); // it dies
@@ -591,12 +592,12 @@ describe('models', () => {
       await until('some have followed', followed);
       await nodes.servers[0].kill();
       const then = await followed();
-      assert.ok(then < 600, `all ${then} had followed before the node died`);
-      await until('all have followed', async () => await followed() === 600, 40000);
+      assert.ok(then < many, `all ${then} had followed before the node died`);
+      await until('all have followed', async () => await followed() === many, 40000);
       const { count } = await two.result({
         controller: 'document', action: 'count', index: 'tenant', collection: 'assets-history', body: {},
       });
-      assert.equal(count, 1200); // one entry for each creation, one for each that followed
+      assert.equal(count, 2 * many); // one entry for each creation, one for each that followed
       await two.close();
       await nodes.stop();
     });
