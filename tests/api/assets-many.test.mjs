@@ -73,15 +73,24 @@ describe('device-manager/assets:mUpsert', () => {
     assert.deepEqual(await mUpsert([]), { errors: [], successes: [] });
   });
 
-  test('names what is wrong with the list itself', async () => {
-    for (const [assets, text] of [
-      ['x', /body\.assets/], [[{ model: 'Crate' }], /body\.assets\[0\]\.reference/],
-      [[crate('a'), { model: 3, reference: 'b' }], /body\.assets\[1\]\.model/],
-      [[crate('a', [1])], /body\.assets\[0\]\.metadata/], [[7], /body\.assets\[0\]\.model/],
-    ]) {
-      const error = await client.failure({ controller, action: 'mUpsert', engineId, body: { assets } });
-      assert.equal(error.status, 400, JSON.stringify(assets));
-      assert.match(error.message, text);
+  test('an entry that is none is refused by itself', async () => {
+    const reply = await mUpsert([5, crate('good'), null, { model: 'Crate' }, crate('b', 5), { model: 3, reference: 'b' }, crate(''), crate('a', [1]), crate('fine')]);
+    assert.deepEqual(reply.successes.map((row) => row._id), ['Crate-good', 'Crate-fine']);
+    assert.deepEqual(reply.errors.map((row) => [row._id, row.index, row.status, /body\.assets\[\d\][.a-z]*/.exec(row.reason)[0]]), [
+      [null, 0, 400, 'body.assets[0]'], [null, 2, 400, 'body.assets[2]'], [null, 3, 400, 'body.assets[3].reference'], [null, 4, 400, 'body.assets[4].metadata'],
+      [null, 5, 400, 'body.assets[5].model'], [null, 6, 400, 'body.assets[6].reference'], [null, 7, 400, 'body.assets[7].metadata']]);
+    assert.deepEqual(await client.failure({ controller, action: 'mUpsert', engineId, body: { assets: 'x' } }).then(({ status, id }) => [status, id]), [400, 'api.assert.invalid_type']);
+  });
+
+  test('what stands again is an update', async () => {
+    const reply = await mUpsert([crate('again', { weight: 1 }), crate('other'), crate('again', { weight: 2 })]);
+    assert.deepEqual(reply.successes.map((row) => row.created), [true, true, false]);
+  });
+
+  test('an empty reference is refused by create and upsert as well', async () => {
+    for (const action of ['create', 'upsert']) {
+      const error = await client.failure({ controller, action, engineId, body: { model: 'Crate', reference: '' } });
+      assert.deepEqual([error.status, error.id], [400, 'api.assert.missing_argument'], action);
     }
   });
 

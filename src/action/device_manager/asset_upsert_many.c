@@ -14,6 +14,7 @@
 struct unit {
     struct kdm_str id, reference, model_name;
     uint64_t hash;           /* of the id */
+    size_t first;            /* of its items: it is the one that makes the asset */
     struct kdm_val metadata; /* of all its items, merged */
     struct kdm_val dialect;  /* likewise: members of `dialect`, or NONE */
     struct kdm_dm_model model;
@@ -82,6 +83,7 @@ static void add_item(struct kdm_arena *arena, struct plan *plan, const struct kd
         plan->units[plan->unit_count] = (struct unit){
             .id = id,
             .hash = hash,
+            .first = number,
             .reference = item->reference,
             .model_name = item->model,
             .known = item->known != NULL,
@@ -336,7 +338,7 @@ bool kdm_dm_upsert_many(struct kdm_tx *tx, const struct kdm_dm_engine *engine,
         ret_results[i] = (struct kdm_dm_upserted){ .id = unit->id, .failure = unit->failure };
         if (written != NULL) {
             ret_results[i].version = written->version;
-            ret_results[i].created = written->created;
+            ret_results[i].created = written->created && unit->first == i;
         }
     }
     return true;
@@ -344,44 +346,64 @@ bool kdm_dm_upsert_many(struct kdm_tx *tx, const struct kdm_dm_engine *engine,
 
 /* --- device-manager/assets:mUpsert ------------------------------------------------------------ */
 
-/* false: the transaction has failed. */
-static bool read_item(struct kdm_tx *tx, struct kdm_val given, size_t number,
-                      struct kdm_dm_upsert_item *ret_item)
+/* false: it can't be stored, for what *ret_failure says. */
+static bool read_item(struct kdm_arena *arena, struct kdm_val given, size_t number,
+                      struct kdm_dm_upsert_item *ret_item, struct kdm_failure *ret_failure)
 {
-    struct kdm_arena *arena = kdm_tx_arena(tx);
     const char *wrong = NULL, *expected = "string";
+    struct kdm_str where;
 
     ret_item->model = kdm_val_str(arena, kdm_val_get(given, KDM_STR("model")));
     ret_item->reference = kdm_val_str(arena, kdm_val_get(given, KDM_STR("reference")));
     ret_item->metadata = kdm_val_get(given, KDM_STR("metadata"));
-    if (kdm_str_none(ret_item->model))
-        wrong = "model";
+    if (kdm_val_type(given) != KDM_JSON_OBJECT)
+        wrong = "", expected = "object";
+    else if (kdm_str_none(ret_item->model))
+        wrong = ".model";
     else if (kdm_str_none(ret_item->reference))
-        wrong = "reference";
+        wrong = ".reference";
     else if (!kdm_val_null(ret_item->metadata)
              && kdm_val_type(ret_item->metadata) != KDM_JSON_OBJECT)
-        wrong = "metadata", expected = "object";
-    if (wrong == NULL)
+        wrong = ".metadata", expected = "object";
+    where =
+        kdm_arena_printf(arena, "body.assets[%zu]%s", number, wrong == NULL ? ".reference" : wrong);
+    if (wrong != NULL)
+        kdm_failure_set(ret_failure, arena, KDM_ERR_API_ASSERT_INVALID_TYPE,
+                        KDM_PROPS(where, kdm_str_of(expected)));
+    else if (ret_item->reference.len == 0)
+        kdm_failure_set(ret_failure, arena, KDM_ERR_API_ASSERT_MISSING_ARGUMENT, KDM_PROPS(where));
+    else
         return true;
-    kdm_tx_fail(tx, KDM_ERR_API_ASSERT_INVALID_TYPE,
-                KDM_PROPS(kdm_arena_printf(arena, "body.assets[%zu].%s", number, wrong),
-                          kdm_str_of(expected)));
     return false;
 }
 
-static struct kdm_dm_upsert_item *read_items(struct kdm_tx *tx, struct kdm_val assets)
+/* What is asked: the items that can be stored, and for the others why they can't. */
+struct wanted {
+    struct kdm_dm_upsert_item *items;
+    size_t count;
+    size_t *places;                  /* of the items in the request */
+    struct kdm_dm_upserted *results; /* of all that is in the request */
+    size_t result_count;
+};
+
+static void read_items(struct kdm_arena *arena, struct kdm_val assets, struct wanted *wanted)
 {
-    struct kdm_dm_upsert_item *items =
-        kdm_arena_zalloc(kdm_tx_arena(tx), (kdm_val_count(assets) + 1) * sizeof(*items));
+    size_t most = kdm_val_count(assets) + 1;
     struct kdm_val_iter it;
     struct kdm_val given;
-    size_t count = 0;
 
-    for (kdm_elements(&it, assets); kdm_element_next(&it, &given); count++) {
-        if (!read_item(tx, given, count, &items[count]))
-            return NULL;
+    wanted->items = kdm_arena_zalloc(arena, most * sizeof(*wanted->items));
+    wanted->places = kdm_arena_alloc(arena, most * sizeof(*wanted->places));
+    wanted->results = kdm_arena_zalloc(arena, most * sizeof(*wanted->results));
+    for (kdm_elements(&it, assets); kdm_element_next(&it, &given); wanted->result_count++) {
+        struct kdm_dm_upserted *result = &wanted->results[wanted->result_count];
+
+        result->id = KDM_STR_NONE;
+        if (!read_item(arena, given, wanted->result_count, &wanted->items[wanted->count],
+                       &result->failure))
+            continue;
+        wanted->places[wanted->count++] = wanted->result_count;
     }
-    return items;
 }
 
 static void put_result(struct kdm_buf *successes, struct kdm_buf *errors, size_t number,
@@ -393,7 +415,10 @@ static void put_result(struct kdm_buf *successes, struct kdm_buf *errors, size_t
     if (buf->len > 0)
         kdm_buf_char(buf, ',');
     kdm_buf_lit(buf, "{\"_id\":");
-    kdm_json_put_str(buf, result->id);
+    if (kdm_str_none(result->id))
+        kdm_buf_lit(buf, "null");
+    else
+        kdm_json_put_str(buf, result->id);
     if (refused) {
         kdm_buf_lit(buf, ",\"index\":");
         kdm_buf_int(buf, (int64_t)number);
@@ -411,19 +436,21 @@ static void put_result(struct kdm_buf *successes, struct kdm_buf *errors, size_t
 
 enum kdm_outcome kdm_dm_assets_m_upsert(struct kdm_tx *tx, const struct kdm_args *args)
 {
-    struct kdm_val assets = kdm_args_val(args, KDM_ARG_BODY_ASSETS);
-    size_t count = kdm_val_count(assets);
-    struct kdm_dm_upsert_item *items = read_items(tx, assets);
-    struct kdm_dm_upserted *results = kdm_arena_alloc(args->arena, (count + 1) * sizeof(*results));
+    struct wanted wanted = { .count = 0 };
+    struct kdm_dm_upserted *stored;
     struct kdm_buf successes, errors;
     struct kdm_dm_engine engine;
 
-    if (items == NULL || !kdm_dm_engine(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), &engine)
-        || !kdm_dm_upsert_many(tx, &engine, items, count, results))
+    read_items(args->arena, kdm_args_val(args, KDM_ARG_BODY_ASSETS), &wanted);
+    stored = kdm_arena_alloc(args->arena, (wanted.count + 1) * sizeof(*stored));
+    if (!kdm_dm_engine(tx, kdm_args_str(args, KDM_ARG_ENGINE_ID), &engine)
+        || !kdm_dm_upsert_many(tx, &engine, wanted.items, wanted.count, stored))
         return KDM_WAIT;
-    kdm_buf_init(&successes, args->arena, count * 64 + 64);
+    for (size_t i = 0; i < wanted.count; i++)
+        wanted.results[wanted.places[i]] = stored[i];
+    kdm_buf_init(&successes, args->arena, wanted.count * 64 + 64);
     kdm_buf_init(&errors, args->arena, 64);
-    for (size_t i = 0; i < count; i++)
-        put_result(&successes, &errors, i, &results[i]);
+    for (size_t i = 0; i < wanted.result_count; i++)
+        put_result(&successes, &errors, i, &wanted.results[i]);
     return kdm_multi_reply(tx, args, kdm_buf_str(&errors), 0, kdm_buf_str(&successes));
 }
