@@ -161,6 +161,9 @@ enum kdm_outcome kdm_dm_asset_create(struct kdm_tx *tx, const struct kdm_args *a
     struct kdm_dm_home home;
     struct kdm_dm_asset_new *asset;
 
+    if (kdm_args_str(args, KDM_ARG_BODY_REFERENCE).len == 0)
+        return kdm_tx_fail(tx, KDM_ERR_API_ASSERT_MISSING_ARGUMENT,
+                           KDM_PROPS(KDM_STR("body.reference")));
     if (!kdm_dm_metadata_bounded(tx, kdm_args_val(args, KDM_ARG_BODY_METADATA))
         || !kdm_dm_engine(tx, engine_id, &engine)
         || !kdm_dm_model(tx, KDM_DM_ASSET, kdm_args_str(args, KDM_ARG_BODY_MODEL), engine.group,
