@@ -155,25 +155,19 @@ static struct kdm_str next_piece(struct kdm_str *pattern)
     return piece;
 }
 
-bool kdm_agg_date_pattern(struct kdm_str format)
+bool kdm_agg_date_pattern(struct kdm_str pattern)
 {
-    bool any = false;
-
-    if (kdm_str_eq(format, KDM_STR("epoch_millis")) || kdm_str_eq(format, KDM_STR("epoch_second"))
-        || kdm_str_starts(format, KDM_STR("strict_date_optional_time"))
-        || kdm_str_starts(format, KDM_STR("date_optional_time")))
+    if (kdm_str_none(pattern) || kdm_str_starts(pattern, KDM_STR("epoch_")))
         return true;
-    while (format.len > 0) {
-        struct kdm_str piece = next_piece(&format);
+    while (pattern.len > 0) {
+        struct kdm_str piece = next_piece(&pattern);
         char c = piece.ptr[0];
 
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
-            if (strchr("yuMdHmsSZX", c) == NULL || piece.len > 4)
-                return false;
-            any = true;
-        }
+        if (((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+            && (strchr("yuMdDHhmsSaEXxZfQ", c) == NULL || piece.len > 9))
+            return false;
     }
-    return any;
+    return true;
 }
 
 static void put_padded(struct kdm_buf *buf, int64_t value, size_t width)
@@ -184,19 +178,85 @@ static void put_padded(struct kdm_buf *buf, int64_t value, size_t width)
     kdm_buf_put(buf, (struct kdm_str){ text, len > 0 ? (size_t)len : 0 });
 }
 
-static void put_zone(struct kdm_buf *buf, int64_t zone_ms)
+/* "+01:00", without the colon unless `colon`, without minutes that are none if `brief`. */
+static void put_offset(struct kdm_buf *buf, int64_t zone_ms, bool colon, bool brief)
 {
     int64_t minutes = zone_ms / 60000;
 
-    if (minutes == 0) {
-        kdm_buf_char(buf, 'Z');
-        return;
-    }
     kdm_buf_char(buf, minutes < 0 ? '-' : '+');
     minutes = minutes < 0 ? -minutes : minutes;
     put_padded(buf, minutes / 60, 2);
-    kdm_buf_char(buf, ':');
+    if (brief && minutes % 60 == 0)
+        return;
+    if (colon)
+        kdm_buf_char(buf, ':');
     put_padded(buf, minutes % 60, 2);
+}
+
+static void put_zone(struct kdm_buf *buf, struct kdm_str piece, int64_t zone_ms)
+{
+    char letter = piece.ptr[0];
+
+    if (letter == 'Z' && piece.len < 4)
+        put_offset(buf, zone_ms, false, false);
+    else if (letter != 'x' && zone_ms == 0)
+        kdm_buf_char(buf, 'Z');
+    else if (letter == 'Q' || letter == 'Z')
+        put_offset(buf, zone_ms, true, false);
+    else
+        put_offset(buf, zone_ms, piece.len % 2 == 1, piece.len == 1);
+}
+
+/* Three letters are a name's beginning, four all of it. */
+static void put_word(struct kdm_buf *buf, const char *name, size_t letters)
+{
+    struct kdm_str text = kdm_str_of(name);
+
+    if (letters < 4)
+        text.len = 3;
+    kdm_buf_put(buf, text);
+}
+
+static void put_month(struct kdm_buf *buf, int month, size_t letters)
+{
+    static const char *const names[] = { "January",   "February", "March",    "April",
+                                         "May",       "June",     "July",     "August",
+                                         "September", "October",  "November", "December" };
+
+    if (letters < 3)
+        put_padded(buf, month, letters);
+    else
+        put_word(buf, names[month - 1], letters);
+}
+
+static void put_weekday(struct kdm_buf *buf, int64_t day, size_t letters)
+{
+    static const char *const names[] = { "Thursday", "Friday",  "Saturday", "Sunday",
+                                         "Monday",   "Tuesday", "Wednesday" }; /* from 1970 on */
+
+    put_word(buf, names[day - floor_to(day, 7)], letters);
+}
+
+/* Two letters are the last two digits. */
+static void put_year(struct kdm_buf *buf, int64_t year, size_t letters)
+{
+    put_padded(buf, letters == 2 ? year - floor_to(year, 100) : year, letters);
+}
+
+/* A fraction of a second, cut to the digits that are asked for. */
+static void put_fraction(struct kdm_buf *buf, int64_t ms, size_t digits)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%03d000000", (int)ms);
+    kdm_buf_put(buf, (struct kdm_str){ text, digits });
+}
+
+static void put_hour(struct kdm_buf *buf, int64_t hour, struct kdm_str piece)
+{
+    if (piece.ptr[0] == 'h')
+        hour = (hour + 11) % 12 + 1;
+    put_padded(buf, hour, piece.len);
 }
 
 static void put_piece(struct kdm_buf *buf, struct kdm_str piece, int64_t local, int64_t zone_ms)
@@ -208,16 +268,26 @@ static void put_piece(struct kdm_buf *buf, struct kdm_str piece, int64_t local, 
     switch (piece.ptr[0]) {
     case 'y':
     case 'u':
-        put_padded(buf, year, piece.len);
+        put_year(buf, year, piece.len);
         break;
     case 'M':
-        put_padded(buf, month, piece.len);
+        put_month(buf, month, piece.len);
         break;
     case 'd':
         put_padded(buf, day_of_month, piece.len);
         break;
+    case 'D':
+        put_padded(buf, day - kdm_date_days(year, 1, 1) + 1, piece.len);
+        break;
+    case 'E':
+        put_weekday(buf, day, piece.len);
+        break;
+    case 'a':
+        kdm_buf_put(buf, in_day < DAY_MS / 2 ? KDM_STR("AM") : KDM_STR("PM"));
+        break;
     case 'H':
-        put_padded(buf, in_day / 3600000, piece.len);
+    case 'h':
+        put_hour(buf, in_day / HOUR_MS, piece);
         break;
     case 'm':
         put_padded(buf, in_day / 60000 % 60, piece.len);
@@ -226,36 +296,42 @@ static void put_piece(struct kdm_buf *buf, struct kdm_str piece, int64_t local, 
         put_padded(buf, in_day / 1000 % 60, piece.len);
         break;
     case 'S':
-        put_padded(buf, in_day % 1000, 3);
+    case 'f':
+        put_fraction(buf, in_day % 1000, piece.ptr[0] == 'f' ? 3 : piece.len);
         break;
     case 'X':
+    case 'x':
     case 'Z':
-        put_zone(buf, zone_ms);
+    case 'Q':
+        put_zone(buf, piece, zone_ms);
         break;
     case '\'':
-        kdm_buf_put(buf, (struct kdm_str){ piece.ptr + 1, piece.len > 2 ? piece.len - 2 : 0 });
+        kdm_buf_put(buf, piece.len == 2 ? KDM_STR("'")
+                                        : (struct kdm_str){ piece.ptr + 1, piece.len - 2 });
+        break;
+    case '[':
+    case ']': /* what may be left out is there */
         break;
     default:
         kdm_buf_put(buf, piece);
     }
 }
 
-void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str format, int64_t ms,
+void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str pattern, int64_t ms,
                       const struct kdm_zone *zone)
 {
     int64_t zone_ms = kdm_zone_offset(zone, ms);
 
-    if (kdm_str_eq(format, KDM_STR("epoch_millis"))) {
+    if (kdm_str_eq(pattern, KDM_STR("epoch_millis"))) {
         kdm_buf_int(buf, ms);
         return;
     }
-    if (kdm_str_eq(format, KDM_STR("epoch_second"))) {
+    if (kdm_str_eq(pattern, KDM_STR("epoch_second"))) {
         kdm_buf_int(buf, floor_to(ms, 1000) / 1000);
         return;
     }
-    if (kdm_str_none(format) || kdm_str_starts(format, KDM_STR("strict_date_optional_time"))
-        || kdm_str_starts(format, KDM_STR("date_optional_time")))
-        format = KDM_STR("yyyy-MM-dd'T'HH:mm:ss.SSSX");
-    while (format.len > 0)
-        put_piece(buf, next_piece(&format), ms + zone_ms, zone_ms);
+    if (kdm_str_none(pattern))
+        pattern = KDM_STR("yyyy-MM-dd'T'HH:mm:ss.fQ");
+    while (pattern.len > 0)
+        put_piece(buf, next_piece(&pattern), ms + zone_ms, zone_ms);
 }

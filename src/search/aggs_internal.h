@@ -119,10 +119,13 @@ struct kdm_agg {
     uint32_t order_count;
     struct kdm_agg_choice include, exclude;
     bool keyed;
+    bool show_error; /* terms: that counts are exact, in each bucket */
+    double sigma;    /* extended_stats: how many deviations the bounds are away */
     double interval, offset;
     enum kdm_calendar calendar;
     const struct kdm_zone *zone;
-    struct kdm_str format; /* of keys; none: ISO */
+    struct kdm_str format; /* of keys and values: of dates (none: ISO) or numbers (none: no text) */
+    const struct kdm_date_format *dates; /* the request's own for dates; NULL: none */
     bool has_bounds;
     double bound_low, bound_high; /* extended_bounds */
     struct kdm_agg_range *ranges;
@@ -253,10 +256,21 @@ int64_t kdm_agg_next(const struct kdm_agg *agg, int64_t begin);
 /* "1d", "90s": fixed; "month", "1M": calendar. */
 bool kdm_agg_fixed_interval(struct kdm_str text, double *ret_ms);
 bool kdm_agg_calendar_interval(struct kdm_str text, enum kdm_calendar *ret_calendar);
-/* Is it a pattern that kdm_agg_put_date() can write? */
-bool kdm_agg_date_pattern(struct kdm_str format);
-/* A date as text, without quotes; `format` none: ISO. */
-void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str format, int64_t ms,
+/* Is it a pattern of kdm_date_format_pattern() that kdm_agg_put_date() can write? */
+bool kdm_agg_date_pattern(struct kdm_str pattern);
+/* A date as text that is not JSON yet; `pattern` none: ISO. */
+void kdm_agg_put_date(struct kdm_buf *buf, struct kdm_str pattern, int64_t ms,
                       const struct kdm_zone *zone);
+
+/* --- keys and values as text (aggs_format.c) -------------------------------------------------- */
+
+/* Is it one of Java's DecimalFormat, as "#,##0.00", without exponents and a form for negative
+ * numbers? */
+bool kdm_agg_number_pattern(struct kdm_str pattern);
+/* Has the answer "key_as_string" and the like? That of dates and booleans, and of whatever has a
+ * format. */
+bool kdm_agg_has_text(const struct kdm_agg *agg);
+/* The text of a finite number, not JSON yet; only of what has one. */
+void kdm_agg_put_text(struct kdm_buf *buf, const struct kdm_agg *agg, double value);
 
 #endif

@@ -147,19 +147,47 @@ static bool read_missing(struct parse *parse)
     return kdm_query_key(&parse->query, agg->name, agg->field, missing, false, NULL, &agg->missing);
 }
 
+/* What a date field says of itself; dates that can't be written so are written in full. */
+static void read_own_format(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+
+    if (agg->field == NULL || agg->field->type != KDM_FIELD_DATE)
+        return;
+    agg->format = kdm_date_format_pattern(agg->field->format);
+    if (!kdm_agg_date_pattern(agg->format))
+        agg->format = KDM_STR_NONE;
+}
+
+static bool read_date_format(struct parse *parse, struct kdm_str text)
+{
+    struct kdm_agg *agg = parse->agg;
+
+    agg->dates = kdm_date_format_create(parse->query.arena, text);
+    if (agg->dates == NULL)
+        return fail(parse, "can't write dates as", text);
+    agg->format = kdm_date_format_pattern(agg->dates);
+    return kdm_agg_date_pattern(agg->format) || fail(parse, "can't write dates as", text);
+}
+
+/* "format", which is for dates and numbers. */
 static bool read_format(struct parse *parse)
 {
-    struct kdm_str format = text_param(parse, "format");
-    const char *bars;
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_val value = param(parse, "format");
+    struct kdm_str text = kdm_val_str(parse->query.arena, value);
 
-    if (kdm_str_none(format))
+    read_own_format(parse);
+    if (kdm_val_null(value) || agg->field == NULL)
         return true;
-    bars = memmem(format.ptr, format.len, "||", 2);
-    if (bars != NULL)
-        format.len = (size_t)(bars - format.ptr);
-    parse->agg->format = format;
-    return format.len > 0
-           && (kdm_agg_date_pattern(format) || fail(parse, "can't write dates as", format));
+    if (kdm_val_type(value) != KDM_JSON_STRING)
+        return fail(parse, "needs a text for", KDM_STR("format"));
+    if (agg->field->type == KDM_FIELD_DATE)
+        return read_date_format(parse, text);
+    if (agg->field->type < KDM_FIELD_LONG || agg->field->type > KDM_FIELD_SCALED_FLOAT)
+        return fail(parse, "the type of field has no format, not", text);
+    agg->format = text;
+    return kdm_agg_number_pattern(text) || fail(parse, "can't write numbers as", text);
 }
 
 static bool read_zone(struct parse *parse)
@@ -305,8 +333,22 @@ static bool read_terms(struct parse *parse)
                 && agg->field->type != KDM_FIELD_IP)))
         return fail(parse, "\"min_doc_count\" of 0 is only for keywords that are not nested",
                     KDM_STR(""));
-    return read_choice(parse, "include", &agg->include)
+    return kdm_query_bool_param(&parse->query, agg->name, parse->params,
+                                "show_term_doc_count_error", &agg->show_error)
+           && read_choice(parse, "include", &agg->include)
            && read_choice(parse, "exclude", &agg->exclude);
+}
+
+/* "1.5" */
+static bool read_number_text(struct parse *parse, struct kdm_val value, double *ret_number)
+{
+    struct kdm_number number;
+
+    if (kdm_val_type(value) != KDM_JSON_STRING
+        || !kdm_number_parse(kdm_val_str(parse->query.arena, value), &number))
+        return false;
+    *ret_number = number.d;
+    return true;
 }
 
 static bool read_bound(struct parse *parse, struct kdm_val range, const char *name, bool *has,
@@ -314,16 +356,17 @@ static bool read_bound(struct parse *parse, struct kdm_val range, const char *na
 {
     struct kdm_val value = kdm_val_get(range, kdm_str_of(name));
     struct kdm_agg *agg = parse->agg;
-    const struct kdm_date_reading reading = { .zone = agg->zone };
+    const struct kdm_date_reading reading = { .format = agg->dates, .zone = agg->zone };
     struct kdm_key key;
 
     if (kdm_val_null(value))
         return true;
     *has = true;
-    if (agg->kind == KDM_AGG_RANGE)
-        return kdm_val_double(value, bound) || fail(parse, "needs a number for", kdm_str_of(name));
-    if (agg->field == NULL)
+    if (agg->kind == KDM_AGG_RANGE && kdm_val_double(value, bound))
         return true;
+    if (agg->field == NULL || agg->field->type != KDM_FIELD_DATE)
+        return agg->kind == KDM_AGG_DATE_RANGE || read_number_text(parse, value, bound)
+               || fail(parse, "needs a number for", kdm_str_of(name));
     if (!kdm_query_key(&parse->query, agg->name, agg->field, value, false, &reading, &key))
         return false;
     *bound = key.number.d;
@@ -361,7 +404,7 @@ static bool read_extended_bounds(struct parse *parse)
     struct kdm_val bounds = param(parse, "extended_bounds");
     struct kdm_val low = kdm_val_get(bounds, KDM_STR("min"));
     struct kdm_val high = kdm_val_get(bounds, KDM_STR("max"));
-    const struct kdm_date_reading reading = { .zone = agg->zone };
+    const struct kdm_date_reading reading = { .format = agg->dates, .zone = agg->zone };
     struct kdm_key keys[2];
 
     if (kdm_val_null(bounds) || agg->field == NULL)
@@ -379,7 +422,7 @@ static bool read_histogram(struct parse *parse)
 {
     struct kdm_agg *agg = parse->agg;
 
-    if (!read_field(parse) || !read_missing(parse)
+    if (!read_field(parse) || !read_missing(parse) || !read_format(parse)
         || !number_param(parse, "interval", &agg->interval)
         || !number_param(parse, "offset", &agg->offset)
         || !count_param(parse, "min_doc_count", &agg->min_doc_count) || !read_order(parse)
@@ -475,7 +518,16 @@ static bool read_filters(struct parse *parse)
 
 static bool read_metric(struct parse *parse)
 {
-    return read_field(parse) && read_missing(parse);
+    return read_field(parse) && read_missing(parse) && read_format(parse);
+}
+
+static bool read_extended_stats(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+
+    agg->sigma = 2;
+    return read_metric(parse) && number_param(parse, "sigma", &agg->sigma)
+           && (agg->sigma >= 0 || fail(parse, "\"sigma\" can't be negative", KDM_STR("")));
 }
 
 static bool read_nested(struct parse *parse)
@@ -553,12 +605,13 @@ static const struct {
     { "terms", KDM_AGG_TERMS, read_terms,
       PARAMS("field", "size", "shard_size", "order", "min_doc_count", "missing", "format",
              "include", "exclude", "show_term_doc_count_error", "collect_mode", "execution_hint") },
-    { "range", KDM_AGG_RANGE, read_ranges, PARAMS("field", "ranges", "keyed", "missing") },
+    { "range", KDM_AGG_RANGE, read_ranges,
+      PARAMS("field", "ranges", "keyed", "missing", "format") },
     { "date_range", KDM_AGG_DATE_RANGE, read_ranges,
       PARAMS("field", "ranges", "keyed", "missing", "format", "time_zone") },
     { "histogram", KDM_AGG_HISTOGRAM, read_histogram,
       PARAMS("field", "interval", "offset", "min_doc_count", "order", "keyed", "missing",
-             "extended_bounds") },
+             "extended_bounds", "format") },
     { "date_histogram", KDM_AGG_DATE_HISTOGRAM, read_date_histogram,
       PARAMS("field", "interval", "calendar_interval", "fixed_interval", "offset", "min_doc_count",
              "order", "keyed", "missing", "extended_bounds", "time_zone", "format") },
@@ -566,17 +619,18 @@ static const struct {
     { "filters", KDM_AGG_FILTERS, read_filters, PARAMS("filters") },
     { "nested", KDM_AGG_NESTED, read_nested, PARAMS("path") },
     { "missing", KDM_AGG_MISSING, read_field, PARAMS("field") },
-    { "min", KDM_AGG_MIN, read_metric, PARAMS("field", "missing") },
-    { "max", KDM_AGG_MAX, read_metric, PARAMS("field", "missing") },
-    { "avg", KDM_AGG_AVG, read_metric, PARAMS("field", "missing") },
-    { "sum", KDM_AGG_SUM, read_metric, PARAMS("field", "missing") },
-    { "stats", KDM_AGG_STATS, read_metric, PARAMS("field", "missing") },
-    { "extended_stats", KDM_AGG_EXTENDED_STATS, read_metric, PARAMS("field", "missing") },
-    { "value_count", KDM_AGG_VALUE_COUNT, read_metric, PARAMS("field", "missing") },
+    { "min", KDM_AGG_MIN, read_metric, PARAMS("field", "missing", "format") },
+    { "max", KDM_AGG_MAX, read_metric, PARAMS("field", "missing", "format") },
+    { "avg", KDM_AGG_AVG, read_metric, PARAMS("field", "missing", "format") },
+    { "sum", KDM_AGG_SUM, read_metric, PARAMS("field", "missing", "format") },
+    { "stats", KDM_AGG_STATS, read_metric, PARAMS("field", "missing", "format") },
+    { "extended_stats", KDM_AGG_EXTENDED_STATS, read_extended_stats,
+      PARAMS("field", "missing", "format", "sigma") },
+    { "value_count", KDM_AGG_VALUE_COUNT, read_metric, PARAMS("field", "missing", "format") },
     { "cardinality", KDM_AGG_CARDINALITY, read_metric,
       PARAMS("field", "missing", "precision_threshold") },
     { "percentiles", KDM_AGG_PERCENTILES, read_percentiles,
-      PARAMS("field", "missing", "percents", "keyed", "tdigest", "hdr") },
+      PARAMS("field", "missing", "percents", "keyed", "tdigest", "hdr", "format") },
     { "top_hits", KDM_AGG_TOP_HITS, read_top_hits,
       PARAMS("from", "size", "sort", "_source", "_source_includes", "_source_excludes") },
     { "geo_bounds", KDM_AGG_GEO_BOUNDS, read_field, PARAMS("field", "wrap_longitude") },

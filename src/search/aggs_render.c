@@ -10,7 +10,7 @@ struct render {
     struct kdm_run *run;
     struct kdm_aggs *aggs;
     const struct kdm_agg_source *source; /* of hits; a total's have their own */
-    struct kdm_buf *buf;
+    struct kdm_buf *buf, *text;          /* the answer; a text on its way there */
 };
 
 static void put_agg(struct render *render, struct kdm_agg *agg, uint32_t owner);
@@ -88,14 +88,26 @@ static void put_key_number(struct kdm_buf *buf, double value)
         kdm_buf_lit(buf, ".0");
 }
 
-static bool is_date(const struct kdm_agg *agg)
+/* A number as the aggregation's format has it, else as `put_key_number` does. Lent until the next
+ * call. */
+static struct kdm_str text_of(struct render *render, const struct kdm_agg *agg, double value)
 {
-    return agg->field != NULL && agg->field->type == KDM_FIELD_DATE;
+    render->text->len = 0;
+    if (kdm_agg_has_text(agg))
+        kdm_agg_put_text(render->text, agg, value);
+    else
+        put_key_number(render->text, value);
+    return kdm_buf_str(render->text);
 }
 
-static void put_date_text(struct kdm_buf *buf, const struct kdm_agg *agg, double ms)
+/* "<name><suffix>":"..", behind another member, of what has a text. */
+static void put_as_string(struct render *render, const struct kdm_agg *agg, const char *name,
+                          double value)
 {
-    kdm_agg_put_date(buf, agg->format, (int64_t)ms, agg->zone);
+    if (!kdm_agg_has_text(agg))
+        return;
+    kdm_buf_printf(render->buf, ",\"%s_as_string\":", name);
+    kdm_json_put_str(render->buf, text_of(render, agg, value));
 }
 
 static void put_ip(struct kdm_buf *buf, struct kdm_str bytes);
@@ -106,8 +118,9 @@ struct kdm_str kdm_agg_term_text(const struct kdm_agg *agg, uint64_t key)
 }
 
 /* "key": .. of a terms bucket. */
-static void put_term_key(struct kdm_buf *buf, const struct kdm_agg *agg, uint64_t key)
+static void put_term_key(struct render *render, const struct kdm_agg *agg, uint64_t key)
 {
+    struct kdm_buf *buf = render->buf;
     double number;
 
     kdm_buf_lit(buf, "{\"key\":");
@@ -123,13 +136,7 @@ static void put_term_key(struct kdm_buf *buf, const struct kdm_agg *agg, uint64_
         kdm_json_put_double(buf, number);
     else
         kdm_buf_int(buf, (int64_t)(key ^ (uint64_t)1 << 63));
-    if (agg->field->type == KDM_FIELD_BOOLEAN) {
-        kdm_buf_printf(buf, ",\"key_as_string\":\"%s\"", number != 0 ? "true" : "false");
-    } else if (is_date(agg)) {
-        kdm_buf_lit(buf, ",\"key_as_string\":\"");
-        put_date_text(buf, agg, number);
-        kdm_buf_char(buf, '"');
-    }
+    put_as_string(render, agg, "key", number);
 }
 
 /* As people write them; IPv4 comes as ::ffff:a.b.c.d. */
@@ -322,9 +329,11 @@ static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner
     for (uint32_t i = 0; i < count && answer_one(render); i++) {
         if (i > 0)
             kdm_buf_char(render->buf, ',');
-        put_term_key(render->buf, agg, agg->keys[buckets[i]]);
+        put_term_key(render, agg, agg->keys[buckets[i]]);
         kdm_buf_printf(render->buf, ",\"doc_count\":%llu",
                        (unsigned long long)agg->counts[buckets[i]]);
+        if (agg->show_error)
+            kdm_buf_lit(render->buf, ",\"doc_count_error_upper_bound\":0");
         put_children(render, agg, buckets[i]);
         kdm_buf_char(render->buf, '}');
     }
@@ -335,14 +344,10 @@ static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner
  * ----------------------------------------------------------------------------------
  */
 
-static void put_bound(struct kdm_buf *buf, const struct kdm_agg *agg, bool has, double bound)
+static void put_bound(struct render *render, struct kdm_buf *key, const struct kdm_agg *agg,
+                      bool has, double bound)
 {
-    if (!has)
-        kdm_buf_char(buf, '*');
-    else if (agg->kind == KDM_AGG_DATE_RANGE)
-        put_date_text(buf, agg, bound);
-    else
-        put_key_number(buf, bound);
+    kdm_buf_put(key, has ? text_of(render, agg, bound) : KDM_STR("*"));
 }
 
 static struct kdm_str range_key(struct render *render, const struct kdm_agg *agg,
@@ -353,25 +358,21 @@ static struct kdm_str range_key(struct render *render, const struct kdm_agg *agg
     if (!kdm_str_none(range->key))
         return range->key;
     kdm_buf_init(&buf, render->run->arena, 64);
-    put_bound(&buf, agg, range->has_from, range->from);
+    put_bound(render, &buf, agg, range->has_from, range->from);
     kdm_buf_char(&buf, '-');
-    put_bound(&buf, agg, range->has_to, range->to);
+    put_bound(render, &buf, agg, range->has_to, range->to);
     return kdm_buf_str(&buf);
 }
 
-static void put_range_bound(struct kdm_buf *buf, const struct kdm_agg *agg, const char *name,
+static void put_range_bound(struct render *render, const struct kdm_agg *agg, const char *name,
                             bool has, double bound)
 {
     if (!has)
         return;
-    kdm_buf_printf(buf, "\"%s\":", name);
-    kdm_json_put_double(buf, bound);
-    kdm_buf_char(buf, ',');
-    if (agg->kind != KDM_AGG_DATE_RANGE)
-        return;
-    kdm_buf_printf(buf, "\"%s_as_string\":\"", name);
-    put_date_text(buf, agg, bound);
-    kdm_buf_lit(buf, "\",");
+    kdm_buf_printf(render->buf, "\"%s\":", name);
+    kdm_json_put_double(render->buf, bound);
+    put_as_string(render, agg, name, bound);
+    kdm_buf_char(render->buf, ',');
 }
 
 /* What stands at the end of each bucket. */
@@ -401,8 +402,8 @@ static void put_ranges(struct render *render, struct kdm_agg *agg, uint32_t owne
             kdm_json_put_str(buf, key);
             kdm_buf_char(buf, ',');
         }
-        put_range_bound(buf, agg, "from", range->has_from, range->from);
-        put_range_bound(buf, agg, "to", range->has_to, range->to);
+        put_range_bound(render, agg, "from", range->has_from, range->from);
+        put_range_bound(render, agg, "to", range->has_to, range->to);
         put_count(render, agg, find_bucket(agg, owner, i));
         kdm_buf_char(buf, '}');
     }
@@ -448,14 +449,6 @@ static int64_t step_of(const struct kdm_agg *agg, double value)
     return agg->kind == KDM_AGG_DATE_HISTOGRAM
                ? kdm_agg_floor(agg, (int64_t)value)
                : (int64_t)floor((value - agg->offset) / agg->interval);
-}
-
-static void put_step_text(struct kdm_buf *buf, const struct kdm_agg *agg, int64_t step)
-{
-    if (agg->kind == KDM_AGG_DATE_HISTOGRAM)
-        kdm_agg_put_date(buf, agg->format, step, agg->zone);
-    else
-        put_key_number(buf, histogram_key(agg, step));
 }
 
 static int64_t bucket_step(const struct kdm_agg *agg, uint32_t bucket)
@@ -540,22 +533,22 @@ static void put_step(struct render *render, struct kdm_agg *agg, const struct st
                      bool first)
 {
     struct kdm_buf *buf = render->buf;
+    double key = histogram_key(agg, step->begin);
 
     if (!first)
         kdm_buf_char(buf, ',');
     if (agg->keyed) {
-        kdm_buf_char(buf, '"');
-        put_step_text(buf, agg, step->begin);
-        kdm_buf_lit(buf, "\":");
+        kdm_json_put_str(buf, text_of(render, agg, key));
+        kdm_buf_char(buf, ':');
     }
     kdm_buf_char(buf, '{');
-    if (agg->kind == KDM_AGG_DATE_HISTOGRAM) {
-        kdm_buf_lit(buf, "\"key_as_string\":\"");
-        put_step_text(buf, agg, step->begin);
-        kdm_buf_lit(buf, "\",");
+    if (kdm_agg_has_text(agg)) {
+        kdm_buf_lit(buf, "\"key_as_string\":");
+        kdm_json_put_str(buf, text_of(render, agg, key));
+        kdm_buf_char(buf, ',');
     }
     kdm_buf_lit(buf, "\"key\":");
-    kdm_json_put_double(buf, histogram_key(agg, step->begin));
+    kdm_json_put_double(buf, key);
     kdm_buf_char(buf, ',');
     put_count(render, agg, step->bucket);
     kdm_buf_char(buf, '}');
@@ -608,35 +601,77 @@ static void put_value(struct render *render, const struct kdm_agg *agg, uint32_t
 
     kdm_buf_lit(render->buf, "{\"value\":");
     put_number_or_null(render->buf, has, value);
-    if (!has || !is_date(agg) || (agg->kind > KDM_AGG_AVG))
-        return;
-    kdm_buf_lit(render->buf, ",\"value_as_string\":\"");
-    put_date_text(render->buf, agg, value);
-    kdm_buf_char(render->buf, '"');
+    if (has && agg->kind <= KDM_AGG_SUM)
+        put_as_string(render, agg, "value", value);
 }
 
-static void put_deviations(struct kdm_buf *buf, const struct kdm_agg_stats *stats)
-{
-    bool has = stats->count > 0;
-    double count = (double)stats->count, average = has ? stats->sum / count : 0;
-    double variance = has ? variance_of(stats) : 0;
-    double sampling = stats->count > 1 ? variance * count / (count - 1) : 0;
+struct named_value {
+    const char *name;
+    bool has; /* else it is null, or no number as text */
+    double value;
+};
 
-    put_member(buf, "sum_of_squares", has, stats->squares);
-    put_member(buf, "variance", has, variance);
-    put_member(buf, "variance_population", has, variance);
-    put_member(buf, "variance_sampling", stats->count > 1, sampling);
-    put_member(buf, "std_deviation", has, sqrt(variance));
-    put_member(buf, "std_deviation_population", has, sqrt(variance));
-    put_member(buf, "std_deviation_sampling", stats->count > 1, sqrt(sampling));
+static void put_named(struct render *render, const struct named_value *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        put_member(render->buf, values[i].name, values[i].has, values[i].value);
+}
+
+static void put_named_texts(struct render *render, const struct kdm_agg *agg,
+                            const struct named_value *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (values[i].has)
+            put_as_string(render, agg, values[i].name, values[i].value);
+}
+
+static void put_bounds(struct render *render, const struct kdm_agg *agg,
+                       const struct named_value *bounds, size_t count)
+{
+    struct kdm_buf *buf = render->buf;
+
     kdm_buf_lit(buf, ",\"std_deviation_bounds\":{");
-    put_member(buf, "upper", has, average + 2 * sqrt(variance));
-    put_member(buf, "lower", has, average - 2 * sqrt(variance));
-    put_member(buf, "upper_population", has, average + 2 * sqrt(variance));
-    put_member(buf, "lower_population", has, average - 2 * sqrt(variance));
-    put_member(buf, "upper_sampling", stats->count > 1, average + 2 * sqrt(sampling));
-    put_member(buf, "lower_sampling", stats->count > 1, average - 2 * sqrt(sampling));
+    put_named(render, bounds, count);
     kdm_buf_char(buf, '}');
+    if (!bounds[0].has || !kdm_agg_has_text(agg))
+        return;
+    kdm_buf_lit(buf, ",\"std_deviation_bounds_as_string\":{");
+    for (size_t i = 0; i < count; i++)
+        if (bounds[i].has) {
+            kdm_json_put_name(buf, kdm_str_of(bounds[i].name));
+            kdm_json_put_str(buf, text_of(render, agg, bounds[i].value));
+        }
+    kdm_buf_char(buf, '}');
+}
+
+static void put_deviations(struct render *render, const struct kdm_agg *agg,
+                           const struct kdm_agg_stats *stats)
+{
+    bool has = stats->count > 0, more = stats->count > 1;
+    double count = (double)stats->count, average = has ? stats->sum / count : 0;
+    double variance = has ? variance_of(stats) : 0, deviation = sqrt(variance);
+    double sampling = more ? variance * count / (count - 1) : 0, of_sample = sqrt(sampling);
+    const struct named_value values[] = {
+        { "sum_of_squares", has, stats->squares },
+        { "variance", has, variance },
+        { "variance_population", has, variance },
+        { "variance_sampling", more, sampling },
+        { "std_deviation", has, deviation },
+        { "std_deviation_population", has, deviation },
+        { "std_deviation_sampling", more, of_sample },
+    };
+    const struct named_value bounds[] = {
+        { "upper", has, average + agg->sigma * deviation },
+        { "lower", has, average - agg->sigma * deviation },
+        { "upper_population", has, average + agg->sigma * deviation },
+        { "lower_population", has, average - agg->sigma * deviation },
+        { "upper_sampling", more, average + agg->sigma * of_sample },
+        { "lower_sampling", more, average - agg->sigma * of_sample },
+    };
+
+    put_named(render, values, sizeof(values) / sizeof(values[0]));
+    put_named_texts(render, agg, values, sizeof(values) / sizeof(values[0]));
+    put_bounds(render, agg, bounds, sizeof(bounds) / sizeof(bounds[0]));
 }
 
 static void put_stats(struct render *render, const struct kdm_agg *agg, uint32_t owner)
@@ -645,14 +680,19 @@ static void put_stats(struct render *render, const struct kdm_agg *agg, uint32_t
     const struct kdm_agg_stats *stats =
         owner < agg->owner_count && agg->stats != NULL ? &agg->stats[owner] : &none;
     bool has = stats->count > 0;
+    const struct named_value values[] = {
+        { "min", has, stats->min },
+        { "max", has, stats->max },
+        { "avg", has, has ? stats->sum / (double)stats->count : 0 },
+        { "sum", true, stats->sum },
+    };
 
     kdm_buf_printf(render->buf, "{\"count\":%llu", (unsigned long long)stats->count);
-    put_member(render->buf, "min", has, stats->min);
-    put_member(render->buf, "max", has, stats->max);
-    put_member(render->buf, "avg", has, has ? stats->sum / (double)stats->count : 0);
-    put_member(render->buf, "sum", true, stats->sum);
+    put_named(render, values, sizeof(values) / sizeof(values[0]));
+    if (has)
+        put_named_texts(render, agg, values, sizeof(values) / sizeof(values[0]));
     if (agg->kind == KDM_AGG_EXTENDED_STATS)
-        put_deviations(render->buf, stats);
+        put_deviations(render, agg, stats);
 }
 
 static int compare_values(const void *left, const void *right)
@@ -698,6 +738,38 @@ static double percentile(const struct kdm_agg *agg, const struct kdm_agg_value *
     return low + (rank - (double)at) * (kdm_agg_number(agg, values[at + 1].word) - low);
 }
 
+/* "50.0":3,"50.0_as_string":"3.00" */
+static void put_keyed_percentile(struct render *render, const struct kdm_agg *agg, double percent,
+                                 bool has, double value)
+{
+    struct kdm_buf *buf = render->buf;
+
+    kdm_buf_char(buf, '"');
+    put_key_number(buf, percent);
+    kdm_buf_lit(buf, "\":");
+    put_number_or_null(buf, has, value);
+    if (!has || !kdm_agg_has_text(agg))
+        return;
+    kdm_buf_lit(buf, ",\"");
+    put_key_number(buf, percent);
+    kdm_buf_lit(buf, "_as_string\":");
+    kdm_json_put_str(buf, text_of(render, agg, value));
+}
+
+static void put_listed_percentile(struct render *render, const struct kdm_agg *agg, double percent,
+                                  bool has, double value)
+{
+    struct kdm_buf *buf = render->buf;
+
+    kdm_buf_lit(buf, "{\"key\":");
+    put_key_number(buf, percent);
+    kdm_buf_lit(buf, ",\"value\":");
+    put_number_or_null(buf, has, value);
+    if (has)
+        put_as_string(render, agg, "value", value);
+    kdm_buf_char(buf, '}');
+}
+
 static void put_percentiles(struct render *render, struct kdm_agg *agg, uint32_t owner)
 {
     uint64_t count;
@@ -706,15 +778,15 @@ static void put_percentiles(struct render *render, struct kdm_agg *agg, uint32_t
 
     kdm_buf_put(buf, agg->keyed ? KDM_STR("{\"values\":{") : KDM_STR("{\"values\":["));
     for (uint32_t i = 0; i < agg->percent_count; i++) {
+        double percent = agg->percents[i];
+        double value = count == 0 ? 0 : percentile(agg, values, count, percent);
+
         if (i > 0)
             kdm_buf_char(buf, ',');
-        kdm_buf_put(buf, agg->keyed ? KDM_STR("\"") : KDM_STR("{\"key\":"));
-        put_key_number(buf, agg->percents[i]);
-        kdm_buf_put(buf, agg->keyed ? KDM_STR("\":") : KDM_STR(",\"value\":"));
-        put_number_or_null(buf, count > 0,
-                           count == 0 ? 0 : percentile(agg, values, count, agg->percents[i]));
-        if (!agg->keyed)
-            kdm_buf_char(buf, '}');
+        if (agg->keyed)
+            put_keyed_percentile(render, agg, percent, count > 0, value);
+        else
+            put_listed_percentile(render, agg, percent, count > 0, value);
     }
     kdm_buf_char(buf, agg->keyed ? '}' : ']');
 }
@@ -961,12 +1033,13 @@ static void add_empty(struct kdm_run *run, struct kdm_agg *agg, uint32_t owners)
 
 void kdm_aggs_render(struct kdm_run *run, struct kdm_aggs *aggs)
 {
-    struct kdm_buf buf;
-    struct render render = { run, aggs, kdm_agg_source(run), &buf };
+    struct kdm_buf buf, text;
+    struct render render = { run, aggs, kdm_agg_source(run), &buf, &text };
 
     for (uint32_t i = 0; i < aggs->count; i++)
         add_empty(run, aggs->items[i], 1);
     kdm_buf_init(&buf, run->arena, 1024);
+    kdm_buf_init(&text, run->arena, 64);
     kdm_buf_char(&buf, '{');
     for (uint32_t i = 0; i < aggs->count; i++) {
         kdm_json_put_name(&buf, aggs->items[i]->name);

@@ -605,3 +605,12 @@ const struct kdm_date_format *kdm_date_format_create(struct kdm_arena *arena, st
     }
     return NULL;
 }
+
+struct kdm_str kdm_date_format_pattern(const struct kdm_date_format *format)
+{
+    const struct format *first = &format->formats[0];
+
+    if (first->kind != PATTERN)
+        return first->kind == EPOCH_MS ? KDM_STR("epoch_millis") : KDM_STR("epoch_second");
+    return kdm_str_eq(first->pattern, KDM_STR(ISO_PATTERN)) ? KDM_STR_NONE : first->pattern;
+}

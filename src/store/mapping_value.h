@@ -61,6 +61,11 @@ const struct kdm_date_format *kdm_date_format_default(void);
  * order. The result is in `arena`. NULL when one of them is unknown or not supported. */
 const struct kdm_date_format *kdm_date_format_create(struct kdm_arena *arena, struct kdm_str text);
 
+/* How dates are written: the first of its formats as a pattern in letters of Java's, where 'f' is a
+ * fraction, 'Q' a zone as ISO writes it and brackets hold what may be left out; "epoch_millis",
+ * "epoch_second"; none: in full as ISO-8601 has it. Lent. */
+struct kdm_str kdm_date_format_pattern(const struct kdm_date_format *format);
+
 /* false when no format reads all of `text`. `round_up` fills what is not given of hour, minute,
  * second and millisecond with its last value instead of its first. */
 bool kdm_date_parse(const struct kdm_date_format *format, struct kdm_str text, bool round_up,

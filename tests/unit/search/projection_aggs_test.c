@@ -1,6 +1,6 @@
 /* projection_aggs_test.c - aggregations: what they answer, what they refuse, where they stop. */
 #include "base/hash.h"
-#include "search/aggs.h"
+#include "search/aggs_internal.h"
 #include "search/projection.h"
 #include <check.h>
 #include <stdio.h>
@@ -16,7 +16,9 @@ static uint64_t zone_sequence = 1000;
 static const char definition[] =
     "{\"properties\":{\"k\":{\"type\":\"keyword\"},\"tags\":{\"type\":\"keyword\"},\"n\":{\"type\":"
     "\"integer\"},\"d\":{\"type\":\"double\"},\"at\":{\"type\":\"date\"},\"on\":{\"type\":"
-    "\"boolean\"},\"ip\":{\"type\":\"ip\"},\"geo\":{\"type\":\"geo_point\"},\"text\":{\"type\":"
+    "\"boolean\"},\"day\":{\"type\":\"date\",\"format\":\"yyyy-MM-dd||epoch_millis\"},\"sec\":{"
+    "\"type\":\"date\",\"format\":\"epoch_second\"},\"ip\":{\"type\":\"ip\"},\"geo\":{\"type\":"
+    "\"geo_point\"},\"text\":{\"type\":"
     "\"text\"},\"o\":{\"type\":\"nested\",\"properties\":{\"k\":{\"type\":\"keyword\"}}}}}";
 
 static const char *const documents[] = {
@@ -25,7 +27,8 @@ static const char *const documents[] = {
     "{\"k\":\"a\",\"tags\":\"y\",\"n\":[2,3],\"d\":1.5,\"at\":\"2020-01-31T23:30:00Z\",\"on\":"
     "false,"
     "\"geo\":\"-5,30\"}",
-    "{\"k\":\"b\",\"n\":10,\"d\":2.5,\"at\":\"2020-03-10\",\"on\":true}",
+    "{\"k\":\"b\",\"day\":\"2020-03-28\",\"sec\":1585438200,\"n\":10,\"d\":2.5,\"at\":\"2020-03-"
+    "10\",\"on\":true}",
     "{\"k\":\"b\",\"tags\":[],\"n\":4,\"at\":\"2021-03-10\"}",
     "{\"k\":\"c\",\"n\":-4,\"d\":-1}",
     "{\"n\":7,\"o\":[{\"k\":\"p\"},{\"k\":[\"q\",\"p\"]},{\"k\":\"p\"}]}",
@@ -155,7 +158,7 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
           "\"from\":2,"
           "\"to\":4,\"doc_count\":1},{\"key\":\"big\",\"from\":4,\"doc_count\":3}]}" },
         { "{\"date_range\":{\"field\":\"at\",\"keyed\":true,\"format\":\"yyyy-MM\",\"ranges\":[{"
-          "\"from\":\"2020-02-01\",\"key\":\"later\"}]}}",
+          "\"from\":\"2020-02\",\"key\":\"later\"}]}}",
           "{\"buckets\":{\"later\":{\"from\":1580515200000,\"from_as_string\":\"2020-02\","
           "\"doc_count\":2}}}" },
         { "{\"histogram\":{\"field\":\"n\",\"interval\":5}}",
@@ -244,6 +247,78 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
           "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
           "\"a\",\"doc_count\":2,\"c\":{\"value\":3}},{\"key\":\"b\",\"doc_count\":2,\"c\":{"
           "\"value\":2}},{\"key\":\"c\",\"doc_count\":1,\"c\":{\"value\":1}}]}" },
+        { "{\"terms\":{\"field\":\"day\"}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "1585353600000,\"key_as_string\":\"2020-03-28\",\"doc_count\":1}]}" },
+        { "{\"terms\":{\"field\":\"day\",\"format\":\"EEE dd MMM "
+          "yy\",\"show_term_doc_count_error\":true}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "1585353600000,\"key_as_string\":\"Sat 28 Mar "
+          "20\",\"doc_count\":1,\"doc_count_error_upper_bound\":0}]}" },
+        { "{\"date_histogram\":{\"field\":\"day\",\"calendar_interval\":\"month\"}}",
+          "{\"buckets\":[{\"key_as_string\":\"2020-03-01\",\"key\":1583020800000,\"doc_count\":1}]"
+          "}" },
+        { "{\"date_histogram\":{\"field\":\"sec\",\"calendar_interval\":\"day\",\"keyed\":true}}",
+          "{\"buckets\":{\"1585353600\":{\"key_as_string\":\"1585353600\",\"key\":1585353600000,"
+          "\"doc_count\":1}}}" },
+        { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"year\",\"min_doc_count\":"
+          "1,\"format\":\"EEEE, d MMMM uuuu h a D S '\\\"'''\"}}",
+          "{\"buckets\":[{\"key_as_string\":\"Wednesday, 1 January 2020 12 AM 1 0 "
+          "\\\"'\",\"key\":1577836800000,\"doc_count\":3},{\"key_as_string\":\"Friday, 1 January "
+          "2021 12 AM 1 0 \\\"'\",\"key\":1609459200000,\"doc_count\":1}]}" },
+        { "{\"date_histogram\":{\"field\":\"sec\",\"fixed_interval\":\"1h\",\"time_zone\":\"Europe/"
+          "Paris\",\"format\":\"HH:mm X XX XXX xx Z ZZZZZ\"}}",
+          "{\"buckets\":[{\"key_as_string\":\"00:00 +01 +0100 +01:00 +0100 +0100 "
+          "+01:00\",\"key\":1585436400000,\"doc_count\":1}]}" },
+        { "{\"date_range\":{\"field\":\"day\",\"ranges\":[{\"from\":\"2020-03-01\"},{\"to\":\"2020-"
+          "03-01\"}]}}",
+          "{\"buckets\":[{\"key\":\"2020-03-01-*\",\"from\":1583020800000,\"from_as_string\":"
+          "\"2020-03-01\",\"doc_count\":1},{\"key\":\"*-2020-03-01\",\"to\":1583020800000,\"to_as_"
+          "string\":\"2020-03-01\",\"doc_count\":0}]}" },
+        { "{\"date_range\":{\"field\":\"day\",\"format\":\"dd/MM/yyyy\",\"ranges\":[{\"from\":\"01/"
+          "03/2020\"}]}}",
+          "{\"buckets\":[{\"key\":\"01/03/2020-*\",\"from\":1583020800000,\"from_as_string\":\"01/"
+          "03/2020\",\"doc_count\":1}]}" },
+        { "{\"range\":{\"field\":\"day\",\"ranges\":[{\"from\":\"2020-03-01\",\"to\":1585353600001}"
+          "]}}",
+          "{\"buckets\":[{\"key\":\"2020-03-01-2020-03-28\",\"from\":1583020800000,\"from_as_"
+          "string\":\"2020-03-01\",\"to\":1585353600001,\"to_as_string\":\"2020-03-28\",\"doc_"
+          "count\":1}]}" },
+        { "{\"range\":{\"field\":\"n\",\"format\":\"0.00\",\"ranges\":[{\"from\":\"1\",\"to\":\"2."
+          "5\"}]}}",
+          "{\"buckets\":[{\"key\":\"1.00-2.50\",\"from\":1,\"from_as_string\":\"1.00\",\"to\":2.5,"
+          "\"to_as_string\":\"2.50\",\"doc_count\":2}]}" },
+        { "{\"histogram\":{\"field\":\"day\",\"interval\":86400000}}",
+          "{\"buckets\":[{\"key_as_string\":\"2020-03-28\",\"key\":1585353600000,\"doc_count\":1}]"
+          "}" },
+        { "{\"histogram\":{\"field\":\"n\",\"interval\":10,\"format\":\"#,##0.0'!'\",\"keyed\":"
+          "true}}",
+          "{\"buckets\":{\"-10.0!\":{\"key_as_string\":\"-10.0!\",\"key\":-10,\"doc_count\":1},\"0."
+          "0!\":{\"key_as_string\":\"0.0!\",\"key\":0,\"doc_count\":4},\"10.0!\":{\"key_as_"
+          "string\":\"10.0!\",\"key\":10,\"doc_count\":1}}}" },
+        { "{\"min\":{\"field\":\"day\"}}",
+          "{\"value\":1585353600000,\"value_as_string\":\"2020-03-28\"}" },
+        { "{\"max\":{\"field\":\"on\"}}", "{\"value\":1,\"value_as_string\":\"true\"}" },
+        { "{\"min\":{\"field\":\"on\"}}", "{\"value\":0,\"value_as_string\":\"false\"}" },
+        { "{\"avg\":{\"field\":\"d\",\"format\":\"0.00\"}}",
+          "{\"value\":0.875,\"value_as_string\":\"0.88\"}" },
+        { "{\"sum\":{\"field\":\"sec\"}}",
+          "{\"value\":1585438200000,\"value_as_string\":\"1585438200\"}" },
+        { "{\"sum\":{\"field\":\"n\",\"format\":\"#,##0.0\"}}",
+          "{\"value\":23,\"value_as_string\":\"23.0\"}" },
+        { "{\"stats\":{\"field\":\"day\"}}",
+          "{\"count\":1,\"min\":1585353600000,\"max\":1585353600000,\"avg\":1585353600000,\"sum\":"
+          "1585353600000,\"min_as_string\":\"2020-03-28\",\"max_as_string\":\"2020-03-28\",\"avg_"
+          "as_string\":\"2020-03-28\",\"sum_as_string\":\"2020-03-28\"}" },
+        { "{\"percentiles\":{\"field\":\"n\",\"percents\":[50],\"format\":\"0.0%\"}}",
+          "{\"values\":{\"50.0\":3,\"50.0_as_string\":\"300.0%\"}}" },
+        { "{\"percentiles\":{\"field\":\"day\",\"percents\":[50],\"keyed\":false}}",
+          "{\"values\":[{\"key\":50.0,\"value\":1585353600000,\"value_as_string\":\"2020-03-28\"}]"
+          "}" },
+        { "{\"terms\":{\"field\":\"n\",\"format\":\"000\",\"size\":1,\"order\":{\"_key\":\"desc\"}}"
+          "}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":6,\"buckets\":[{\"key\":10,"
+          "\"key_as_string\":\"010\",\"doc_count\":1}]}" },
         { "{\"missing\":{\"field\":\"k\"}}", "{\"doc_count\":1}" },
         { "{\"missing\":{\"field\":\"nobody\"}}", "{\"doc_count\":6}" },
         { "{\"min\":{\"field\":\"d\"}}", "{\"value\":-1}" },
@@ -345,6 +420,46 @@ START_TEST(an_order_leaves_out_no_empty_bucket)
 }
 END_TEST
 
+START_TEST(numbers_are_written_as_java_writes_them)
+{
+    static const struct {
+        const char *pattern;
+        double value;
+        const char *text;
+    } cases[] = {
+        { "0.00", 2.5, "2.50" },
+        { "0.00", -2.005, "-2.00" },
+        { "#,##0.0", 1234567.25, "1,234,567.2" },
+        { "#,##0", 999, "999" },
+        { "#,##0", -1000, "-1,000" },
+        { "#.##", 0.25, "0.25" },
+        { "#.##", 3, "3" },
+        { ".##", 0.25, ".25" },
+        { "#", 0, "0" },
+        { "0000", 42, "0042" },
+        { "00,000", 42, "00,042" },
+        { "0.0##", 1.5, "1.5" },
+        { "0.0##", 1.23456, "1.235" },
+        { "0%", 0.256, "26%" },
+        { "'#'0 'it''s'", 7, "#7 it's" },
+        { "$#,##0.00", 1e6, "$1,000,000.00" },
+    };
+    const struct kdm_field field = { .type = KDM_FIELD_DOUBLE };
+    struct kdm_agg agg = { .field = &field };
+    struct kdm_buf buf;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        agg.format = kdm_str_of(cases[i].pattern);
+        ck_assert_msg(kdm_agg_number_pattern(agg.format), "%s", cases[i].pattern);
+        kdm_buf_init(&buf, &arena, 64);
+        kdm_agg_put_text(&buf, &agg, cases[i].value);
+        ck_assert_msg(kdm_str_eq(kdm_buf_str(&buf), kdm_str_of(cases[i].text)),
+                      "%s: " KDM_FMT " not %s", cases[i].pattern, KDM_ARG(kdm_buf_str(&buf)),
+                      cases[i].text);
+    }
+}
+END_TEST
+
 START_TEST(what_is_not_understood_is_refused_by_name)
 {
     static const char *const bad[] = {
@@ -354,6 +469,20 @@ START_TEST(what_is_not_understood_is_refused_by_name)
         "{\"x[0\":{\"max\":{\"field\":\"n\"}}}",
         "{\"]\":{\"max\":{\"field\":\"n\"}}}",
         "{\"x\":{}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"format\":\"0\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"on\",\"format\":\"0\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"n\",\"format\":\"0.0;(0)\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"n\",\"format\":\"0E0\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"n\",\"format\":\"0.#0\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"n\",\"format\":\"none\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"n\",\"format\":\"0'\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"n\",\"format\":1}}}",
+        "{\"x\":{\"max\":{\"field\":\"day\",\"format\":\"nothing at all\"}}}",
+        "{\"x\":{\"max\":{\"field\":\"day\",\"format\":\"\"}}}",
+        "{\"x\":{\"extended_stats\":{\"field\":\"n\",\"sigma\":-1}}}",
+        "{\"x\":{\"range\":{\"field\":\"n\",\"ranges\":[{\"from\":\"one\"}]}}}",
+        "{\"x\":{\"date_range\":{\"field\":\"at\",\"format\":\"yyyy-MM\",\"ranges\":[{\"from\":"
+        "\"2020-02-01\"}]}}}",
         "{\"x\":{\"nothing\":{}}}",
         "{\"x\":{\"terms\":{}}}",
         "{\"x\":{\"terms\":{\"field\":\"text\"}}}",
@@ -502,6 +631,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, each_kind_answers_as_elasticsearch_does);
     tcase_add_test(tcase, an_order_leaves_out_no_empty_bucket);
+    tcase_add_test(tcase, numbers_are_written_as_java_writes_them);
     tcase_add_test(tcase, what_is_not_understood_is_refused_by_name);
     tcase_add_test(tcase, no_document_is_lost_when_a_clock_is_changed);
     tcase_add_test(tcase, too_many_buckets_are_an_error);
