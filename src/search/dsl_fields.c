@@ -80,7 +80,7 @@ static bool add_named(struct kdm_query_parser *parser, struct kdm_str clause,
                || add_matching(parser, clause, fields, kdm_mapping_root(parser->mapping), name,
                                (float)boost.d);
     }
-    if (!kdm_query_field(parser, clause, name, &field))
+    if (!kdm_query_leaf(parser, clause, name, &field))
         return false;
     return field == NULL || add_field(parser, clause, fields, field, (float)boost.d);
 }

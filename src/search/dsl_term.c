@@ -40,7 +40,7 @@ static bool find_target(struct kdm_query_parser *parser, struct kdm_str clause, 
     }
     if (kdm_str_none(ret_target->name))
         return kdm_query_fail(parser, clause, "needs a field") != NULL;
-    return kdm_query_field(parser, clause, ret_target->name, &ret_target->field);
+    return kdm_query_leaf(parser, clause, ret_target->name, &ret_target->field);
 }
 
 /* The long form's value is `member`; `known` are its other parameters. */
@@ -272,6 +272,46 @@ struct kdm_query *kdm_clause_range(struct kdm_query_parser *parser, struct kdm_s
 
 /* --- exists ----------------------------------------------------------------------------------- */
 
+/* Adds the fields below `object` whose path fits. */
+static bool add_existing(struct kdm_query_parser *parser, struct kdm_str clause,
+                         const struct kdm_field *object, struct kdm_str pattern,
+                         struct kdm_query_list *list)
+{
+    for (uint32_t i = 0; i < object->child_count + object->field_count; i++) {
+        const struct kdm_field *field =
+            i < object->child_count ? object->children[i] : object->fields[i - object->child_count];
+        struct kdm_query *query;
+
+        if (!field->enabled)
+            continue;
+        if (field->type > KDM_FIELD_ALIAS && kdm_wildcard_match(pattern, field->path)) {
+            query = kdm_query_new(parser, KDM_QUERY_EXISTS);
+            query->field = field;
+            if (!kdm_query_count(parser, clause))
+                return false;
+            kdm_query_add(parser, list, query);
+        }
+        if (!add_existing(parser, clause, field, pattern, list))
+            return false;
+    }
+    return true;
+}
+
+/* Any field of a pattern like "obj.*". */
+static struct kdm_query *any_exists(struct kdm_query_parser *parser, struct kdm_str clause,
+                                    struct kdm_str pattern)
+{
+    struct kdm_query *query = kdm_query_new(parser, KDM_QUERY_BOOL);
+
+    query->minimum = 1;
+    query->best_only = true; /* however many a document has, it scores once */
+    if (parser->mapping == NULL)
+        return query;
+    return add_existing(parser, clause, kdm_mapping_root(parser->mapping), pattern, &query->should)
+               ? query
+               : NULL;
+}
+
 struct kdm_query *kdm_exists_query(struct kdm_query_parser *parser, struct kdm_str clause,
                                    struct kdm_str path)
 {
@@ -281,6 +321,8 @@ struct kdm_query *kdm_exists_query(struct kdm_query_parser *parser, struct kdm_s
     query->field = kdm_str_eq(path, KDM_STR("_id")) ? &kdm_query_id
                    : parser->mapping == NULL        ? NULL
                                                     : kdm_mapping_find(parser->mapping, path);
+    if (query->field == NULL && path.len > 0 && memchr(path.ptr, '*', path.len) != NULL)
+        return any_exists(parser, clause, path);
     if (query->field == NULL && !kdm_query_field(parser, clause, path, &query->field))
         return NULL;
     for (const struct kdm_field *at = query->field; at != NULL; at = at->parent)

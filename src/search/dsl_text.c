@@ -295,7 +295,7 @@ static struct kdm_query *single(struct kdm_query_parser *parser, struct kdm_str 
     }
     if (!kdm_query_params(parser, clause, params, known, &options.boost)
         || !kdm_text_options(parser, clause, params, &options)
-        || !kdm_query_field(parser, clause, kdm_val_str(parser->arena, name), &field))
+        || !kdm_query_leaf(parser, clause, kdm_val_str(parser->arena, name), &field))
         return NULL;
     if (kdm_str_none(kdm_scalar_text(parser->arena, value)))
         return kdm_query_fail(parser, clause, "needs a text, a number or a boolean");

@@ -264,7 +264,7 @@ static struct kdm_query *terms(struct koncorde *koncorde, struct kdm_str keyword
     const struct kdm_field *field;
     struct kdm_query *query;
 
-    if (!kdm_query_field(parser, keyword, path, &field))
+    if (!kdm_query_leaf(parser, keyword, path, &field))
         return NULL;
     if (field == NULL)
         return negated_if(koncorde, kdm_query_new(parser, KDM_QUERY_NONE), negated);

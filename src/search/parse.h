@@ -29,6 +29,9 @@ bool kdm_query_count(struct kdm_query_parser *parser, struct kdm_str clause);
  * matches nothing. false with a failure: it can't be searched. */
 bool kdm_query_field(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_str name,
                      const struct kdm_field **ret_field);
+/* The same for what is asked of values: NULL for objects too, which have none of their own. */
+bool kdm_query_leaf(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_str name,
+                    const struct kdm_field **ret_field);
 
 /* What the collections that are searched together have at this name; parser->peers is not NULL.
  * Those whose values are of one kind (texts, numbers, dates, ..) can be ordered and counted

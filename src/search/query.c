@@ -320,6 +320,16 @@ bool kdm_query_field(struct kdm_query_parser *parser, struct kdm_str clause, str
     return true;
 }
 
+bool kdm_query_leaf(struct kdm_query_parser *parser, struct kdm_str clause, struct kdm_str name,
+                    const struct kdm_field **ret_field)
+{
+    if (!kdm_query_field(parser, clause, name, ret_field))
+        return false;
+    if (*ret_field != NULL && (*ret_field)->type <= KDM_FIELD_ALIAS)
+        *ret_field = NULL;
+    return true;
+}
+
 static unsigned family(const struct kdm_field *field)
 {
     if (field->type >= KDM_FIELD_LONG && field->type <= KDM_FIELD_SCALED_FLOAT)

@@ -22,6 +22,13 @@ static bool is_one_of(struct kdm_val name, const char *const *names)
     return false;
 }
 
+/* null, {} */
+static bool is_empty(struct kdm_val value)
+{
+    return kdm_val_null(value)
+           || (kdm_val_type(value) == KDM_JSON_OBJECT && kdm_val_count(value) == 0);
+}
+
 /* Nothing was asked: {}, [], false, null. */
 static bool asks_nothing(struct kdm_val value)
 {
@@ -142,9 +149,7 @@ bool kdm_search_count_parse(struct kdm_query_parser *parser, struct kdm_val body
     struct kdm_val value = kdm_val_get(body, kdm_str_of(name));
 
     *ret_count = given >= 0 ? given : absent;
-    if (kdm_val_null(value))
-        return true;
-    if (!kdm_val_int64(value, &absent) || absent < 0) {
+    if (given < -1 || (!kdm_val_null(value) && (!kdm_val_int64(value, &absent) || absent < 0))) {
         kdm_query_fail(parser, kdm_str_of(name), "must be a whole number that is not negative");
         return false;
     }
@@ -188,8 +193,7 @@ static bool parse_aggs(struct kdm_query_parser *parser, struct kdm_val body,
         return kdm_query_fail(parser, KDM_STR("aggs"), "stands beside \"aggregations\"") != NULL;
     if (kdm_val_null(brief))
         brief = full;
-    if (kdm_val_null(brief)
-        || (kdm_val_type(brief) == KDM_JSON_OBJECT && kdm_val_count(brief) == 0))
+    if (is_empty(brief))
         return true;
     search->aggs = kdm_aggs_read(parser, brief);
     return search->aggs != NULL;
@@ -202,7 +206,7 @@ static bool add_post_filter(struct kdm_query_parser *parser, struct kdm_val body
     struct kdm_val filter = kdm_val_get(body, KDM_STR("post_filter"));
     struct kdm_query *both, *second;
 
-    if (asks_nothing(filter))
+    if (is_empty(filter))
         return true;
     second = kdm_query_parse_dsl(parser, filter);
     if (second == NULL)

@@ -220,6 +220,16 @@ START_TEST(a_page_is_cut_out)
 }
 END_TEST
 
+START_TEST(a_negative_page_is_refused_and_minus_one_is_none_named)
+{
+    ck_assert_str_eq(page_of("{\"sort\":[\"_id\"]}", -1, -1), "abcde");
+    ck_assert_ptr_null(made(NULL, 0, -5));
+    ck_assert_ptr_nonnull(memmem(failure.message.ptr, failure.message.len, "size", 4));
+    ck_assert_ptr_null(made(NULL, -5, 1));
+    ck_assert_ptr_nonnull(memmem(failure.message.ptr, failure.message.len, "from", 4));
+}
+END_TEST
+
 START_TEST(a_bad_body_is_refused)
 {
     static const struct {
@@ -231,6 +241,8 @@ START_TEST(a_bad_body_is_refused)
         { "{\"equals\":{}}", KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY, "equals" },
         { "{\"track_total_hits\":true}", KDM_ERR_SERVICES_STORAGE_INVALID_SEARCH_QUERY,
           "track_total_hits" },
+        { "{\"aggs\":[]}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "aggs" },
+        { "{\"post_filter\":[]}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "query" },
         { "{\"aggs\":{\"a\":{}}}", KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "aggs" },
         { "{\"collapse\":{\"field\":\"k\",\"inner_hits\":\"x\"}}",
           KDM_ERR_SERVICES_STORAGE_UNEXPECTED_BAD_REQUEST, "inner_hits" },
@@ -524,6 +536,7 @@ int main(void)
     tcase_add_test(tcase, the_objects_that_a_nested_query_matches_are_shown_in_order);
     tcase_add_test(tcase, hits_come_in_order);
     tcase_add_test(tcase, a_page_is_cut_out);
+    tcase_add_test(tcase, a_negative_page_is_refused_and_minus_one_is_none_named);
     tcase_add_test(tcase, a_bad_body_is_refused);
     tcase_add_test(tcase, aggregations_stand_before_the_post_filter);
     tcase_add_test(tcase, a_source_is_filtered_by_patterns);

@@ -506,6 +506,7 @@ static void put_shape_query(struct kdm_buf *buf)
 
 static void put_leaf(struct kdm_buf *buf)
 {
+    static const char *const patterns[] = { "o", "n", "o.*", "k*", "*.i" };
     const char *path = paths[below(PATHS)], *field = leaf_name(path);
 
     switch (below(22)) {
@@ -527,7 +528,7 @@ static void put_leaf(struct kdm_buf *buf)
         return;
     case 0:
         kdm_buf_printf(buf, "{\"exists\":{\"field\":\"%s\"}}",
-                       one_in(4) ? (one_in(2) ? "o" : "n") : path);
+                       one_in(4) ? patterns[below(5)] : path);
         return;
     case 1:
         kdm_buf_printf(buf, "{\"range\":{\"%s\":", path);
