@@ -105,6 +105,7 @@ struct kdm_query *kdm_clause_term(struct kdm_query_parser *parser, struct kdm_st
         return NULL;
     query->boost = boost;
     query->fold = fold && query->kind == KDM_QUERY_TERMS && query->keys[0].is_text;
+    query->weighed = query->weighed && !query->fold;
     if (query->fold)
         query->keys[0].text = kdm_lower_case(parser->arena, query->keys[0].text);
     return query;

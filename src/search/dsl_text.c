@@ -76,7 +76,9 @@ struct kdm_query *kdm_fuzzy_query(struct kdm_query_parser *parser, const struct 
 
     if (edits == 0) {
         *key = (struct kdm_key){ .is_text = true, .text = word };
-        return kdm_query_terms(parser, field, key, 1);
+        query = kdm_query_terms(parser, field, key, 1);
+        query->weighed = field != &kdm_query_id;
+        return query;
     }
     query = kdm_query_new(parser, KDM_QUERY_FUZZY);
     query->field = field;

@@ -36,10 +36,10 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Is the distance between a and b at most `edits`? row[b] of row i stands for the column
- * i + b - edits. */
-static bool is_near(const struct kdm_fuzzy *fuzzy, const uint32_t *a, int a_count,
-                    const uint32_t *b, int b_count)
+/* The distance between a and b, or FAR when it is more than `edits`. row[b] of row i stands for the
+ * column i + b - edits. */
+static int between(const struct kdm_fuzzy *fuzzy, const uint32_t *a, int a_count, const uint32_t *b,
+                   int b_count)
 {
     int rows[3][BAND + 2], k = fuzzy->edits;
 
@@ -65,28 +65,31 @@ static bool is_near(const struct kdm_fuzzy *fuzzy, const uint32_t *a, int a_coun
             best = least(best, row[at]);
         }
         if (best > k)
-            return false;
+            return FAR;
     }
-    return rows[a_count % 3][b_count - a_count + k] <= k;
+    k = rows[a_count % 3][b_count - a_count + k];
+    return k <= fuzzy->edits ? k : FAR;
 }
 
-bool kdm_fuzzy_match(const struct kdm_fuzzy *fuzzy, struct kdm_str text)
+/* From the word to `text`, whose characters are counted; FAR: too far. */
+static int distance(const struct kdm_fuzzy *fuzzy, struct kdm_str text, size_t *ret_count)
 {
     uint32_t points[KDM_FUZZY_MAX_WORD + KDM_FUZZY_MAX_EDITS];
     size_t count = 0, most = fuzzy->count + (size_t)fuzzy->edits, skip = fuzzy->prefix;
 
     if (fuzzy->count > KDM_FUZZY_MAX_WORD || fuzzy->edits == 0)
-        return kdm_str_eq(text, fuzzy->word);
+        return kdm_str_eq(text, fuzzy->word) ? 0 : FAR;
     while (text.len > 0) {
         if (count == most)
-            return false;
+            return FAR;
         points[count] = kdm_utf8_next(&text);
         if (count < skip && points[count] != fuzzy->points[count])
-            return false;
+            return FAR;
         count++;
     }
+    *ret_count = count;
     if (count < skip || count + (size_t)fuzzy->edits < fuzzy->count)
-        return false;
+        return FAR;
     /* What both begin and end with needs no edit. */
     most = fuzzy->count;
     while (skip < count && skip < most && points[skip] == fuzzy->points[skip])
@@ -95,6 +98,25 @@ bool kdm_fuzzy_match(const struct kdm_fuzzy *fuzzy, struct kdm_str text)
         count--;
         most--;
     }
-    return is_near(fuzzy, fuzzy->points + skip, (int)(most - skip), points + skip,
+    return between(fuzzy, fuzzy->points + skip, (int)(most - skip), points + skip,
                    (int)(count - skip));
+}
+
+bool kdm_fuzzy_match(const struct kdm_fuzzy *fuzzy, struct kdm_str text)
+{
+    size_t count;
+
+    return distance(fuzzy, text, &count) != FAR;
+}
+
+float kdm_fuzzy_likeness(const struct kdm_fuzzy *fuzzy, struct kdm_str text)
+{
+    size_t count = 0;
+    int edits = distance(fuzzy, text, &count);
+
+    if (edits == 0 || edits == FAR)
+        return edits == 0 ? 1 : 0;
+    if (fuzzy->count < count)
+        count = fuzzy->count;
+    return count <= (size_t)edits ? 0 : 1 - (float)edits / (float)count;
 }

@@ -20,5 +20,8 @@ struct kdm_fuzzy *kdm_fuzzy_create(struct kdm_arena *arena, struct kdm_str word,
 
 /* `text` must be valid UTF-8. */
 bool kdm_fuzzy_match(const struct kdm_fuzzy *fuzzy, struct kdm_str text);
+/* How much of a match it is: 1 when equal, less by each edit's part of the shorter one, 0 when they
+ * have nothing in common or are no match. */
+float kdm_fuzzy_likeness(const struct kdm_fuzzy *fuzzy, struct kdm_str text);
 
 #endif

@@ -370,8 +370,10 @@ static void write_terms(struct kdm_projection *projection, struct kdm_column *co
         if (old_sorted == NULL)
             old_sorted = heap = kdm_malloc(old_count * sizeof(*heap));
         memcpy(old_sorted, old, old_count * sizeof(*old));
-        if (column->text)
+        if (column->text) {
             column->tokens += count_tokens(new, count) - (uint64_t)count_tokens(old, old_count);
+            column->worded += (uint64_t)(count > 0) - (uint64_t)(old_count > 0);
+        }
         list_count = old_count;
         old_count = distinct(old_sorted, old_count);
         change_postings(projection, terms, ordinal, old_sorted, old_count, sorted, new_count);

@@ -246,6 +246,7 @@ struct kdm_column {
     struct kdm_terms *terms;
     uint64_t used;   /* documents that have the field */
     uint64_t tokens; /* of texts */
+    uint64_t worded; /* texts: documents that have one at least */
 };
 
 static inline bool kdm_column_numeric(const struct kdm_column *column)

@@ -113,6 +113,7 @@ static void set_add(struct kdm_run *run, struct kdm_term_set *set, uint32_t term
     set->terms[set->count++] = term;
     set->documents += kdm_terms_at(set->column->terms, term)->count;
     set->bits = NULL;
+    set->likeness = NULL;
 }
 
 static void add_from_to(struct kdm_run *run, struct kdm_term_set *set, struct kdm_term_cursor from,

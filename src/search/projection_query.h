@@ -38,7 +38,10 @@ struct kdm_term_set {
     uint64_t documents;  /* of all terms, at most */
     uint64_t *bits;      /* by term, made when it pays; NULL: not yet */
     uint32_t bits_count; /* terms below this have a bit */
-    uint64_t fresh;      /* how many of the column's fresh terms have been looked at */
+    float *likeness;     /* of FUZZY, by term, made when it is scored; NULL: not yet */
+    uint32_t likeness_count;
+    uint32_t commonest; /* how many documents have the term of it that most have */
+    uint64_t fresh;     /* how many of the column's fresh terms have been looked at */
     struct kdm_term_set *next;
 };
 

@@ -1,7 +1,9 @@
 /* projection_score.c - how well documents match.
- * Words score by BM25 (k1 1.2, b 0.75, with the factor k1 + 1 that Elasticsearch 7 keeps); every
- * other clause gives its boost, filters nothing. The words of a document are counted in its own
- * list of terms, so postings need no frequencies.
+ * Words score by BM25 (k1 1.2, b 0.75, with the factor k1 + 1 that Elasticsearch 7 keeps), a
+ * keyword by how rare it is, which is all that is left of it there: it has neither frequency nor
+ * length. So that is one number for all documents. Every other clause gives its boost, filters
+ * nothing. The words of a document are counted in its own list of terms, so postings need no
+ * frequencies.
  */
 #include "search/projection_query.h"
 #include <math.h>
@@ -11,6 +13,27 @@
 #define B  0.75
 
 /* --- what differs ----------------------------------------------------------------------------- */
+
+/* Documents that have a word of the field. */
+static double documents_of(const struct kdm_column *column)
+{
+    return (double)(column->text ? column->worded : column->used);
+}
+
+/* Of a word that `with` documents have. */
+static double rarity(const struct kdm_column *column, double with)
+{
+    double all = documents_of(column);
+
+    if (with > all)
+        with = all;
+    return log(1 + (all - with + 0.5) / (with + 0.5));
+}
+
+static double idf(const struct kdm_term_set *set)
+{
+    return rarity(set->column, (double)set->documents);
+}
 
 bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score)
 {
@@ -24,9 +47,11 @@ bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score)
     case KDM_PLAN_BOOSTING:
         return true;
     case KDM_PLAN_TERMS:
-        return plan->column->text
-               && (plan->query->kind == KDM_QUERY_FUZZY
-                   || (plan->query->kind == KDM_QUERY_TERMS && plan->query->key_count == 1));
+        if (plan->query->kind == KDM_QUERY_FUZZY || (plan->query->weighed && plan->column->text))
+            return true;
+        if (plan->query->weighed)
+            *ret_score *= (float)idf(&plan->sets[0]);
+        return false;
     case KDM_PLAN_BOOL:
         if (plan->query->kind != KDM_QUERY_BOOL) /* "exists" of an object */
             return false;
@@ -65,7 +90,9 @@ bool kdm_plan_unfilled(const struct kdm_projection *projection, const struct kdm
     case KDM_PLAN_BOOSTING:
         return kdm_plan_unfilled(projection, plan->child);
     case KDM_PLAN_MAYBE:
-        if (field == NULL || field->type != KDM_FIELD_TEXT)
+        if (field == NULL
+            || (field->type != KDM_FIELD_TEXT && plan->query->kind != KDM_QUERY_FUZZY
+                && !plan->query->weighed))
             return false;
         column = kdm_projection_column(projection, field->path);
         return column != NULL && column->filling;
@@ -76,15 +103,6 @@ bool kdm_plan_unfilled(const struct kdm_projection *projection, const struct kdm
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-static double idf(const struct kdm_term_set *set)
-{
-    double with = (double)set->documents, all = (double)set->column->used;
-
-    if (with > all)
-        with = all;
-    return log(1 + (all - with + 0.5) / (with + 0.5));
-}
-
 static double weight_of(double frequency, double length, double average)
 {
     return frequency * (K1 + 1) / (frequency + K1 * (1 - B + B * length / average));
@@ -92,9 +110,7 @@ static double weight_of(double frequency, double length, double average)
 
 static double average_length(const struct kdm_column *column)
 {
-    double average = column->used == 0 ? 1 : (double)column->tokens / (double)column->used;
-
-    return average < 1 ? 1 : average;
+    return column->worded == 0 ? 1 : (double)column->tokens / (double)column->worded;
 }
 
 /* How often each set's terms stand in the row; returns its number of words. */
@@ -147,6 +163,78 @@ static void score_words(struct kdm_run *run, const struct kdm_plan *plan,
         scores[row] += weight * (float)score;
     }
 }
+
+/* --- words that are alike --------------------------------------------------------------------- */
+
+static void make_likeness(struct kdm_run *run, struct kdm_term_set *set)
+{
+    const struct kdm_terms *terms = set->column->terms;
+
+    set->likeness_count = terms->names.count;
+    set->likeness = kdm_arena_zalloc(run->arena, set->likeness_count * sizeof(*set->likeness));
+    set->commonest = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint32_t term = set->terms[i], documents = kdm_terms_at(terms, term)->count;
+
+        set->likeness[term] = kdm_fuzzy_likeness(set->query->fuzzy, kdm_terms_text(terms, term));
+        if (documents > set->commonest)
+            set->commonest = documents;
+    }
+}
+
+static int compare_terms(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Each of the row's words that is alike scores as much less as it differs. */
+static double like_words(struct kdm_run *run, const struct kdm_term_set *set, const uint32_t *terms,
+                         uint32_t count, double average)
+{
+    uint32_t *alike = kdm_arena_alloc(run->scratch, (count + 1) * sizeof(*alike));
+    uint32_t found = 0, length = 0, times;
+    double sum = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        length += terms[i] != 0;
+        if (terms[i] < set->likeness_count && set->likeness[terms[i]] > 0)
+            alike[found++] = terms[i];
+    }
+    qsort(alike, found, sizeof(*alike), compare_terms);
+    for (uint32_t i = 0; i < found; i += times) {
+        for (times = 1; i + times < found && alike[i + times] == alike[i]; times++)
+            ;
+        sum +=
+            set->likeness[alike[i]] * (set->column->text ? weight_of(times, length, average) : 1);
+    }
+    kdm_arena_reset(run->scratch);
+    return sum;
+}
+
+/* All words that are alike count as rare as the commonest of them: a misspelt one is no find. */
+static void score_fuzzy(struct kdm_run *run, const struct kdm_plan *plan,
+                        const struct kdm_bits *matched, float weight, float *scores)
+{
+    const struct kdm_chunk *chunk = kdm_column_chunk(plan->column, run->chunk);
+    struct kdm_term_set *set = &plan->sets[0];
+    double average = average_length(plan->column);
+    uint32_t row, one, count;
+
+    if (set->likeness == NULL)
+        make_likeness(run, set);
+    weight *= (float)rarity(plan->column, set->commonest);
+    KDM_EACH_BIT(matched->words, 0, run->words, row)
+    {
+        const uint32_t *terms =
+            kdm_column_terms(plan->column, &run->projection->slab, chunk, row, &one, &count);
+
+        scores[row] += weight * (float)like_words(run, set, terms, count, average);
+    }
+}
+
+/* --- what can't be among the first ------------------------------------------------------------ */
 
 /* The greatest that a word can give, however often it stands in however short a text. */
 static double most_of(const struct kdm_term_set *set)
@@ -286,7 +374,10 @@ void kdm_plan_score(struct kdm_run *run, const struct kdm_plan *plan,
         return;
     }
     if (plan->kind != KDM_PLAN_BOOL) {
-        score_words(run, plan, matched, weight, scores);
+        if (plan->query->kind == KDM_QUERY_FUZZY)
+            score_fuzzy(run, plan, matched, weight, scores);
+        else
+            score_words(run, plan, matched, weight, scores);
         return;
     }
     for (uint32_t i = 0; i < plan->scoring.count; i++)

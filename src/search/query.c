@@ -460,6 +460,14 @@ static bool read_network(struct kdm_str text, unsigned char *low, unsigned char 
     return true;
 }
 
+/* What Elasticsearch keeps in an inverted index, and so weighs by how many documents have it. */
+static bool has_words(const struct kdm_field *field)
+{
+    return field != &kdm_query_id
+           && (field->type == KDM_FIELD_KEYWORD || field->type == KDM_FIELD_TEXT
+               || field->type == KDM_FIELD_FLATTENED);
+}
+
 static struct kdm_key address_key(struct kdm_query_parser *parser, const unsigned char *bytes)
 {
     struct kdm_str text = { (const char *)bytes, 16 };
@@ -475,10 +483,13 @@ struct kdm_query *kdm_query_value(struct kdm_query_parser *parser, struct kdm_st
     struct kdm_query *query;
 
     if (field->type != KDM_FIELD_IP
-        || !read_network(kdm_scalar_text(parser->arena, value), low, high))
-        return kdm_query_key(parser, clause, field, value, false, NULL, &keys[0])
-                   ? kdm_query_terms(parser, field, keys, 1)
-                   : NULL;
+        || !read_network(kdm_scalar_text(parser->arena, value), low, high)) {
+        if (!kdm_query_key(parser, clause, field, value, false, NULL, &keys[0]))
+            return NULL;
+        query = kdm_query_terms(parser, field, keys, 1);
+        query->weighed = has_words(field);
+        return query;
+    }
     query = kdm_query_new(parser, KDM_QUERY_RANGE);
     query->field = field;
     query->keys = keys;

@@ -68,6 +68,7 @@ struct kdm_query {
     bool fold;                /* letters match in either case */
     bool open_low, open_high; /* ranges: the bound itself is outside */
     bool last_is_prefix;      /* PHRASE: of the last token */
+    bool weighed;             /* TERMS of one word: the rarer it is, the more it scores */
     bool best_only;           /* BOOL: the best clause scores, the others `factor` times as much */
     float boost, factor;
     const struct kdm_field *field; /* NULL where there is none; &kdm_query_id for _id */
