@@ -482,6 +482,8 @@ bool kdm_agg_can_collect(struct kdm_run *run, uint64_t more)
 static void collect_hits(struct kdm_run *run, struct kdm_agg *agg, const uint32_t *rows,
                          const uint32_t *owners, uint32_t count)
 {
+    const struct kdm_aggs *aggs = run->request->aggs;
+
     for (uint32_t i = 0; i < count; i++) {
         uint32_t owner = owners[i];
 
@@ -494,7 +496,8 @@ static void collect_hits(struct kdm_run *run, struct kdm_agg *agg, const uint32_
         if (agg->sorters[owner] == NULL)
             agg->sorters[owner] = kdm_sorter_create(
                 run, agg->hits, (size_t)agg->hits->from + (size_t)agg->hits->size);
-        kdm_sorter_add_row(agg->sorters[owner], rows[i]);
+        kdm_sorter_add_row(agg->sorters[owner], rows[i],
+                           aggs->scores == NULL ? aggs->score : aggs->scores[rows[i]]);
     }
 }
 

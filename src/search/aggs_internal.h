@@ -175,6 +175,9 @@ struct kdm_aggs {
     uint64_t collected, kept, answered;
     struct kdm_str text;
     struct kdm_slab *slab; /* of a total: of its names */
+    bool by_score;         /* hits are shown with their scores */
+    const float *scores;   /* by row of the chunk that is collected; NULL: they are all `score` */
+    float score;
 };
 
 static inline bool kdm_agg_has_buckets(const struct kdm_agg *agg)

@@ -586,6 +586,7 @@ static bool read_top_hits(struct parse *parse)
         return false;
     if (from > 100 || size > 100 || from + size > 100)
         return fail(parse, "from + size must be at most 100", KDM_STR(""));
+    parse->aggs->by_score |= agg->hits->by_score;
     agg->hits->from = (int64_t)from;
     agg->hits->size = (int64_t)size;
     return true;

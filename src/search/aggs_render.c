@@ -907,42 +907,72 @@ static void put_source(struct kdm_buf *buf, const struct kdm_agg *agg, struct kd
     kdm_search_source(agg->hits, arena, kdm_json_parse(arena, text), buf);
 }
 
-static void put_index(struct kdm_buf *buf, const struct kdm_agg_source *source)
+/* As Elasticsearch's own hits begin. */
+static void put_place(struct kdm_buf *buf, const struct kdm_agg_source *source)
 {
     if (kdm_str_none(source->index))
         return;
-    kdm_json_put_name(buf, KDM_STR("_index"));
+    kdm_buf_lit(buf, "\"_index\":");
     kdm_json_put_str(buf, source->index);
+    kdm_buf_lit(buf, ",\"_type\":\"_doc\",");
+}
+
+static void put_hit(struct render *render, const struct kdm_agg *agg, const struct kdm_hit *hit)
+{
+    struct kdm_buf *buf = render->buf;
+
+    kdm_buf_char(buf, '{');
+    put_place(buf, hit->owner);
+    kdm_buf_lit(buf, "\"_id\":");
+    kdm_json_put_str(buf, hit->id);
+    put_member(buf, "_score", agg->hits->by_score, (double)hit->score);
+}
+
+static void put_sort_values(struct kdm_buf *buf, const struct kdm_search *order,
+                            const struct kdm_hit *hit)
+{
+    for (size_t i = 0; i < order->sort_count; i++) {
+        kdm_buf_put(buf, i == 0 ? KDM_STR(",\"sort\":[") : KDM_STR(","));
+        put_sort_value(buf, &hit->values[i]);
+    }
+    if (order->sort_count > 0)
+        kdm_buf_char(buf, ']');
+}
+
+/* How many there are, and the best score where the order is by score alone. */
+static void put_hits_head(struct kdm_buf *buf, const struct kdm_agg *agg, uint32_t owner,
+                          const struct kdm_hit *best)
+{
+    uint64_t total = owner < agg->owner_count ? agg->stats[owner].count : 0;
+
+    kdm_buf_printf(buf, "{\"hits\":{\"total\":{\"value\":%llu,\"relation\":\"eq\"}",
+                   (unsigned long long)total);
+    put_member(buf, "max_score", best != NULL && agg->hits->sort_count == 0,
+               best == NULL ? 0 : (double)best->score);
+    kdm_buf_lit(buf, ",\"hits\":[");
 }
 
 static void put_hits(struct render *render, const struct kdm_agg *agg, uint32_t owner)
 {
     struct kdm_buf *buf = render->buf;
-    bool has = owner < agg->owner_count;
-    struct kdm_hit *hits;
+    size_t count, from = (size_t)agg->hits->from;
+    struct kdm_hit *hits = kdm_agg_hits(agg, owner, 0, render->source, &count);
     struct kdm_arena arena;
     struct kdm_str *texts;
-    size_t count;
 
-    hits = kdm_agg_hits(agg, owner, (size_t)agg->hits->from, render->source, &count);
+    put_hits_head(buf, agg, owner, count > 0 ? &hits[0] : NULL);
+    count = count > from ? count - from : 0;
+    hits = count > 0 ? hits + from : NULL;
     kdm_arena_init(&arena, 16384);
     texts = fetch_texts(render->run, agg, &arena, hits, count);
-    kdm_buf_printf(buf,
-                   "{\"hits\":{\"total\":{\"value\":%llu,\"relation\":\"eq\"},\"max_score\":null,"
-                   "\"hits\":[",
-                   has ? (unsigned long long)agg->stats[owner].count : 0ull);
     for (size_t i = 0; i < count && answer_one(render); i++) {
-        kdm_buf_put(buf, i == 0 ? KDM_STR("{\"_id\":") : KDM_STR(",{\"_id\":"));
-        kdm_json_put_str(buf, hits[i].id);
-        put_index(buf, hits[i].owner);
-        kdm_buf_lit(buf, ",\"_score\":null");
+        if (i > 0)
+            kdm_buf_char(buf, ',');
+        put_hit(render, agg, &hits[i]);
         if (texts != NULL)
             put_source(buf, agg, &arena, texts[i]);
-        for (size_t j = 0; j < agg->hits->sort_count; j++) {
-            kdm_buf_put(buf, j == 0 ? KDM_STR(",\"sort\":[") : KDM_STR(","));
-            put_sort_value(buf, &hits[i].values[j]);
-        }
-        kdm_buf_put(buf, agg->hits->sort_count > 0 ? KDM_STR("]}") : KDM_STR("}"));
+        put_sort_values(buf, agg->hits, &hits[i]);
+        kdm_buf_char(buf, '}');
     }
     kdm_arena_fini(&arena);
     kdm_buf_lit(buf, "]}");

@@ -160,8 +160,8 @@ void kdm_sorter_add(struct kdm_sorter *sorter, const struct kdm_bits *matched, c
                     float score);
 /* In the order of scores, what a hit must be better than; false: nothing yet. */
 bool kdm_sorter_least(const struct kdm_sorter *sorter, float *ret_score);
-/* One row of the run's chunk, without a score. */
-void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row);
+/* One row of the run's chunk. */
+void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row, float score);
 /* Hits from `from` on, with ids and sort values, in the run's arena. */
 struct kdm_hit *kdm_sorter_hits(struct kdm_sorter *sorter, size_t from, size_t *ret_count);
 

@@ -123,6 +123,7 @@ struct search {
     struct kdm_sorter *sorter;
     float *scores; /* of a chunk; NULL: they are all `score` */
     float score;
+    float *aggs_scores; /* the same, of what is aggregated */
     uint64_t total;
 };
 
@@ -149,12 +150,25 @@ static void add_hits(struct search *search, const struct kdm_bits *hits)
     kdm_run_give(run, promising);
 }
 
-/* Filters and nested objects may need texts; whoever goes meanwhile is taken out of `matched`. */
-static void aggregate(struct kdm_run *run, struct kdm_bits *live, struct kdm_bits *matched)
+static void score_aggregated(struct search *search, const struct kdm_bits *matched)
 {
+    struct kdm_run *run = &search->run;
+
+    if (search->aggs_scores == NULL)
+        return;
+    memset(search->aggs_scores, 0, run->words * 64 * sizeof(float));
+    kdm_plan_score(run, search->plan, matched, 1, search->aggs_scores);
+}
+
+/* Filters and nested objects may need texts; whoever goes meanwhile is taken out of `matched`. */
+static void aggregate(struct search *search, struct kdm_bits *live, struct kdm_bits *matched)
+{
+    struct kdm_run *run = &search->run;
+
     kdm_aggs_filter(run, run->request->aggs, matched);
     live_rows(run, live);
     kdm_bits_and(matched->words, live->words, run->words);
+    score_aggregated(search, matched);
     kdm_aggs_add(run, run->request->aggs, matched);
     kdm_aggs_fetch(run, run->request->aggs);
     live_rows(run, live);
@@ -172,7 +186,7 @@ static void search_chunk(struct search *search)
     live_rows(run, live);
     kdm_run_resolve(run, search->plan, request->query, live, matched);
     if (request->aggs != NULL && run->result == KDM_PROJECTION_OK)
-        aggregate(run, live, matched);
+        aggregate(search, live, matched);
     if (search->post != NULL) {
         hits = live;
         kdm_run_resolve(run, search->post, request->post_filter, matched, hits);
@@ -237,6 +251,21 @@ static void prepare_order(struct search *search)
         search->scores = kdm_malloc(KDM_CHUNK_ROWS * sizeof(*search->scores));
 }
 
+/* Hits of top_hits may be ordered by score too. */
+static void prepare_aggs(struct search *search)
+{
+    struct kdm_run *run = &search->run;
+    struct kdm_aggs *aggs = run->request->aggs;
+
+    if (aggs == NULL || !aggs->by_score)
+        return;
+    if (kdm_plan_unfilled(run->projection, search->plan))
+        run->result = KDM_PROJECTION_UNFILLED;
+    if (kdm_plan_varies(search->plan, &aggs->score))
+        search->aggs_scores = kdm_malloc(KDM_CHUNK_ROWS * sizeof(*search->aggs_scores));
+    aggs->scores = search->aggs_scores;
+}
+
 static void prepare(struct search *search)
 {
     struct kdm_run *run = &search->run;
@@ -250,6 +279,7 @@ static void prepare(struct search *search)
         kdm_aggs_begin(run, request->aggs);
     kdm_plan_refresh(run);
     prepare_order(search);
+    prepare_aggs(search);
 }
 
 static void finish(struct search *search)
@@ -260,6 +290,7 @@ static void finish(struct search *search)
     if (run->request->aggs != NULL)
         kdm_aggs_fini(run->request->aggs);
     free(search->scores);
+    free(search->aggs_scores);
     for (uint32_t i = 0; i < run->bits_count; i++)
         free(run->bits[i]);
     free(run->bits);

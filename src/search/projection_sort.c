@@ -561,10 +561,10 @@ bool kdm_sorter_least(const struct kdm_sorter *sorter, float *ret_score)
     return true;
 }
 
-void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row)
+void kdm_sorter_add_row(struct kdm_sorter *sorter, uint32_t row, float score)
 {
     read_chunks(sorter);
-    add_row(sorter, row, 0);
+    add_row(sorter, row, score);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -190,7 +190,9 @@ describe('searching', () => {
         assert.equal(total, 1, 'the post_filter counts for the hits');
         assert.deepEqual(aggregations.colors.buckets.map(({ key, doc_count: n, dearest }) => [key, n, dearest.value]),
           [['red', 2, 99], ['blue', 1, 7], ['green', 1, 5]]);
-        assert.deepEqual(aggregations.colors.buckets[1].one.hits.hits[0]._source, { color: 'blue' });
+        const { max_score: best, hits: [one] } = aggregations.colors.buckets[1].one.hits;
+        assert.deepEqual([best, one._score, one._type, one._source], [1, 1, '_doc', { color: 'blue' }]);
+        assert.match(one._index, /^&.*\..*/);
         assert.equal(aggregations.prices.count, 4);
         const page = await asker.result(on({ scroll: '1s', size: 3, body: { aggregations: { n: { value_count: { field: 'color' } } } } }));
         assert.deepEqual(page.aggregations, { n: { value: 4 } });

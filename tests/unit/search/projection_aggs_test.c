@@ -342,22 +342,15 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
           "7]}]"
           "}}" },
         { "{\"terms\":{\"field\":\"k\"},\"aggs\":{\"h\":{\"top_hits\":{\"size\":1,\"_source\":"
-          "\"k\"}}},\"meta\":{"
-          "\"a\":1}}",
+          "\"k\"}}},\"meta\":{\"a\":1}}",
           "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
-          "\"a\","
-          "\"doc_count\":2,\"h\":{\"hits\":{\"total\":{\"value\":2,\"relation\":\"eq\"},\"max_"
-          "score\":"
-          "null,\"hits\":[{\"_id\":\"d0\",\"_score\":null,\"_source\":{\"k\":\"a\"}}]}}},{\"key\":"
-          "\"b\",\"doc_count\":2,"
-          "\"h\":{"
-          "\"hits\":{\"total\":{\"value\":2,\"relation\":\"eq\"},\"max_score\":null,\"hits\":[{\"_"
-          "id\":"
-          "\"d2\",\"_score\":null,\"_source\":{\"k\":\"b\"}}]}}},{\"key\":\"c\",\"doc_count\":1,"
-          "\"h\":{\"hits\":{\"total\":{"
-          "\"value\":1,\"relation\":\"eq\"},\"max_score\":null,\"hits\":[{\"_id\":\"d4\",\"_"
-          "score\":"
-          "null,\"_source\":{\"k\":\"c\"}}]}}}],\"meta\":{\"a\":1}}" },
+          "\"a\",\"doc_count\":2,\"h\":{\"hits\":{\"total\":{\"value\":2,\"relation\":\"eq\"},"
+          "\"max_score\":1,\"hits\":[{\"_id\":\"d0\",\"_score\":1,\"_source\":{\"k\":\"a\"}}]}}},{"
+          "\"key\":\"b\",\"doc_count\":2,\"h\":{\"hits\":{\"total\":{\"value\":2,\"relation\":"
+          "\"eq\"},\"max_score\":1,\"hits\":[{\"_id\":\"d2\",\"_score\":1,\"_source\":{\"k\":\"b\"}"
+          "}]}}},{\"key\":\"c\",\"doc_count\":1,\"h\":{\"hits\":{\"total\":{\"value\":1,"
+          "\"relation\":\"eq\"},\"max_score\":1,\"hits\":[{\"_id\":\"d4\",\"_score\":1,\"_source\":"
+          "{\"k\":\"c\"}}]}}}],\"meta\":{\"a\":1}}" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -417,6 +410,56 @@ START_TEST(an_order_leaves_out_no_empty_bucket)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         ck_assert_msg(strcmp(keys_of(cases[i].asked), cases[i].keys) == 0, "%s:\n%s\nnot\n%s",
                       cases[i].asked, keys_of(cases[i].asked), cases[i].keys);
+}
+END_TEST
+
+static struct kdm_val hit_at(struct kdm_val hits, uint32_t at)
+{
+    struct kdm_val_iter it;
+    struct kdm_val hit = KDM_VAL_NONE;
+
+    kdm_elements(&it, kdm_val_get(hits, KDM_STR("hits")));
+    for (uint32_t i = 0; i <= at; i++)
+        ck_assert(kdm_element_next(&it, &hit));
+    return hit;
+}
+
+START_TEST(top_hits_without_a_sort_are_those_of_the_best_score)
+{
+    static const char *const texts[] = { "{\"text\":\"red car with a long story\"}",
+                                         "{\"text\":\"red\"}", "{\"text\":\"blue\"}",
+                                         "{\"text\":\"red car\"}" };
+    struct kdm_aggs *aggs = parsed(
+        "{\"x\":{\"top_hits\":{\"_source\":false,\"from\":1,\"size\":2}},\"y\":{\"top_hits\":{"
+        "\"_source\":false,\"size\":1,\"sort\":[{\"_score\":\"asc\"}]}}}");
+    struct kdm_val answered, best, hit, last;
+    double most, first, second;
+    char id[16];
+
+    kdm_projection_write(projection);
+    for (int i = 0; i < 4; i++) {
+        snprintf(id, sizeof(id), "t%d", i);
+        kdm_projection_put(projection, &scratch, kdm_str_of(id),
+                           kdm_json_parse(&scratch, kdm_str_of(texts[i])), 100 + (uint64_t)i);
+    }
+    kdm_projection_end_write(projection);
+    ck_assert_int_eq(run("{\"match\":{\"text\":\"red\"}}", aggs), KDM_PROJECTION_OK);
+    answered = kdm_json_parse(&arena, kdm_aggs_text(aggs));
+    best = kdm_val_path(answered, KDM_STR("x.hits"));
+    ck_assert(kdm_val_double(kdm_val_get(best, KDM_STR("max_score")), &most));
+    hit = hit_at(best, 0);
+    last = hit_at(best, 1);
+    ck_assert(kdm_val_str_eq(kdm_val_get(hit, KDM_STR("_id")), KDM_STR("t3")));
+    ck_assert(kdm_val_str_eq(kdm_val_get(last, KDM_STR("_id")), KDM_STR("t0")));
+    ck_assert(kdm_val_double(kdm_val_get(hit, KDM_STR("_score")), &first));
+    ck_assert(kdm_val_double(kdm_val_get(last, KDM_STR("_score")), &second));
+    ck_assert_msg(most > first && first > second && second > 0, "%g %g %g", most, first, second);
+    best = kdm_val_path(answered, KDM_STR("y.hits"));
+    ck_assert(kdm_val_null(kdm_val_get(best, KDM_STR("max_score"))));
+    hit = hit_at(best, 0);
+    ck_assert(kdm_val_str_eq(kdm_val_get(hit, KDM_STR("_id")), KDM_STR("t0")));
+    ck_assert(kdm_val_double(kdm_val_get(hit, KDM_STR("_score")), &first));
+    ck_assert_double_eq(first, second);
 }
 END_TEST
 
@@ -631,6 +674,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, each_kind_answers_as_elasticsearch_does);
     tcase_add_test(tcase, an_order_leaves_out_no_empty_bucket);
+    tcase_add_test(tcase, top_hits_without_a_sort_are_those_of_the_best_score);
     tcase_add_test(tcase, numbers_are_written_as_java_writes_them);
     tcase_add_test(tcase, what_is_not_understood_is_refused_by_name);
     tcase_add_test(tcase, no_document_is_lost_when_a_clock_is_changed);
