@@ -1,13 +1,13 @@
 /* api.c - what all requests share, and the doors they come in by. */
 #include "api/api.h"
-#include "api/subscriber.h"
 #include "api/envelope.h"
 #include "api/request.h"
+#include "api/subscriber.h"
 #include <stdlib.h>
 
-#define MAX_IN_FLIGHT  50000u
-#define MAX_BYTES      ((size_t)1 << 30)
-#define TIMEOUT_MS     60000
+#define MAX_IN_FLIGHT 50000u
+#define MAX_BYTES     ((size_t)1 << 30)
+#define TIMEOUT_MS    60000
 
 /* --- create and destroy ------------------------------------------------------------------- */
 
@@ -180,11 +180,16 @@ void kdm_api_put_refusal(struct kdm_api *api, struct kdm_arena *arena, struct kd
                          struct kdm_str path, const struct kdm_failure *failure,
                          struct kdm_buf *body, int *ret_status)
 {
+    struct kdm_door_call *call = kdm_arena_zalloc(arena, sizeof(*call));
+    char *id = kdm_arena_alloc(arena, KDM_UUID_LEN);
     struct kdm_route_match match;
-    const struct kdm_door *door = kdm_doors_find(api->doors, arena, verb, path, &match);
 
-    KDM_ASSERT(door != NULL);
-    door->put_failure(NULL, failure, arena, body, ret_status);
+    kdm_uuid(&api->random, id);
+    call->request_id = (struct kdm_str){ .ptr = id, .len = KDM_UUID_LEN };
+    call->door = kdm_doors_find(api->doors, arena, verb, path, &match);
+    KDM_ASSERT(call->door != NULL);
+    call->door->put_failure(call, failure, arena, body, ret_status);
+    kdm_door_log(call, "at the edge", *ret_status);
 }
 
 void kdm_api_room(struct kdm_api *api, struct kdm_peer *peer)

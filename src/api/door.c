@@ -1,5 +1,6 @@
 /* door.c - see door.h. */
 #include "api/door.h"
+#include "base/log.h"
 #include "store/unicode.h"
 #include <stdlib.h>
 
@@ -123,6 +124,22 @@ const char *kdm_door_read(struct kdm_arena *arena, const struct kdm_door *door,
     if (!kdm_query_parse(arena, kdm_arena_copy(arena, request->query), &ret_call->query))
         return "too many query arguments";
     return is_text(ret_call) ? NULL : "path and query must be UTF-8";
+}
+
+void kdm_door_log(const struct kdm_door_call *call, const char *operation, int status)
+{
+    if (status >= 400)
+        kdm_log_info("%s: request " KDM_FMT " (%s) was answered with %d", call->door->table->name,
+                     KDM_ARG(call->request_id), operation, status);
+}
+
+struct kdm_str kdm_door_reason(const struct kdm_failure *failure)
+{
+    if (failure->err == KDM_ERR_NETWORK_HTTP_URL_NOT_FOUND)
+        return KDM_STR("there is no such path");
+    if (failure->err == KDM_ERR_NETWORK_HTTP_UNEXPECTED_ERROR && failure->prop_count > 0)
+        return failure->props[0];
+    return failure->message;
 }
 
 struct kdm_str kdm_door_header(const struct kdm_door_call *call, struct kdm_str name)

@@ -34,10 +34,18 @@ struct kdm_door_call {
     struct kdm_str content_type;
     struct kdm_str body;       /* empty: none */
     struct kdm_str request_id; /* of this request, unique on the node */
-    bool routed;               /* false: no route was found, and nothing else is filled in */
+    bool routed; /* false: no route was found, or it was refused before; of the others only door
+                  * and request_id may be filled in */
     const struct kdm_http_header *headers;
     size_t header_count;
 };
+
+/* One line about a request that ended with this status, when that is an error's: the id is what the
+ * vendor's client was told to ask us with. `operation`: its name, or what refused it. */
+void kdm_door_log(const struct kdm_door_call *call, const char *operation, int status);
+
+/* What a failure says, without the words that Kuzzle's clients know: for doors to tell it. Lent. */
+struct kdm_str kdm_door_reason(const struct kdm_failure *failure);
 
 /* The value of a header, its name in any case; none when absent. */
 struct kdm_str kdm_door_header(const struct kdm_door_call *call, struct kdm_str name);
@@ -52,8 +60,7 @@ struct kdm_door {
     struct kdm_str prefix; /* "/api/x", or empty */
     bool open;             /* no credentials are configured: it answers everybody */
     bool owns_prefix;      /* a path below it that has no route is a failure of this door */
-    /* The body that tells a failure, and its status; `call` is NULL when it was refused at the
-     * edge. */
+    /* The body that tells a failure, and its status. */
     void (*put_failure)(const struct kdm_door_call *call, const struct kdm_failure *failure,
                         struct kdm_arena *arena, struct kdm_buf *body, int *ret_status);
 };

@@ -44,9 +44,12 @@ static bool omits_result(const struct kdm_request *request)
 }
 
 /* Those that the action has set; a failed one's have no meaning. */
-static size_t headers_of(const struct kdm_request *request, const struct kdm_tx_header **ret_headers)
+static size_t headers_of(const struct kdm_request *request,
+                         const struct kdm_tx_header **ret_headers)
 {
-    return request->acted && request->failure.err == KDM_OK ? kdm_tx_headers(request->tx, ret_headers) : 0;
+    return request->acted && request->failure.err == KDM_OK
+               ? kdm_tx_headers(request->tx, ret_headers)
+               : 0;
 }
 
 /* For the envelope; none when there are none. A cookie is nothing for scripts to see. */
@@ -175,6 +178,10 @@ static void respond(struct kdm_request *request, struct kdm_str body)
         .header_count = http_headers(request, headers),
     };
 
+    if (request->door != NULL)
+        kdm_door_log(request->call,
+                     request->action == NULL ? "without an operation" : request->action->action,
+                     response.status);
     request->sending = kdm_request_is_stream(request);
     if (request->sending)
         request->peer->ops->begin(request->peer, &response);

@@ -67,6 +67,7 @@ static struct kdm_door_call *make_call(struct kdm_request *request)
 
     make_request_id(request);
     request->user.id = KDM_STR("-1");
+    call->door = request->door;
     call->request_id = request->ask.request_id;
     request->call = call;
     return call;

@@ -34,7 +34,7 @@ static void put_failure(const struct kdm_door_call *call, const struct kdm_failu
     struct kdm_str text = failure->status == 500   ? KDM_STR("Internal Server Error")
                           : failure->status == 404 ? KDM_STR("Not Found")
                           : failure->status == 405 ? KDM_STR("Method Not Allowed")
-                                                   : failure->message;
+                                                   : kdm_door_reason(failure);
 
     (void)call;
     *ret_status = failure->status;

@@ -131,12 +131,10 @@ static void put_failure(const struct kdm_door_call *call, const struct kdm_failu
     bool ours = failure->status < 500;
 
     (void)arena;
-    put_envelope(body, ours ? KDM_ENOS_INVALID_ARGUMENTS : KDM_ENOS_SYSTEM_ERROR,
-                 call == NULL ? KDM_STR("") : call->request_id,
-                 failure->status == 500 ? KDM_STR_NONE : failure->message, KDM_STR_NONE);
-    *ret_status = call == NULL || !call->routed || failure->status == 413 || failure->status == 503
-                      ? failure->status
-                      : 200;
+    put_envelope(body, ours ? KDM_ENOS_INVALID_ARGUMENTS : KDM_ENOS_SYSTEM_ERROR, call->request_id,
+                 failure->status == 500 ? KDM_STR_NONE : kdm_door_reason(failure), KDM_STR_NONE);
+    *ret_status =
+        !call->routed || failure->status == 413 || failure->status == 503 ? failure->status : 200;
 }
 
 bool kdm_enos_configure(struct kdm_enos *enos, struct kdm_dialect_reader *reader,

@@ -133,10 +133,10 @@ static void put_failure(const struct kdm_door_call *call, const struct kdm_failu
 {
     struct kdm_ms_error error = { .code = code_of(failure->status),
                                   .message = failure->status == 500 ? KDM_STR("internal error")
-                                                                    : failure->message };
+                                                                    : kdm_door_reason(failure) };
     const struct kdm_ms_errors errors = { .arena = arena, .items = &error, .count = 1 };
 
-    kdm_ms_put_errors(&errors, call == NULL ? KDM_STR("none") : call->request_id, body);
+    kdm_ms_put_errors(&errors, call->request_id, body);
     *ret_status = failure->status;
 }
 

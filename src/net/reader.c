@@ -392,6 +392,18 @@ static enum kdm_reader_result finish_head(struct kdm_reader *reader, struct kdm_
     return read_framing(reader);
 }
 
+/* Verb and path of a head that is refused for its size, as far as they were read: they tell in
+ * whose words it is refused. */
+static void name_target(struct kdm_reader *reader)
+{
+    struct kdm_str target = text_of(reader, reader->target);
+
+    if (target.len > KDM_READER_TARGET_MAX)
+        target.len = KDM_READER_TARGET_MAX;
+    if (target.len > 0 && split_target(reader, kdm_arena_copy(reader->arena, target)))
+        reader->verb = kdm_str_of(http_method_str((enum http_method)parser_of(reader)->method));
+}
+
 enum kdm_reader_result kdm_reader_head(struct kdm_reader *reader, struct kdm_str bytes,
                                        size_t *ret_taken)
 {
@@ -405,8 +417,10 @@ enum kdm_reader_result kdm_reader_head(struct kdm_reader *reader, struct kdm_str
                                           bytes.len - reader->at);
     error = HTTP_PARSER_ERRNO(parser_of(reader));
     status = over_limit(reader);
-    if (status != 0)
+    if (status != 0) {
+        name_target(reader);
         return refuse(reader, status, "the head of the request is too large");
+    }
     if (error == HPE_OK)
         return KDM_READER_MORE;
     if (error != HPE_PAUSED)

@@ -48,7 +48,8 @@ struct kdm_reader_line {
 };
 
 struct kdm_reader {
-    /* The request, once the head is complete. Texts are in the arena. */
+    /* The request, once the head is complete; verb and path also when it was refused for its size
+     * and they were read before. Texts are in the arena. */
     struct kdm_str verb, path, query;    /* as sent, still percent-encoded; "*" is a path too */
     struct kdm_str headers[KDM_HEADERS]; /* none: absent. Lists sent in parts are joined */
     const struct kdm_http_header *all;   /* every header, as sent */

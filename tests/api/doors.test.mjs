@@ -83,6 +83,48 @@ describe('doors', () => {
   });
 });
 
+describe('what is refused before any operation', () => {
+  const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  const json = { 'content-type': 'application/json' };
+  const large = JSON.stringify({ name: 'y'.repeat(2 << 20) });
+  const cases = (path, method = 'POST') => [
+    ['too large', path, { method, body: large, headers: json }, 413],
+    ['badly packed', path, { method, body: '{}', headers: { ...json, 'content-encoding': 'gzip' } }, 400],
+    ['of an unknown packing', path, { method, body: '{}', headers: { ...json, 'content-encoding': 'foo' } }, 400],
+    ['of a target that is too long', `${path}?x=${'y'.repeat(20000)}`, { method }, 414],
+    ['no text', `${path}?x=%ff`, { method, body: '{}', headers: json }, undefined],
+  ];
+
+  test('has a fresh logref by MindSphere, which stands in the log', async () => {
+    const seen = new Set();
+    for (const [what, path, options, status] of [...cases(`${ms}/assettypes/mdsp.x`, 'PUT'), ['no path', `${ms}/nothing`, {}, 404],
+      ['without a boundary', `${ms}/files`, { method: 'POST', body: 'x', headers: { 'content-type': 'multipart/form-data' } }, 400], ['no asset', `${ms}/assets/nobody`, {}, 404]]) {
+      const reply = await request(server, path, options);
+      assert.equal(reply.status, status ?? 400, `${what}: ${reply.text}`);
+      const [{ code, logref, message }] = reply.body.errors;
+      assert.match(logref, uuid, what);
+      assert.match(code, /^mdsp\.core\.generic\./);
+      assert.doesNotMatch(message, /HTTP request cannot|No route/, what);
+      await server.logged(new RegExp(`info .*mindsphere: request ${logref} .* ${reply.status}`, 'i'));
+      seen.add(logref);
+    }
+    assert.equal(seen.size, 8);
+  });
+
+  test('has a requestId by EnOS, and a detail by ActionHub', async () => {
+    for (const [what, path, options, status] of cases('/asset-service/v2.1/assets')) {
+      const reply = await request(server, path, options);
+      assert.deepEqual([reply.status, reply.body.code], [status ?? 200, 99400], `${what}: ${reply.text}`);
+      assert.match(reply.body.requestId, uuid, what);
+      assert.doesNotMatch(reply.body.submsg, /HTTP request cannot|No route/, what);
+    }
+    for (const [what, path, options, status] of cases('/assets')) {
+      const reply = await request(server, path, options);
+      assert.deepEqual([reply.status, typeof reply.body.detail], [status ?? 400, 'string'], `${what}: ${reply.text}`);
+    }
+  });
+});
+
 describe('labels of ActionHub that are no strings', () => {
   const headers = { 'program-id': 'labels' };
   const _id = 'ActionHubAsset-mixed';
