@@ -321,8 +321,6 @@ struct kdm_val kdm_actionhub_member(struct kdm_arena *arena, struct kdm_val body
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
-#define SEARCH_LONGEST 256 /* bytes */
-
 static int64_t read_number(struct kdm_arena *arena, const struct kdm_door_call *call,
                            const char *name, int64_t absent, int64_t most,
                            struct kdm_actionhub_issues *issues)
@@ -355,19 +353,8 @@ void kdm_actionhub_read_page(struct kdm_arena *arena, const struct kdm_door_call
                              struct kdm_actionhub_page *ret_page,
                              struct kdm_actionhub_issues *issues)
 {
-    struct kdm_str search = kdm_query_get(&call->query, KDM_STR("search")), quoted;
-    struct kdm_json doc;
-    struct kdm_buf buf;
+    struct kdm_str search = kdm_query_get(&call->query, KDM_STR("search"));
 
-    kdm_buf_init(&buf, arena, search.len + 2);
-    kdm_json_put_str(&buf, kdm_str_none(search) ? KDM_STR("") : search);
-    quoted = kdm_buf_str(&buf);
-    if (search.len > SEARCH_LONGEST || !kdm_json_scan(arena, quoted, &doc, NULL)) {
-        kdm_actionhub_issue(issues, KDM_STR("\"query\",\"search\""),
-                            "ensure this value has at most 256 characters",
-                            "value_error.any_str.max_length", KDM_STR("{\"limit_value\":256}"));
-        search = KDM_STR_NONE;
-    }
     *ret_page = (struct kdm_actionhub_page){
         .search = kdm_str_none(search) ? KDM_STR("") : search,
         /* Far beyond any list, and so that no product of it overflows. */

@@ -1,6 +1,6 @@
 /* actionhub_list.c - the assets of a program listed, and its labels (reference dialects.md 2.4 and
- * 2.5). Labels are those that were given a weight and those in use; of the latter at most
- * LABELS_MOST are looked at.
+ * 2.5). Labels are those that were given a weight and those in use; of the latter one search tells
+ * at most LABELS_MOST, so the next begins where it ended.
  */
 #include "action/device_manager/dm.h"
 #include "dialect/actionhub.h"
@@ -9,9 +9,12 @@
 #include "doors.gen.h"
 #include "projector/projector.h"
 #include "store/names.h"
+#include "store/unicode.h"
+#include <ctype.h>
 #include <stdlib.h>
 
-#define LABELS_MOST 10000
+#define LABELS_MOST 65536 /* buckets that one aggregation answers */
+#define LEAD_MOST   24    /* characters of a label that the next search begins with */
 
 /* A list that a program is asked for. */
 struct list {
@@ -248,6 +251,15 @@ static bool is_label(void *ctx, struct kdm_str id, struct kdm_val source)
     return kdm_val_str_eq(kdm_val_get(source, KDM_STR("type")), KDM_STR("label"));
 }
 
+static void make_room(struct kdm_arena *arena, struct labels *labels, size_t more)
+{
+    struct label *items = kdm_arena_alloc(arena, (labels->count + more + 1) * sizeof(*items));
+
+    if (labels->count > 0)
+        memcpy(items, labels->items, labels->count * sizeof(*items));
+    labels->items = items;
+}
+
 /* Those that were put, with their weights. false: wait. */
 static bool add_put(struct kdm_tx *tx, const struct list *list, struct labels *labels)
 {
@@ -259,8 +271,7 @@ static bool add_put(struct kdm_tx *tx, const struct list *list, struct labels *l
     if (collection != NULL
         && !kdm_tx_scan(tx, KDM_STR("labels"), collection, false, is_label, NULL, &docs))
         return false;
-    labels->items =
-        kdm_arena_alloc(kdm_tx_arena(tx), (docs.count + LABELS_MOST + 1) * sizeof(*labels->items));
+    make_room(kdm_tx_arena(tx), labels, docs.count);
     for (size_t i = 0; i < docs.count; i++) {
         struct kdm_val source = kdm_doc_source(tx, docs.items[i]);
         struct kdm_str label = kdm_val_str(kdm_tx_arena(tx), kdm_val_get(source, KDM_STR("label")));
@@ -274,32 +285,108 @@ static bool add_put(struct kdm_tx *tx, const struct list *list, struct labels *l
     return true;
 }
 
-/* Those in use, whose weight is neutral. false: wait. */
-static bool add_used(struct kdm_tx *tx, const struct list *list, struct labels *labels)
+static void put_char(struct kdm_buf *buf, uint32_t point)
 {
+    char bytes[4];
+    size_t len = kdm_utf8_put(bytes, point);
+
+    if (point < 0x80 && !isalnum((int)point)) /* of letters and digits \d and such have a meaning */
+        kdm_buf_char(buf, '\\');
+    kdm_buf_put(buf, (struct kdm_str){ .ptr = bytes, .len = len });
+}
+
+/* A pattern of all texts from `text`'s first characters on, in the order of their bytes, which is
+ * that of their characters: of "ab" a(b.*|[c-.].*)|[b-.].* where [c-.] is every character from c
+ * on.
+ */
+static struct kdm_str from_here_on(struct kdm_arena *arena, struct kdm_str text)
+{
+    uint32_t points[LEAD_MOST];
+    struct kdm_buf buf;
+    size_t count = 0;
+
+    while (text.len > 0 && count < LEAD_MOST)
+        points[count++] = kdm_utf8_next(&text);
+    kdm_buf_init(&buf, arena, 1024);
+    for (size_t i = 0; i < count; i++) {
+        kdm_buf_char(&buf, '(');
+        put_char(&buf, points[i]);
+    }
+    kdm_buf_lit(&buf, ".*");
+    while (count-- > 0) {
+        if (points[count] < 0x10ffff) {
+            kdm_buf_lit(&buf, "|[");
+            put_char(&buf, points[count] == 0xd7ff ? 0xe000 : points[count] + 1);
+            kdm_buf_char(&buf, '-');
+            put_char(&buf, 0x10ffff);
+            kdm_buf_lit(&buf, "].*");
+        }
+        kdm_buf_char(&buf, ')');
+    }
+    return kdm_buf_str(&buf);
+}
+
+static struct kdm_str used_query(struct kdm_arena *arena, struct kdm_str after)
+{
+    struct kdm_buf buf;
+
+    kdm_buf_init(&buf, arena, 1024);
+    kdm_buf_printf(
+        &buf,
+        "{\"query\":{\"term\":{\"model\":\"ActionHubAsset\"}},\"aggregations\":{\"labels\":"
+        "{\"terms\":{\"field\":\"metadata.labels\",\"size\":%d,\"order\":{\"_key\":\"asc\"}",
+        LABELS_MOST);
+    if (!kdm_str_none(after)) {
+        kdm_json_put_name(&buf, KDM_STR("include"));
+        kdm_json_put_str(&buf, from_here_on(arena, after));
+    }
+    kdm_buf_lit(&buf, "}}}}");
+    return kdm_buf_str(&buf);
+}
+
+/* The labels in use from `after` (none: the first) on, in order; *ret_last: the last one of so many
+ * that there may be more. false: wait. */
+static bool add_some_used(struct kdm_tx *tx, const struct list *list, struct kdm_str after,
+                          struct labels *labels, struct kdm_str *ret_last)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
     struct kdm_find_request request = { .collections = &list->assets,
                                         .count = 1,
+                                        .body = used_query(arena, after),
                                         .aggregates = true };
     const struct kdm_found *found;
     struct kdm_val_iter it;
-    struct kdm_val bucket;
-    size_t count = 0;
+    struct kdm_val buckets, bucket;
 
-    if (list->assets == NULL)
-        return true;
-    request.body = KDM_STR(
-        "{\"query\":{\"term\":{\"model\":\"ActionHubAsset\"}},\"aggregations\":{\"labels\":{"
-        "\"terms\":{\"field\":\"metadata.labels\",\"size\":10000,\"order\":{\"_key\":"
-        "\"asc\"}}}}}");
-    if (!kdm_tx_find(tx, KDM_STR("labels in use"), false, &request, &found))
+    if (!kdm_tx_find(tx, kdm_arena_printf(arena, "labels from " KDM_FMT, KDM_ARG(after)), false,
+                     &request, &found))
         return false;
-    for (kdm_elements(&it, kdm_val_path(kdm_json_parse(kdm_tx_arena(tx), found->aggregations),
-                                        KDM_STR("labels.buckets")));
-         count < LABELS_MOST && kdm_element_next(&it, &bucket); count++)
+    buckets = kdm_val_path(kdm_json_parse(arena, found->aggregations), KDM_STR("labels.buckets"));
+    make_room(arena, labels, kdm_val_count(buckets));
+    for (kdm_elements(&it, buckets); kdm_element_next(&it, &bucket);)
         labels->items[labels->count++] =
-            (struct label){ .label =
-                                kdm_val_str(kdm_tx_arena(tx), kdm_val_get(bucket, KDM_STR("key"))),
+            (struct label){ .label = kdm_val_str(arena, kdm_val_get(bucket, KDM_STR("key"))),
                             .weight = KDM_STR("1.0") };
+    *ret_last = kdm_val_count(buckets) < LABELS_MOST ? KDM_STR_NONE
+                                                     : labels->items[labels->count - 1].label;
+    return true;
+}
+
+/* Those in use, whose weight is neutral; what two searches both tell stands twice. false: wait, or
+ * it failed: more begin alike than one search tells. */
+static bool add_used(struct kdm_tx *tx, const struct list *list, struct labels *labels)
+{
+    struct kdm_str after = KDM_STR_NONE, last;
+
+    do {
+        if (!add_some_used(tx, list, after, labels, &last))
+            return false;
+        if (!kdm_str_none(last) && kdm_str_eq(last, after)) {
+            kdm_tx_fail(tx, KDM_ERR_SERVICES_STORAGE_GET_LIMIT_EXCEEDED, NULL, 0);
+            return false;
+        }
+        after = last;
+    } while (!kdm_str_none(last));
     return true;
 }
 

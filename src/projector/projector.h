@@ -55,9 +55,10 @@ struct kdm_find_request {
     struct kdm_str body; /* JSON: of a search; with `bare` the query alone. none: everything */
     bool bare;
     enum kdm_search_lang lang;
-    struct kdm_str filter;    /* JSON, a clause of Elasticsearch's DSL that must hold too; none */
-    int64_t from, size;       /* of the request's arguments; -1: not given */
-    bool deep;                /* from + size may come to KDM_FIND_MOST, not KDM_SEARCH_WINDOW */
+    struct kdm_str filter; /* JSON, a clause of Elasticsearch's DSL that must hold too; none */
+    int64_t from, size;    /* of the request's arguments; -1: not given */
+    bool deep; /* the server's own: from + size may come to KDM_FIND_MOST, not KDM_SEARCH_WINDOW,
+                * and wildcards may be long */
     int64_t now_ms;           /* what "now" means in dates */
     bool aggregates;          /* aggregations are answered; else they are refused */
     bool all;                 /* every hit, in order; their page is the first `size` of them */

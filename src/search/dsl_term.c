@@ -413,7 +413,7 @@ struct kdm_query *kdm_clause_wildcard(struct kdm_query_parser *parser, struct kd
                       known, KDM_QUERY_WILDCARD, &text, NULL);
     if (query == NULL)
         return NULL;
-    if (text.len > KDM_QUERY_MAX_WILDCARD)
+    if (text.len > (parser->own ? KDM_QUERY_MAX_OWN_WILDCARD : KDM_QUERY_MAX_WILDCARD))
         return kdm_query_fail(parser, clause, "can't be longer than %d bytes",
                               KDM_QUERY_MAX_WILDCARD);
     query->text = text;

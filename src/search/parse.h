@@ -5,7 +5,9 @@
 #include "search/date_math.h"
 #include "search/query.h"
 
-#define KDM_QUERY_MAX_WILDCARD 1000 /* bytes of a pattern; its work grows with it */
+#define KDM_QUERY_MAX_WILDCARD     1000        /* bytes of a pattern; its work grows with it */
+#define KDM_QUERY_MAX_OWN_WILDCARD (64u << 10) /* of the server's own, all but its stars literal   \
+                                                */
 
 struct kdm_query *kdm_query_new(struct kdm_query_parser *parser, enum kdm_query_kind kind);
 /* `child` in a BOOL that excludes it. */

@@ -120,6 +120,7 @@ struct kdm_query_parser {
     struct kdm_failure *failure;
     int64_t now_ms;                /* what "now" means in dates */
     size_t clauses;                /* so far */
+    bool own;                      /* the server's own query, not a client's */
     struct kdm_nested_list *inner; /* takes "inner_hits" of nested queries; NULL: not allowed */
 };
 

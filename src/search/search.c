@@ -243,6 +243,7 @@ struct kdm_search *kdm_search_create(struct kdm_arena *arena, const struct kdm_m
                                        .mapping = mapping,
                                        .peers = request->peers,
                                        .failure = ret_failure,
+                                       .own = request->window > 0,
                                        .now_ms = request->now_ms };
     struct kdm_search *search = kdm_arena_zalloc(arena, sizeof(*search));
     struct kdm_nested_list nested = { .count = 0 };

@@ -91,7 +91,8 @@ struct kdm_search_request {
     enum kdm_search_lang lang;
     int64_t from, size; /* of the arguments; -1: not given, then the body's, then 0 and 10 */
     int64_t now_ms;
-    int64_t window;  /* what from + size may come to; 0: KDM_SEARCH_WINDOW */
+    int64_t window;  /* of the server's own search: what from + size may come to, and patterns may
+                      * be long; 0: it is a client's */
     bool aggregates; /* the caller answers aggregations; else they are refused */
     /* All collections that are searched together, this one too, in the same arena; NULL: it is
      * alone. What is asked of a field must then suit it in all of them, and one that lacks it has
