@@ -225,13 +225,21 @@ static uint32_t date_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t o
     return agg->direct[day] - 1;
 }
 
+/* Is the key that a value falls under within hard_bounds? */
+static bool within_limits(const struct kdm_agg *agg, double key)
+{
+    return !agg->limited || (key >= agg->limit_low && key <= agg->limit_high);
+}
+
 static uint32_t number_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t owner,
                               union kdm_value value)
 {
     double step;
 
     if (agg->kind == KDM_AGG_DATE_HISTOGRAM)
-        return date_bucket(run, agg, owner, value.i);
+        return !agg->limited || within_limits(agg, (double)kdm_agg_floor(agg, value.i))
+                   ? date_bucket(run, agg, owner, value.i)
+                   : KDM_AGG_NO_BUCKET;
     if (agg->kind == KDM_AGG_TERMS)
         return kdm_agg_bucket(run, agg, owner, kdm_agg_word(agg, value));
     step = floor((as_double(agg, value) - agg->offset) / agg->interval);
@@ -239,6 +247,8 @@ static uint32_t number_bucket(struct kdm_run *run, struct kdm_agg *agg, uint32_t
         run->result = KDM_PROJECTION_TOO_MANY_BUCKETS;
         return KDM_AGG_NO_BUCKET;
     }
+    if (!within_limits(agg, step * agg->interval + agg->offset))
+        return KDM_AGG_NO_BUCKET;
     return kdm_agg_bucket(run, agg, owner, (uint64_t)(int64_t)step ^ (uint64_t)1 << 63);
 }
 
@@ -298,10 +308,18 @@ static void collect_ranges(struct kdm_run *run, struct kdm_aggs *aggs, struct kd
 static void collect_filters(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg,
                             const uint32_t *rows, const uint32_t *owners, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
-        for (uint32_t j = 0; j < agg->filter_count; j++)
-            if (kdm_bits_has(agg->matched[j]->words, rows[i]))
-                put_in(run, aggs, agg, kdm_agg_bucket(run, agg, owners[i], j), rows[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        bool other = agg->others;
+
+        for (uint32_t j = 0; j < agg->filter_count; j++) {
+            if (!kdm_bits_has(agg->matched[j]->words, rows[i]))
+                continue;
+            put_in(run, aggs, agg, kdm_agg_bucket(run, agg, owners[i], j), rows[i]);
+            other = false;
+        }
+        if (other)
+            put_in(run, aggs, agg, kdm_agg_bucket(run, agg, owners[i], agg->filter_count), rows[i]);
+    }
 }
 
 static void collect_missing(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg,

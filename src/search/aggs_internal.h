@@ -46,13 +46,18 @@ enum kdm_calendar {
 
 struct kdm_agg_order {
     bool by_count, by_key, descending;
-    const struct kdm_agg *by; /* a metric below; NULL: none */
-    struct kdm_str property;  /* "avg" of stats */
+    /* Else by what stands below: a metric, or an aggregation of one bucket, whose documents count;
+     * in further ones of one bucket. */
+    struct kdm_agg *path[KDM_AGGS_MAX_DEPTH];
+    uint32_t depth;
+    struct kdm_str property; /* "avg" of stats */
 };
 
-/* Which keys of terms are wanted: those of a list, or those that a pattern fits. */
+/* Which keys of terms are wanted: those of a list, those that a pattern fits, or one part of all,
+ * by chance. */
 struct kdm_agg_choice {
     bool given;
+    uint64_t part, parts;       /* 0: not by parts */
     struct kdm_regexp *pattern; /* NULL: the list */
     struct kdm_key *keys;       /* sorted */
     size_t count;
@@ -126,13 +131,16 @@ struct kdm_agg {
     const struct kdm_zone *zone;
     struct kdm_str format; /* of keys and values: of dates (none: ISO) or numbers (none: no text) */
     const struct kdm_date_format *dates; /* the request's own for dates; NULL: none */
-    bool has_bounds;
-    double bound_low, bound_high; /* extended_bounds */
+    double bound_low, bound_high;        /* extended_bounds; no number: there is none */
+    bool limited;
+    double limit_low, limit_high; /* hard_bounds, of buckets' keys */
     struct kdm_agg_range *ranges;
     uint32_t range_count;
     struct kdm_query **filters;
     struct kdm_str *filter_names; /* NULL: an array was given */
     uint32_t filter_count;
+    bool others; /* what no filter matches has a bucket, behind theirs */
+    struct kdm_str others_name;
     struct kdm_search *hits; /* top_hits: order, from, size */
     double *percents;
     uint32_t percent_count;

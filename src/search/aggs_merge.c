@@ -25,6 +25,20 @@ static void merge_one(struct merge *merge, struct kdm_agg *into, const struct kd
 static struct kdm_agg **copy_all(struct kdm_arena *arena, struct kdm_agg *const *items,
                                  uint32_t count);
 
+/* The same aggregations below the copy. */
+static void copy_path(struct kdm_agg_order *order, const struct kdm_agg *agg, struct kdm_agg *copy)
+{
+    for (uint32_t i = 0; i < order->depth; i++) {
+        uint32_t at = 0;
+
+        while (agg->children[at] != order->path[i])
+            at++;
+        agg = agg->children[at];
+        copy = copy->children[at];
+        order->path[i] = copy;
+    }
+}
+
 static struct kdm_agg *copy_one(struct kdm_arena *arena, const struct kdm_agg *agg)
 {
     struct kdm_agg *copy = kdm_arena_alloc(arena, sizeof(*copy));
@@ -32,9 +46,7 @@ static struct kdm_agg *copy_one(struct kdm_arena *arena, const struct kdm_agg *a
     *copy = *agg;
     copy->children = copy_all(arena, agg->children, agg->child_count);
     for (uint32_t i = 0; i < copy->order_count; i++)
-        for (uint32_t j = 0; j < agg->child_count; j++)
-            if (copy->orders[i].by == agg->children[j])
-                copy->orders[i].by = copy->children[j];
+        copy_path(&copy->orders[i], agg, copy);
     return copy;
 }
 

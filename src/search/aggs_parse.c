@@ -1,6 +1,7 @@
 /* aggs_parse.c - "aggs" of a request into a tree. Whatever is not understood is refused by name. */
 #include "search/aggs_internal.h"
 #include "search/search_internal.h"
+#include <math.h>
 #include <stdlib.h>
 
 struct parse {
@@ -254,26 +255,77 @@ static bool has_property(const struct kdm_agg *metric, struct kdm_str property)
     return false;
 }
 
-/* "stats.avg" or "avg": known once the children are. */
+static bool has_one_bucket(const struct kdm_agg *agg)
+{
+    return agg->kind == KDM_AGG_FILTER || agg->kind == KDM_AGG_MISSING
+           || agg->kind == KDM_AGG_NESTED;
+}
+
+static struct kdm_agg *child_called(const struct kdm_agg *agg, struct kdm_str name)
+{
+    for (uint32_t i = 0; i < agg->child_count; i++)
+        if (kdm_str_eq(agg->children[i]->name, name))
+            return agg->children[i];
+    return NULL;
+}
+
+/* "stats.avg", "stats[avg]" or "avg", at the end of a path. */
+static struct kdm_agg *last_of_path(const struct kdm_agg *agg, struct kdm_str text,
+                                    struct kdm_str *property)
+{
+    struct kdm_agg *found = child_called(agg, text);
+    struct kdm_str name = text;
+
+    *property = KDM_STR("value");
+    if (found != NULL)
+        return found;
+    name.len = 0;
+    while (name.len < text.len && text.ptr[name.len] != '.' && text.ptr[name.len] != '[')
+        name.len++;
+    if (name.len == text.len)
+        return NULL;
+    *property = kdm_str_from(text, name.len + 1);
+    if (text.ptr[name.len] == '[')
+        property->len -= property->len > 0 && text.ptr[text.len - 1] == ']';
+    return child_called(agg, name);
+}
+
+static bool can_order(const struct kdm_agg *agg, struct kdm_str property)
+{
+    if (has_one_bucket(agg))
+        return kdm_str_eq(property, KDM_STR("value")) || kdm_str_eq(property, KDM_STR("doc_count"))
+               || kdm_str_eq(property, KDM_STR("_count"));
+    return agg->kind >= KDM_AGG_MIN && agg->kind <= KDM_AGG_CARDINALITY
+           && has_property(agg, property);
+}
+
+/* "filter>stats.avg": known once the children are. */
 static bool resolve_order(struct parse *parse, struct kdm_agg *agg, struct kdm_agg_order *order)
 {
-    const char *dot = memchr(order->property.ptr, '.', order->property.len);
-    struct kdm_str name = order->property, property = KDM_STR("value");
+    struct kdm_str rest = order->property, property;
+    const struct kdm_agg *above = agg;
+    const char *sign;
 
     if (order->by_count || order->by_key)
         return true;
-    if (dot != NULL) {
-        name.len = (size_t)(dot - name.ptr);
-        property = kdm_str_from(order->property, name.len + 1);
+    while ((sign = memchr(rest.ptr, '>', rest.len)) != NULL && above != NULL
+           && order->depth + 1 < KDM_AGGS_MAX_DEPTH) {
+        struct kdm_agg *next =
+            child_called(above, (struct kdm_str){ rest.ptr, (size_t)(sign - rest.ptr) });
+
+        above = next != NULL && has_one_bucket(next) ? next : NULL;
+        order->path[order->depth++] = next;
+        rest = kdm_str_from(rest, (size_t)(sign - rest.ptr) + 1);
     }
-    for (uint32_t i = 0; i < agg->child_count; i++)
-        if (kdm_str_eq(agg->children[i]->name, name) && agg->children[i]->kind >= KDM_AGG_MIN
-            && agg->children[i]->kind <= KDM_AGG_CARDINALITY
-            && has_property(agg->children[i], property)) {
-            order->by = agg->children[i];
+    if (above != NULL && sign == NULL) {
+        struct kdm_agg *last = last_of_path(above, rest, &property);
+
+        if (last != NULL && can_order(last, property)) {
+            order->path[order->depth++] = last;
             order->property = property;
             return true;
         }
+    }
     parse->agg = agg;
     return fail(parse, "there is nothing to order by called", order->property);
 }
@@ -283,7 +335,24 @@ static int compare_keys(const void *a, const void *b)
     return kdm_key_cmp(a, b);
 }
 
-/* A regular expression, or an array of values. */
+/* {"partition":0,"num_partitions":10} */
+static bool read_parts(struct parse *parse, struct kdm_val value, struct kdm_agg_choice *choice)
+{
+    int64_t part, parts;
+
+    if (!kdm_val_int64(kdm_val_get(value, KDM_STR("partition")), &part)
+        || !kdm_val_int64(kdm_val_get(value, KDM_STR("num_partitions")), &parts)
+        || kdm_val_count(value) != 2 || part < 0 || part >= parts)
+        return fail(parse, "needs a \"partition\" from 0 and a greater \"num_partitions\"",
+                    KDM_STR(""));
+    if (!kdm_val_null(param(parse, "exclude")))
+        return fail(parse, "\"exclude\" can't stand beside a partition", KDM_STR(""));
+    choice->part = (uint64_t)part;
+    choice->parts = (uint64_t)parts;
+    return true;
+}
+
+/* A regular expression, an array of values, or for "include" a partition. */
 static bool read_choice(struct parse *parse, const char *name, struct kdm_agg_choice *choice)
 {
     struct kdm_agg *agg = parse->agg;
@@ -294,6 +363,8 @@ static bool read_choice(struct parse *parse, const char *name, struct kdm_agg_ch
     if (kdm_val_null(value) || agg->field == NULL)
         return true;
     choice->given = true;
+    if (kdm_val_type(value) == KDM_JSON_OBJECT && choice == &agg->include)
+        return read_parts(parse, value, choice);
     if (kdm_val_type(value) == KDM_JSON_STRING) {
         if (agg->field->type != KDM_FIELD_KEYWORD && agg->field->type != KDM_FIELD_FLATTENED)
             return fail(parse, "a pattern is only for keywords in", kdm_str_of(name));
@@ -398,24 +469,58 @@ static bool read_ranges(struct parse *parse)
     return true;
 }
 
-static bool read_extended_bounds(struct parse *parse)
+static bool read_side(struct parse *parse, struct kdm_val bounds, const char *name, double *side)
 {
     struct kdm_agg *agg = parse->agg;
-    struct kdm_val bounds = param(parse, "extended_bounds");
-    struct kdm_val low = kdm_val_get(bounds, KDM_STR("min"));
-    struct kdm_val high = kdm_val_get(bounds, KDM_STR("max"));
+    struct kdm_val value = kdm_val_get(bounds, kdm_str_of(name));
     const struct kdm_date_reading reading = { .format = agg->dates, .zone = agg->zone };
-    struct kdm_key keys[2];
+    struct kdm_key key;
 
-    if (kdm_val_null(bounds) || agg->field == NULL)
+    if (kdm_val_null(value) || agg->field == NULL)
         return true;
-    agg->has_bounds = true;
-    if (!kdm_query_key(&parse->query, agg->name, agg->field, low, false, &reading, &keys[0])
-        || !kdm_query_key(&parse->query, agg->name, agg->field, high, false, &reading, &keys[1]))
+    if (agg->field->type != KDM_FIELD_DATE)
+        return kdm_val_double(value, side) || read_number_text(parse, value, side)
+               || fail(parse, "needs a number for", kdm_str_of(name));
+    if (!kdm_query_key(&parse->query, agg->name, agg->field, value, false, &reading, &key))
         return false;
-    agg->bound_low = keys[0].number.d;
-    agg->bound_high = keys[1].number.d;
+    *side = key.number.d;
     return true;
+}
+
+/* A side that is not given stays what it is. */
+static bool read_sides(struct parse *parse, const char *name, double *low, double *high)
+{
+    struct kdm_val bounds = param(parse, name);
+
+    if (kdm_val_null(bounds))
+        return true;
+    if (kdm_val_type(bounds) != KDM_JSON_OBJECT)
+        return fail(parse, "needs an object for", kdm_str_of(name));
+    return read_side(parse, bounds, "min", low) && read_side(parse, bounds, "max", high)
+           && (!(*low > *high) || fail(parse, "\"min\" is above \"max\" in", kdm_str_of(name)));
+}
+
+/* Steps are counted in whole numbers. */
+static bool is_near(const struct kdm_agg *agg, double bound)
+{
+    return !(agg->kind == KDM_AGG_HISTOGRAM && fabs((bound - agg->offset) / agg->interval) >= 9e15);
+}
+
+static bool read_bounds(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+
+    agg->bound_low = agg->bound_high = NAN;
+    agg->limit_low = -INFINITY;
+    agg->limit_high = INFINITY;
+    agg->limited = !kdm_val_null(param(parse, "hard_bounds"));
+    if (!read_sides(parse, "extended_bounds", &agg->bound_low, &agg->bound_high)
+        || !read_sides(parse, "hard_bounds", &agg->limit_low, &agg->limit_high))
+        return false;
+    if (!is_near(agg, agg->bound_low) || !is_near(agg, agg->bound_high))
+        return fail(parse, "\"extended_bounds\" are too far away", KDM_STR(""));
+    return !(agg->bound_low < agg->limit_low || agg->bound_high > agg->limit_high)
+           || fail(parse, "\"extended_bounds\" must lie within \"hard_bounds\"", KDM_STR(""));
 }
 
 static bool read_histogram(struct parse *parse)
@@ -426,7 +531,7 @@ static bool read_histogram(struct parse *parse)
         || !number_param(parse, "interval", &agg->interval)
         || !number_param(parse, "offset", &agg->offset)
         || !count_param(parse, "min_doc_count", &agg->min_doc_count) || !read_order(parse)
-        || !read_extended_bounds(parse)
+        || (agg->interval > 0 && !read_bounds(parse))
         || !kdm_query_bool_param(&parse->query, agg->name, parse->params, "keyed", &agg->keyed))
         return false;
     return agg->interval > 0 || fail(parse, "needs an \"interval\" above 0", KDM_STR(""));
@@ -474,7 +579,7 @@ static bool read_date_histogram(struct parse *parse)
     return read_field(parse) && read_missing(parse) && read_interval(parse) && read_offset(parse)
            && read_zone(parse) && read_format(parse)
            && count_param(parse, "min_doc_count", &agg->min_doc_count) && read_order(parse)
-           && read_extended_bounds(parse)
+           && read_bounds(parse)
            && kdm_query_bool_param(&parse->query, agg->name, parse->params, "keyed", &agg->keyed);
 }
 
@@ -486,6 +591,20 @@ static bool add_filter(struct parse *parse, struct kdm_str name, struct kdm_val 
         agg->filter_names[agg->filter_count] = name;
     agg->filters[agg->filter_count] = kdm_query_parse_dsl(&parse->query, filter);
     return agg->filters[agg->filter_count++] != NULL;
+}
+
+/* "other_bucket", which a name for it asks for too. */
+static bool read_others(struct parse *parse)
+{
+    struct kdm_agg *agg = parse->agg;
+    struct kdm_val name = param(parse, "other_bucket_key");
+
+    if (!kdm_val_null(name) && kdm_val_type(name) != KDM_JSON_STRING)
+        return fail(parse, "needs a text for", KDM_STR("other_bucket_key"));
+    agg->others = !kdm_val_null(name);
+    agg->others_name = agg->others ? text_param(parse, "other_bucket_key") : KDM_STR("_other_");
+    return kdm_query_bool_param(&parse->query, agg->name, parse->params, "other_bucket",
+                                &agg->others);
 }
 
 static bool read_filters(struct parse *parse)
@@ -504,6 +623,8 @@ static bool read_filters(struct parse *parse)
     agg->filters = kdm_arena_zalloc(arena, room * sizeof(struct kdm_query *));
     if (agg->kind == KDM_AGG_FILTER)
         return add_filter(parse, KDM_STR(""), parse->params);
+    if (!read_others(parse))
+        return false;
     agg->keyed = kdm_val_type(filters) == KDM_JSON_OBJECT;
     if (agg->keyed)
         agg->filter_names = kdm_arena_zalloc(arena, room * sizeof(*agg->filter_names));
@@ -612,12 +733,14 @@ static const struct {
       PARAMS("field", "ranges", "keyed", "missing", "format", "time_zone") },
     { "histogram", KDM_AGG_HISTOGRAM, read_histogram,
       PARAMS("field", "interval", "offset", "min_doc_count", "order", "keyed", "missing",
-             "extended_bounds", "format") },
+             "extended_bounds", "hard_bounds", "format") },
     { "date_histogram", KDM_AGG_DATE_HISTOGRAM, read_date_histogram,
       PARAMS("field", "interval", "calendar_interval", "fixed_interval", "offset", "min_doc_count",
-             "order", "keyed", "missing", "extended_bounds", "time_zone", "format") },
+             "order", "keyed", "missing", "extended_bounds", "hard_bounds", "time_zone",
+             "format") },
     { "filter", KDM_AGG_FILTER, read_filters, NULL },
-    { "filters", KDM_AGG_FILTERS, read_filters, PARAMS("filters") },
+    { "filters", KDM_AGG_FILTERS, read_filters,
+      PARAMS("filters", "other_bucket", "other_bucket_key") },
     { "nested", KDM_AGG_NESTED, read_nested, PARAMS("path") },
     { "missing", KDM_AGG_MISSING, read_field, PARAMS("field") },
     { "min", KDM_AGG_MIN, read_metric, PARAMS("field", "missing", "format") },

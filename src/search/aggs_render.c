@@ -212,6 +212,23 @@ static uint64_t count_of(const struct kdm_agg *agg, uint32_t bucket)
     return bucket == UINT32_MAX ? 0 : agg->counts[bucket];
 }
 
+/* What a bucket is ordered by. */
+static double order_value(const struct kdm_agg *agg, const struct kdm_agg_order *order,
+                          uint32_t bucket)
+{
+    for (uint32_t i = 0; i < order->depth; i++) {
+        struct kdm_agg *below = order->path[i];
+
+        agg = below;
+        if (!kdm_agg_has_buckets(below))
+            return property_of(below, bucket, order->property);
+        if (below->kind != KDM_AGG_NESTED) /* whose buckets are numbered as their owners are */
+            bucket = find_bucket(below, bucket, 0);
+    }
+    return (double)(agg->kind == KDM_AGG_NESTED ? kdm_agg_nested_count(agg, bucket)
+                                                : count_of(agg, bucket));
+}
+
 /* Below 0: `a` comes first. What is no number, as the average of nothing, comes last either way. */
 static int compare_by(const struct kdm_agg *agg, const struct kdm_agg_order *order, uint32_t a,
                       uint32_t b)
@@ -223,8 +240,8 @@ static int compare_by(const struct kdm_agg *agg, const struct kdm_agg_order *ord
         cmp = compare_bucket_keys(agg, a, b);
         return order->descending ? -cmp : cmp;
     }
-    x = order->by_count ? (double)count_of(agg, a) : property_of(order->by, a, order->property);
-    y = order->by_count ? (double)count_of(agg, b) : property_of(order->by, b, order->property);
+    x = order_value(agg, order, a);
+    y = order_value(agg, order, b);
     if (isnan(x) || isnan(y))
         return (int)isnan(x) - (int)isnan(y);
     cmp = (x > y) - (x < y);
@@ -276,11 +293,30 @@ static int compare_keys(const void *a, const void *b)
     return kdm_key_cmp(a, b);
 }
 
+/* The same in each request, wherever the key is found. */
+static uint64_t key_hash(const struct kdm_key *key)
+{
+    uint64_t hash = 0xcbf29ce484222325u, bits;
+    double number = key->number.whole ? (double)key->number.i : key->number.d;
+
+    if (key->is_text) {
+        for (size_t i = 0; i < key->text.len; i++)
+            hash = (hash ^ (unsigned char)key->text.ptr[i]) * 0x100000001b3u;
+    } else {
+        memcpy(&bits, &number, sizeof(bits));
+        hash ^= bits;
+    }
+    hash *= 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
 static bool is_chosen(struct kdm_run *run, const struct kdm_agg_choice *choice,
                       const struct kdm_key *key)
 {
     enum kdm_regexp_result result;
 
+    if (choice->parts > 0)
+        return key_hash(key) % choice->parts == choice->part;
     if (choice->pattern == NULL)
         return choice->count > 0
                && bsearch(key, choice->keys, choice->count, sizeof(*key), compare_keys) != NULL;
@@ -415,11 +451,11 @@ static void put_filters(struct render *render, struct kdm_agg *agg, uint32_t own
     struct kdm_buf *buf = render->buf;
 
     kdm_buf_put(buf, agg->keyed ? KDM_STR("{\"buckets\":{") : KDM_STR("{\"buckets\":["));
-    for (uint32_t i = 0; i < agg->filter_count && answer_one(render); i++) {
+    for (uint32_t i = 0; i < agg->filter_count + agg->others && answer_one(render); i++) {
         if (i > 0)
             kdm_buf_char(buf, ',');
         if (agg->keyed) {
-            kdm_json_put_str(buf, agg->filter_names[i]);
+            kdm_json_put_str(buf, i < agg->filter_count ? agg->filter_names[i] : agg->others_name);
             kdm_buf_char(buf, ':');
         }
         kdm_buf_char(buf, '{');
@@ -488,14 +524,12 @@ static void add_every_step(struct render *render, const struct kdm_agg *agg,
     uint32_t at = 0;
 
     last = count > 0 ? bucket_step(agg, buckets[count - 1]) : -1;
-    if (agg->has_bounds) {
-        int64_t low = step_of(agg, agg->bound_low), high = step_of(agg, agg->bound_high);
-
-        step = count == 0 || low < step ? low : step;
-        last = count == 0 || high > last ? high : last;
-    } else if (count == 0) {
+    if (count == 0 && (isnan(agg->bound_low) || isnan(agg->bound_high)))
         return;
-    }
+    if (!isnan(agg->bound_low) && (count == 0 || step_of(agg, agg->bound_low) < step))
+        step = step_of(agg, agg->bound_low);
+    if (!isnan(agg->bound_high) && (count == 0 || step_of(agg, agg->bound_high) > last))
+        last = step_of(agg, agg->bound_high);
     while (step <= last) {
         bool has = at < count && bucket_step(agg, buckets[at]) == step;
 

@@ -68,6 +68,17 @@ bool kdm_sort_alike(struct kdm_query_parser *parser, struct kdm_str name)
            || fail(parser, "the collections have different types of the field", name);
 }
 
+/* Is it something in a flattened field, which queries find and orders don't? */
+static bool is_part(struct kdm_query_parser *parser, struct kdm_str name)
+{
+    struct kdm_query_parser asking = *parser;
+    const struct kdm_field *field;
+    struct kdm_failure ignored;
+
+    asking.failure = &ignored;
+    return kdm_query_field(&asking, KDM_STR("sort"), name, &field) && field != NULL;
+}
+
 static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool unmapped,
                     struct kdm_sort *sort)
 {
@@ -88,6 +99,8 @@ static bool resolve(struct kdm_query_parser *parser, struct kdm_str name, bool u
         return true;
     }
     sort->field = parser->mapping == NULL ? NULL : kdm_mapping_find(parser->mapping, name);
+    if (sort->field == NULL && is_part(parser, name))
+        return fail(parser, "a part of a flattened field can't be sorted by", name);
     if (sort->field == NULL)
         return unmapped
                || fail(parser, "the field is not mapped, so nothing can be sorted by it", name);

@@ -265,19 +265,22 @@ static void put_terms(struct kdm_buf *buf, bool nested, bool metric)
 {
     static const char *const orders[] = { "{\"_key\":\"desc\"}", "{\"_count\":\"asc\"}",
                                           "[{\"_count\":\"desc\"},{\"_key\":\"desc\"}]",
-                                          "{\"m\":\"asc\"}" };
+                                          "{\"m\":\"asc\"}",
+                                          "[{\"f>m\":\"desc\"},{\"m\":\"asc\"},{\"f\":\"asc\"}]" };
     const char *field = nested ? A_FIELD("n.k", "n.i")
                                : A_FIELD("k", "tags", "i", "x", "d", "on", "ip", "at", "nobody");
     bool words = strcmp(field, "k") == 0 || strcmp(field, "tags") == 0;
 
     kdm_buf_printf(buf, "\"terms\":{\"field\":\"%s\",\"size\":%u", field, 1 + below(12));
     if (!one_in(3))
-        kdm_buf_printf(buf, ",\"order\":%s", orders[below(metric ? 4 : 3)]);
+        kdm_buf_printf(buf, ",\"order\":%s", orders[below(metric ? 5 : 3)]);
     if (words && one_in(3))
         kdm_buf_printf(buf, ",\"missing\":\"%s\"", one_in(2) ? "a" : "none");
     if (one_in(4) && (strcmp(field, "i") == 0 || strcmp(field, "x") == 0))
         kdm_buf_lit(buf, ",\"missing\":3");
-    if (words && one_in(3))
+    if (one_in(6))
+        kdm_buf_lit(buf, ",\"include\":{\"partition\":1,\"num_partitions\":3}");
+    else if (words && one_in(3))
         kdm_buf_printf(buf, ",\"%s\":%s", one_in(2) ? "include" : "exclude",
                        one_in(2) ? "\"[ab].*\"" : "[\"a\",\"12\",\"none\"]");
     if (words && !nested && one_in(4))
@@ -305,11 +308,15 @@ static void put_histogram(struct kdm_buf *buf, bool nested)
                        nested ? "n.i" : A_FIELD("i", "x", "d", "on"), one_in(2) ? "2.5" : "3");
         if (one_in(4))
             kdm_buf_lit(buf, ",\"missing\":7");
+        if (one_in(4))
+            kdm_buf_printf(buf, ",\"hard_bounds\":{\"min\":%d,\"max\":5}", (int)below(4) - 3);
     }
     if (one_in(3))
         kdm_buf_printf(buf, ",\"min_doc_count\":%u", 1 + below(2));
     if (one_in(4))
         kdm_buf_lit(buf, ",\"order\":{\"_count\":\"desc\"}");
+    else if (one_in(3))
+        kdm_buf_printf(buf, ",\"order\":{\"_key\":\"%s\"}", one_in(2) ? "asc" : "desc");
     kdm_buf_printf(buf, "%s}", one_in(3) ? ",\"keyed\":true" : "");
 }
 
@@ -339,7 +346,7 @@ static void put_filters(struct kdm_buf *buf, bool nested)
     put_query(buf);
     kdm_buf_lit(buf, ",\"two\":");
     put_query(buf);
-    kdm_buf_lit(buf, "}}");
+    kdm_buf_printf(buf, "}%s}", one_in(2) ? ",\"other_bucket\":true" : "");
 }
 
 /* One that others can be ordered by. */
@@ -426,7 +433,10 @@ static void put_one(struct kdm_buf *buf, int depth, bool nested)
     if (metric) {
         kdm_buf_lit(buf, "\"m\":{");
         put_number_metric(buf, nested || objects);
-        kdm_buf_lit(buf, "},");
+        kdm_buf_printf(buf, "},\"f\":{\"missing\":{\"field\":\"%s\"},\"aggs\":{\"m\":{",
+                       nested || objects ? "n.k" : "tags");
+        put_number_metric(buf, nested || objects);
+        kdm_buf_lit(buf, "}}},");
     }
     put_tree(buf, depth - 1, nested || objects);
     kdm_buf_char(buf, '}');

@@ -17,7 +17,8 @@ static const char definition[] =
     "{\"properties\":{\"k\":{\"type\":\"keyword\"},\"tags\":{\"type\":\"keyword\"},\"n\":{\"type\":"
     "\"integer\"},\"d\":{\"type\":\"double\"},\"at\":{\"type\":\"date\"},\"on\":{\"type\":"
     "\"boolean\"},\"day\":{\"type\":\"date\",\"format\":\"yyyy-MM-dd||epoch_millis\"},\"sec\":{"
-    "\"type\":\"date\",\"format\":\"epoch_second\"},\"ip\":{\"type\":\"ip\"},\"geo\":{\"type\":"
+    "\"type\":\"date\",\"format\":\"epoch_second\"},\"fl\":{\"type\":\"flattened\"},\"ip\":{"
+    "\"type\":\"ip\"},\"geo\":{\"type\":"
     "\"geo_point\"},\"text\":{\"type\":"
     "\"text\"},\"o\":{\"type\":\"nested\",\"properties\":{\"k\":{\"type\":\"keyword\"}}}}}";
 
@@ -319,6 +320,37 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
           "}",
           "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":6,\"buckets\":[{\"key\":10,"
           "\"key_as_string\":\"010\",\"doc_count\":1}]}" },
+        { "{\"filters\":{\"other_bucket\":true,\"filters\":{\"one\":{\"range\":{\"n\":{\"gte\":4}}}"
+          "}},\"aggs\":{\"m\":{\"max\":{\"field\":\"n\"}}}}",
+          "{\"buckets\":{\"one\":{\"doc_count\":3,\"m\":{\"value\":10}},\"_other_\":{\"doc_count\":"
+          "3,\"m\":{\"value\":3}}}}" },
+        { "{\"filters\":{\"other_bucket_key\":\"rest\",\"filters\":{\"one\":{\"match_all\":{}}}}}",
+          "{\"buckets\":{\"one\":{\"doc_count\":6},\"rest\":{\"doc_count\":0}}}" },
+        { "{\"filters\":{\"other_bucket\":true,\"filters\":[{\"term\":{\"k\":\"a\"}},{\"term\":{"
+          "\"n\":1}}]}}",
+          "{\"buckets\":[{\"doc_count\":2},{\"doc_count\":1},{\"doc_count\":4}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"order\":{\"f>m\":\"desc\"}},\"aggs\":{\"f\":{\"filter\":{"
+          "\"range\":{\"n\":{\"lt\":5}}},\"aggs\":{\"m\":{\"max\":{\"field\":\"n\"}}}}}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"b\",\"doc_count\":2,\"f\":{\"doc_count\":1,\"m\":{\"value\":4}}},{\"key\":\"a\",\"doc_"
+          "count\":2,\"f\":{\"doc_count\":2,\"m\":{\"value\":3}}},{\"key\":\"c\",\"doc_count\":1,"
+          "\"f\":{\"doc_count\":1,\"m\":{\"value\":-4}}}]}" },
+        { "{\"terms\":{\"field\":\"k\",\"order\":{\"o>v\":\"asc\"}},\"aggs\":{\"o\":{\"nested\":{"
+          "\"path\":\"o\"},\"aggs\":{\"v\":{\"value_count\":{\"field\":\"o.k\"}}}}}}",
+          "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,\"buckets\":[{\"key\":"
+          "\"a\",\"doc_count\":2,\"o\":{\"doc_count\":0,\"v\":{\"value\":0}}},{\"key\":\"b\",\"doc_"
+          "count\":2,\"o\":{\"doc_count\":0,\"v\":{\"value\":0}}},{\"key\":\"c\",\"doc_count\":1,"
+          "\"o\":{\"doc_count\":0,\"v\":{\"value\":0}}}]}" },
+        { "{\"histogram\":{\"field\":\"n\",\"interval\":2,\"hard_bounds\":{\"min\":0,\"max\":6}}}",
+          "{\"buckets\":[{\"key\":0,\"doc_count\":1},{\"key\":2,\"doc_count\":1},{\"key\":4,\"doc_"
+          "count\":1},{\"key\":6,\"doc_count\":1}]}" },
+        { "{\"histogram\":{\"field\":\"n\",\"interval\":5,\"hard_bounds\":{\"max\":4},\"extended_"
+          "bounds\":{\"min\":-10}}}",
+          "{\"buckets\":[{\"key\":-10,\"doc_count\":0},{\"key\":-5,\"doc_count\":1},{\"key\":0,"
+          "\"doc_count\":3}]}" },
+        { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"month\",\"hard_bounds\":{"
+          "\"min\":\"202002\",\"max\":\"202006\"},\"format\":\"yyyyMM\"}}",
+          "{\"buckets\":[{\"key_as_string\":\"202003\",\"key\":1583020800000,\"doc_count\":1}]}" },
         { "{\"missing\":{\"field\":\"k\"}}", "{\"doc_count\":1}" },
         { "{\"missing\":{\"field\":\"nobody\"}}", "{\"doc_count\":6}" },
         { "{\"min\":{\"field\":\"d\"}}", "{\"value\":-1}" },
@@ -463,6 +495,33 @@ START_TEST(top_hits_without_a_sort_are_those_of_the_best_score)
 }
 END_TEST
 
+START_TEST(a_partition_has_its_share_of_the_terms_and_all_have_all)
+{
+    static const char *const fields[] = { "k", "n", "d", "at" };
+    static const int counts[] = { 3, 7, 4, 4 };
+    char text[128];
+
+    for (size_t i = 0; i < 4; i++) {
+        int found = 0;
+
+        for (int part = 0; part < 3; part++) {
+            struct kdm_val buckets;
+
+            snprintf(
+                text, sizeof(text),
+                "{\"terms\":{\"field\":\"%s\",\"include\":{\"partition\":%d,\"num_partitions\":"
+                "3}}}",
+                fields[i], part);
+            buckets =
+                kdm_val_get(kdm_json_parse(&arena, kdm_str_of(answer(text))), KDM_STR("buckets"));
+            ck_assert_int_lt((int)kdm_val_count(buckets), counts[i]);
+            found += (int)kdm_val_count(buckets);
+        }
+        ck_assert_int_eq(found, counts[i]);
+    }
+}
+END_TEST
+
 START_TEST(numbers_are_written_as_java_writes_them)
 {
     static const struct {
@@ -512,6 +571,31 @@ START_TEST(what_is_not_understood_is_refused_by_name)
         "{\"x[0\":{\"max\":{\"field\":\"n\"}}}",
         "{\"]\":{\"max\":{\"field\":\"n\"}}}",
         "{\"x\":{}}",
+        "{\"x\":{\"terms\":{\"field\":\"fl.k\"}}}",
+        "{\"x\":{\"terms\":{\"field\":\"fl.k.j\"}}}",
+        "{\"x\":{\"top_hits\":{\"sort\":[\"fl.k\"]}}}",
+        "{\"x\":{\"top_hits\":{\"sort\":[{\"fl.k\":{\"unmapped_type\":\"keyword\"}}]}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"include\":{\"partition\":2,\"num_partitions\":2}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"include\":{\"partition\":-1,\"num_partitions\":2}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"include\":{\"partition\":0}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"exclude\":{\"partition\":0,\"num_partitions\":2}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"exclude\":\"a\",\"include\":{\"partition\":0,\"num_"
+        "partitions\":2}}}}",
+        "{\"x\":{\"histogram\":{\"field\":\"n\",\"interval\":1,\"hard_bounds\":{\"min\":3,\"max\":"
+        "2}}}}",
+        "{\"x\":{\"histogram\":{\"field\":\"n\",\"interval\":1,\"hard_bounds\":{\"min\":3},"
+        "\"extended_bounds\":{\"min\":2}}}}",
+        "{\"x\":{\"histogram\":{\"field\":\"n\",\"interval\":1,\"extended_bounds\":{\"min\":-1e300,"
+        "\"max\":1e300}}}}",
+        "{\"x\":{\"histogram\":{\"field\":\"n\",\"interval\":1,\"hard_bounds\":[]}}}",
+        "{\"x\":{\"filters\":{\"other_bucket_key\":1,\"filters\":[{\"match_all\":{}}]}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"f>m\":\"asc\"}},\"aggs\":{\"f\":{"
+        "\"filter\":{\"match_all\":{}}}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"f>m\":\"asc\"}},\"aggs\":{\"f\":{"
+        "\"terms\":{\"field\":\"n\"},\"aggs\":{\"m\":{\"max\":{\"field\":\"n\"}}}}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\">\":\"asc\"}}}}",
+        "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"f>f>f\":\"asc\"}},\"aggs\":{\"f\":{"
+        "\"filter\":{\"match_all\":{}}}}}}",
         "{\"x\":{\"terms\":{\"field\":\"k\",\"format\":\"0\"}}}",
         "{\"x\":{\"max\":{\"field\":\"on\",\"format\":\"0\"}}}",
         "{\"x\":{\"max\":{\"field\":\"n\",\"format\":\"0.0;(0)\"}}}",
@@ -550,7 +634,6 @@ START_TEST(what_is_not_understood_is_refused_by_name)
         "{\"x\":{\"terms\":{\"field\":\"k\",\"include\":\"(\"}}}",
         "{\"x\":{\"terms\":{\"field\":\"n\",\"include\":\"4\"}}}",
         "{\"x\":{\"terms\":{\"field\":\"n\",\"include\":[\"x\"]}}}",
-        "{\"x\":{\"terms\":{\"field\":\"k\",\"include\":{\"partition\":1,\"num_partitions\":2}}}}",
         "{\"x\":{\"terms\":{\"field\":\"n\",\"min_doc_count\":0}}}",
         "{\"x\":{\"terms\":{\"field\":\"k\",\"order\":{\"s.nope\":\"asc\"}},\"aggs\":{\"s\":{"
         "\"stats\":{\"field\":\"n\"}}}}}",
@@ -675,6 +758,7 @@ int main(void)
     tcase_add_test(tcase, each_kind_answers_as_elasticsearch_does);
     tcase_add_test(tcase, an_order_leaves_out_no_empty_bucket);
     tcase_add_test(tcase, top_hits_without_a_sort_are_those_of_the_best_score);
+    tcase_add_test(tcase, a_partition_has_its_share_of_the_terms_and_all_have_all);
     tcase_add_test(tcase, numbers_are_written_as_java_writes_them);
     tcase_add_test(tcase, what_is_not_understood_is_refused_by_name);
     tcase_add_test(tcase, no_document_is_lost_when_a_clock_is_changed);
