@@ -96,8 +96,9 @@ static bool read_key(struct kdm_tx *tx, const struct kdm_args *args,
            || kdm_actionhub_issued(tx, given, ret_known, &caller->issued);
 }
 
-bool kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
-                         struct kdm_actionhub_caller *ret_caller, enum kdm_outcome *ret_outcome)
+/* Does the key open the program? *ret_caller is filled in any case. false: wait. */
+static bool ask_key(struct kdm_tx *tx, const struct kdm_args *args,
+                    struct kdm_actionhub_caller *ret_caller, bool *ret_opens)
 {
     const struct kdm_actionhub *actionhub = args->call->door->config;
     bool known = true;
@@ -108,26 +109,46 @@ bool kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
         .admin = actionhub->key_count == 0,
         .issued = KDM_STR_NONE,
     };
-    *ret_outcome = KDM_WAIT;
     if (!ret_caller->anybody && !read_key(tx, args, ret_caller, &known))
         return false;
-    if (known && opens(ret_caller))
-        return true;
-    *ret_outcome = kdm_actionhub_detail(tx, 403, KDM_STR("Could not validate API KEY"));
-    return false;
+    *ret_opens = known && opens(ret_caller);
+    return true;
+}
+
+static enum kdm_outcome refuse_key(struct kdm_tx *tx)
+{
+    return kdm_actionhub_detail(tx, 403, KDM_STR("Could not validate API KEY"));
+}
+
+bool kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
+                         struct kdm_actionhub_caller *ret_caller, enum kdm_outcome *ret_outcome)
+{
+    bool in;
+
+    *ret_outcome = KDM_WAIT;
+    if (!ask_key(tx, args, ret_caller, &in))
+        return false;
+    if (!in)
+        *ret_outcome = refuse_key(tx);
+    return in;
 }
 
 bool kdm_actionhub_enter_program(struct kdm_tx *tx, const struct kdm_args *args,
                                  struct kdm_actionhub_caller *ret_caller,
                                  struct kdm_actionhub_issues *issues, enum kdm_outcome *ret_outcome)
 {
-    kdm_actionhub_issues_init(issues, args->arena);
-    if (!kdm_actionhub_enter(tx, args, ret_caller, ret_outcome))
+    bool in;
+
+    *ret_outcome = KDM_WAIT;
+    if (!ask_key(tx, args, ret_caller, &in))
         return false;
+    kdm_actionhub_issues_init(issues, args->arena);
     if (kdm_str_none(ret_caller->program))
         kdm_actionhub_issue(issues, KDM_STR("\"header\",\"program-id\""), "field required",
                             "value_error.missing", KDM_STR_NONE);
-    return true;
+    if (!in)
+        *ret_outcome = issues->count > 0 ? kdm_actionhub_refuse(tx, issues) : refuse_key(tx);
+    return in;
 }
 
 enum kdm_outcome kdm_actionhub_detail(struct kdm_tx *tx, int status, struct kdm_str text)

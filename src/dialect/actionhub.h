@@ -45,7 +45,8 @@ struct kdm_actionhub_issues;
  * transaction has its 403. */
 bool kdm_actionhub_enter(struct kdm_tx *tx, const struct kdm_args *args,
                          struct kdm_actionhub_caller *ret_caller, enum kdm_outcome *ret_outcome);
-/* The same, and the header that names the program is an issue when it is missing. */
+/* The same, and the header that names the program is an issue when it is missing; to strangers the
+ * only one, a 422 instead of their 403. */
 bool kdm_actionhub_enter_program(struct kdm_tx *tx, const struct kdm_args *args,
                                  struct kdm_actionhub_caller *ret_caller,
                                  struct kdm_actionhub_issues *issues,

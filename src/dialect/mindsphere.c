@@ -37,7 +37,7 @@ void kdm_ms_errors_init(struct kdm_ms_errors *errors, struct kdm_arena *arena)
 
 static bool is_told(const struct kdm_ms_errors *errors, const struct kdm_ms_error *error)
 {
-    for (size_t i = 0; i < errors->count && i < KDM_MS_MOST_ERRORS; i++) {
+    for (size_t i = 0; i < errors->count; i++) {
         if (errors->items[i].code == error->code
             && kdm_str_eq(errors->items[i].message, error->message))
             return true;
@@ -45,16 +45,30 @@ static bool is_told(const struct kdm_ms_errors *errors, const struct kdm_ms_erro
     return false;
 }
 
+static void grow(struct kdm_ms_errors *errors)
+{
+    struct kdm_ms_error *items;
+
+    errors->room = errors->room == 0 ? 4 : 2 * errors->room;
+    items = kdm_arena_alloc(errors->arena, errors->room * sizeof(*items));
+    if (errors->count > 0)
+        memcpy(items, errors->items, errors->count * sizeof(*items));
+    errors->items = items;
+}
+
 static void add_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format,
                       va_list args)
 {
-    const struct kdm_ms_error error = { .code = code,
-                                        .message = kdm_arena_vprintf(errors->arena, format, args) };
+    struct kdm_ms_error error = { .code = code };
 
-    if (errors->items == NULL)
-        errors->items = kdm_arena_alloc(errors->arena, KDM_MS_MOST_ERRORS * sizeof(*errors->items));
-    if (!is_told(errors, &error) && errors->count++ < KDM_MS_MOST_ERRORS)
-        errors->items[errors->count - 1] = error;
+    if (errors->count >= KDM_MS_MOST_ERRORS)
+        return;
+    error.message = kdm_arena_vprintf(errors->arena, format, args);
+    if (is_told(errors, &error))
+        return;
+    if (errors->count == errors->room)
+        grow(errors);
+    errors->items[errors->count++] = error;
 }
 
 void kdm_ms_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format, ...)
@@ -82,7 +96,7 @@ int kdm_ms_put_errors(const struct kdm_ms_errors *errors, struct kdm_str logref,
     int status = 0;
 
     kdm_buf_lit(buf, "{\"errors\":[");
-    for (size_t i = 0; i < errors->count && i < KDM_MS_MOST_ERRORS; i++) {
+    for (size_t i = 0; i < errors->count; i++) {
         const struct kdm_ms_error *error = &errors->items[i];
 
         if (i > 0)

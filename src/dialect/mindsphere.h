@@ -66,10 +66,10 @@ struct kdm_ms_error {
 };
 struct kdm_ms_errors {
     struct kdm_arena *arena;
-    struct kdm_ms_error *items; /* the first KDM_MS_MOST_ERRORS of them */
-    size_t count;
+    struct kdm_ms_error *items; /* the first KDM_MS_MOST_ERRORS of them, each once */
+    size_t count, room;
 };
-#define KDM_MS_MOST_ERRORS 200
+#define KDM_MS_MOST_ERRORS 1000
 void kdm_ms_errors_init(struct kdm_ms_errors *errors, struct kdm_arena *arena);
 void kdm_ms_error(struct kdm_ms_errors *errors, enum kdm_ms_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

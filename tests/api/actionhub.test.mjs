@@ -105,6 +105,10 @@ describe('ActionHub: keys', () => {
       assert.deepEqual([reply.status, reply.body], [403, { detail: 'Could not validate API KEY' }]);
     }
     assert.equal((await as('k1')).status, 422);
+    for (const key of [undefined, 'no', 'k1']) {
+      const { status, body: { detail } } = await as(key, null, '{"assets":[]}');
+      assert.deepEqual([status, detail[0].loc, detail.length], [422, ['header', 'program-id'], 1], `without a program, by ${key}`);
+    }
     assert.equal((await as('root', 'shop9')).status, 422);
   });
 });
