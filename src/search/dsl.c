@@ -268,6 +268,23 @@ static struct kdm_query *boosting(struct kdm_query_parser *parser, struct kdm_st
     return query->child == NULL ? NULL : query;
 }
 
+static bool read_score_mode(struct kdm_query_parser *parser, struct kdm_str clause,
+                            struct kdm_val body, struct kdm_query *query)
+{
+    static const char *const names[] = { "avg", "sum", "min", "max", "none" };
+    struct kdm_val given = kdm_val_get(body, KDM_STR("score_mode"));
+
+    if (kdm_val_null(given))
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (kdm_val_str_eq(given, kdm_str_of(names[i]))) {
+            query->mode = (uint8_t)i;
+            return true;
+        }
+    return kdm_query_fail(parser, clause, "\"score_mode\" must be avg, sum, min, max or none")
+           != NULL;
+}
+
 static struct kdm_query *nested(struct kdm_query_parser *parser, struct kdm_str clause,
                                 struct kdm_val body)
 {
@@ -279,7 +296,8 @@ static struct kdm_query *nested(struct kdm_query_parser *parser, struct kdm_str 
     bool ignore_unmapped = false;
 
     if (!kdm_query_params(parser, clause, body, known, &query->boost)
-        || !kdm_query_bool_param(parser, clause, body, "ignore_unmapped", &ignore_unmapped))
+        || !kdm_query_bool_param(parser, clause, body, "ignore_unmapped", &ignore_unmapped)
+        || !read_score_mode(parser, clause, body, query))
         return NULL;
     if (kdm_str_none(path))
         return kdm_query_fail(parser, clause, "needs \"path\"");

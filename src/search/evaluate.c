@@ -14,6 +14,7 @@ struct evaluation {
     const struct kdm_field *nested; /* the level we are on; NULL: the document's own */
     struct kdm_val scope;           /* the document, or one object of `nested` */
     const struct kdm_query **too_costly;
+    const struct kdm_weigher *weigher; /* NULL: all words weigh 1 */
 };
 
 static bool matches(struct evaluation *evaluation, const struct kdm_query *query, float *score);
@@ -163,7 +164,16 @@ static bool collect_words(void *ctx, const struct kdm_key *key)
     return false;
 }
 
-static size_t words_found(struct evaluation *evaluation, const struct kdm_query *query)
+static float weight_of(const struct evaluation *evaluation, const struct kdm_query *query,
+                       size_t word)
+{
+    const struct kdm_weigher *weigher = evaluation->weigher;
+
+    return weigher == NULL ? 1 : weigher->weigh(weigher->ctx, query, word);
+}
+
+static size_t words_found(struct evaluation *evaluation, const struct kdm_query *query,
+                          float *ret_weight)
 {
     struct word_test test = { evaluation, query,
                               kdm_arena_zalloc(evaluation->scratch, query->tokens.count + 1) };
@@ -171,8 +181,11 @@ static size_t words_found(struct evaluation *evaluation, const struct kdm_query 
 
     kdm_field_keys(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
                    evaluation->document->id, collect_words, &test);
-    for (size_t i = 0; i < query->tokens.count; i++)
+    *ret_weight = 0;
+    for (size_t i = 0; i < query->tokens.count; i++) {
         found += test.seen[i];
+        *ret_weight += test.seen[i] ? weight_of(evaluation, query, i) : 0;
+    }
     return found;
 }
 
@@ -348,8 +361,8 @@ static bool matches_boosting(struct evaluation *evaluation, const struct kdm_que
 struct nested_test {
     struct evaluation *evaluation;
     const struct kdm_query *query;
-    float best;
-    bool found;
+    float sum, least, most;
+    size_t found;
     kdm_object_fn *fn; /* is told of each; NULL: nobody is */
     void *ctx;
 };
@@ -364,12 +377,31 @@ static bool matches_object(void *ctx, struct kdm_val value)
     inside.scope = value;
     if (!matches(&inside, test->query->child, &score))
         return false;
-    test->found = true;
-    if (score > test->best)
-        test->best = score;
+    test->least = test->found == 0 || score < test->least ? score : test->least;
+    test->most = test->found == 0 || score > test->most ? score : test->most;
+    test->sum += score;
+    test->found++;
     if (test->fn != NULL)
         test->fn(test->ctx, value, score);
     return false;
+}
+
+static float objects_score(const struct nested_test *test)
+{
+    if (test->found == 0)
+        return 0;
+    switch ((enum kdm_nested_mode)test->query->mode) {
+    case KDM_NESTED_SUM:
+        return test->sum;
+    case KDM_NESTED_MIN:
+        return test->least;
+    case KDM_NESTED_MAX:
+        return test->most;
+    case KDM_NESTED_NONE:
+        return 0;
+    default:
+        return test->sum / (float)test->found;
+    }
 }
 
 static bool matches_nested(struct evaluation *evaluation, const struct kdm_query *query,
@@ -379,8 +411,8 @@ static bool matches_nested(struct evaluation *evaluation, const struct kdm_query
 
     kdm_nested_objects(evaluation->scratch, query->field, evaluation->nested, evaluation->scope,
                        matches_object, &test);
-    *score += test.best * query->boost;
-    return test.found;
+    *score += objects_score(&test) * query->boost;
+    return test.found > 0;
 }
 
 /* --- the switch ------------------------------------------------------------------------------- */
@@ -395,11 +427,35 @@ static bool scored(bool matched, const struct kdm_query *query, float *score)
 static bool matches_words(struct evaluation *evaluation, const struct kdm_query *query,
                           float *score)
 {
-    size_t found = words_found(evaluation, query);
+    float weight;
+    size_t found = words_found(evaluation, query, &weight);
 
     if (found < query->minimum || found == 0)
         return false;
-    *score += query->boost * (float)found;
+    *score += query->boost * weight;
+    return true;
+}
+
+static bool matches_key(struct evaluation *evaluation, const struct kdm_query *query, float *score)
+{
+    bool weighed = query->weighed || query->kind == KDM_QUERY_FUZZY;
+
+    if (!any_key(evaluation, query))
+        return false;
+    *score += query->boost * (weighed ? weight_of(evaluation, query, 0) : 1);
+    return true;
+}
+
+static bool matches_phrase(struct evaluation *evaluation, const struct kdm_query *query,
+                           float *score)
+{
+    float weight = evaluation->weigher == NULL ? 1 : 0;
+
+    if (!any_value(evaluation, query, has_phrase))
+        return false;
+    for (size_t i = 0; evaluation->weigher != NULL && i < query->tokens.count; i++)
+        weight += weight_of(evaluation, query, i);
+    *score += query->boost * weight;
     return true;
 }
 
@@ -426,13 +482,13 @@ static bool matches(struct evaluation *evaluation, const struct kdm_query *query
     case KDM_QUERY_WILDCARD:
     case KDM_QUERY_REGEXP:
     case KDM_QUERY_FUZZY:
-        return scored(any_key(evaluation, query), query, score);
+        return matches_key(evaluation, query, score);
     case KDM_QUERY_EXISTS:
         return scored(exists(evaluation, query->field), query, score);
     case KDM_QUERY_MATCH:
         return matches_words(evaluation, query, score);
     case KDM_QUERY_PHRASE:
-        return scored(any_value(evaluation, query, has_phrase), query, score);
+        return matches_phrase(evaluation, query, score);
     case KDM_QUERY_GEO_DISTANCE:
     case KDM_QUERY_GEO_BOX:
     case KDM_QUERY_GEO_POLYGON:
@@ -473,4 +529,20 @@ void kdm_query_objects(const struct kdm_query *nested, struct kdm_arena *scratch
     struct nested_test test = { .evaluation = &evaluation, .query = nested, .fn = fn, .ctx = ctx };
 
     kdm_nested_objects(scratch, nested->field, NULL, document->source, matches_object, &test);
+}
+
+float kdm_query_objects_score(const struct kdm_query *nested, struct kdm_arena *scratch,
+                              const struct kdm_query_document *document,
+                              const struct kdm_weigher *weigher)
+{
+    const struct kdm_query *too_costly = NULL;
+    struct evaluation evaluation = { .scratch = scratch,
+                                     .document = document,
+                                     .scope = document->source,
+                                     .too_costly = &too_costly,
+                                     .weigher = weigher };
+    struct nested_test test = { .evaluation = &evaluation, .query = nested };
+
+    kdm_nested_objects(scratch, nested->field, NULL, document->source, matches_object, &test);
+    return objects_score(&test);
 }

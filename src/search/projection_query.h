@@ -41,6 +41,7 @@ struct kdm_term_set {
     float *likeness;     /* of FUZZY, by term, made when it is scored; NULL: not yet */
     uint32_t likeness_count;
     uint32_t commonest; /* how many documents have the term of it that most have */
+    float weight;       /* what a word of it scores within nested objects */
     uint64_t fresh;     /* how many of the column's fresh terms have been looked at */
     struct kdm_term_set *next;
 };
@@ -124,6 +125,13 @@ void kdm_term_set_match(struct kdm_run *run, struct kdm_term_set *set,
 size_t kdm_plan_phrases(struct kdm_run *run, const struct kdm_plan *plan, const uint32_t *terms,
                         uint32_t count, bool first_only);
 bool kdm_term_set_has(const struct kdm_term_set *set, uint32_t term);
+
+/* Tells the texts of rows of the chunk, as many at once as one round trip brings; those that are
+ * gone are left out. Lets go of the projection meanwhile, so `fn` may not look at it; scratch is
+ * reset. Check run->result. */
+typedef void kdm_row_fn(void *ctx, struct kdm_run *run, uint32_t row,
+                        const struct kdm_query_document *document);
+void kdm_run_texts(struct kdm_run *run, const struct kdm_bits *rows, kdm_row_fn *fn, void *ctx);
 
 /* Which of `within` match; looks at texts where it must, and lets go meanwhile. */
 void kdm_run_resolve(struct kdm_run *run, const struct kdm_plan *plan,

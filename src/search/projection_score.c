@@ -52,6 +52,14 @@ bool kdm_plan_varies(const struct kdm_plan *plan, float *ret_score)
         if (plan->query->weighed)
             *ret_score *= (float)idf(&plan->sets[0]);
         return false;
+    case KDM_PLAN_NESTED:
+        if (plan->query->mode == KDM_NESTED_NONE)
+            *ret_score = 0;
+        else if (plan->query->mode == KDM_NESTED_SUM || kdm_plan_varies(plan->child, &one))
+            return true;
+        else
+            *ret_score *= one;
+        return false;
     case KDM_PLAN_BOOL:
         if (plan->query->kind != KDM_QUERY_BOOL) /* "exists" of an object */
             return false;
@@ -88,6 +96,7 @@ bool kdm_plan_unfilled(const struct kdm_projection *projection, const struct kdm
                && (any_unfilled(projection, &plan->scoring)
                    || any_unfilled(projection, &plan->should));
     case KDM_PLAN_BOOSTING:
+    case KDM_PLAN_NESTED:
         return kdm_plan_unfilled(projection, plan->child);
     case KDM_PLAN_MAYBE:
         if (field == NULL
@@ -286,6 +295,78 @@ bool kdm_plan_promising(struct kdm_run *run, const struct kdm_plan *plan, float 
     return true;
 }
 
+/* --- nested objects ------------------------------------------------------------------------------
+ * Which words stand in which object is only in the texts. There a word counts once, by how rare it
+ * is, however often it stands in however long a text.
+ */
+
+struct object_scores {
+    const struct kdm_plan *plan;
+    float weight, *scores;
+};
+
+static const struct kdm_plan *plan_of(const struct kdm_plan *plan, const struct kdm_query *query);
+
+static const struct kdm_plan *plan_among(const struct kdm_plan_list *list,
+                                         const struct kdm_query *query)
+{
+    const struct kdm_plan *found = NULL;
+
+    for (uint32_t i = 0; found == NULL && i < list->count; i++)
+        found = plan_of(list->items[i], query);
+    return found;
+}
+
+static const struct kdm_plan *plan_of(const struct kdm_plan *plan, const struct kdm_query *query)
+{
+    const struct kdm_plan *found = plan->query == query ? plan : NULL;
+
+    if (found == NULL && plan->child != NULL)
+        found = plan_of(plan->child, query);
+    if (found == NULL)
+        found = plan_among(&plan->must, query);
+    return found == NULL ? plan_among(&plan->should, query) : found;
+}
+
+static float weigh(void *ctx, const struct kdm_query *leaf, size_t word)
+{
+    const struct kdm_plan *plan = plan_of(ctx, leaf);
+
+    return plan == NULL || word >= plan->set_count ? 1 : plan->sets[word].weight;
+}
+
+static void prepare_weights(struct kdm_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->set_count; i++)
+        plan->sets[i].weight = (float)idf(&plan->sets[i]);
+    if (plan->child != NULL)
+        prepare_weights(plan->child);
+    for (uint32_t i = 0; i < plan->must.count; i++)
+        prepare_weights(plan->must.items[i]);
+    for (uint32_t i = 0; i < plan->should.count; i++)
+        prepare_weights(plan->should.items[i]);
+}
+
+static void score_row(void *ctx, struct kdm_run *run, uint32_t row,
+                      const struct kdm_query_document *document)
+{
+    const struct object_scores *objects = ctx;
+    struct kdm_weigher weigher = { weigh, objects->plan->child };
+
+    objects->scores[row] +=
+        objects->weight
+        * kdm_query_objects_score(objects->plan->query, run->scratch, document, &weigher);
+}
+
+static void score_objects(struct kdm_run *run, const struct kdm_plan *plan,
+                          const struct kdm_bits *matched, float weight, float *scores)
+{
+    struct object_scores objects = { plan, weight, scores };
+
+    prepare_weights(plan->child);
+    kdm_run_texts(run, matched, score_row, &objects);
+}
+
 /* --- the rest --------------------------------------------------------------------------------- */
 
 static void add_to_all(const struct kdm_run *run, const struct kdm_bits *matched, float score,
@@ -297,19 +378,19 @@ static void add_to_all(const struct kdm_run *run, const struct kdm_bits *matched
     scores[row] += score;
 }
 
+/* Of `matched` those that the clause itself matches, for certain. */
 static void score_matching(struct kdm_run *run, const struct kdm_plan *plan,
                            const struct kdm_bits *matched, float weight, float *scores)
 {
-    struct kdm_bits *low = kdm_run_bits(run), *high = kdm_run_bits(run);
+    struct kdm_bits *certain = kdm_run_bits(run);
     float flat;
 
-    kdm_plan_match(run, plan, matched, low, high);
+    kdm_run_resolve(run, plan, plan->query, matched, certain);
     if (kdm_plan_varies(plan, &flat))
-        kdm_plan_score(run, plan, high, weight, scores);
+        kdm_plan_score(run, plan, certain, weight, scores);
     else
-        add_to_all(run, high, weight * flat, scores);
-    kdm_run_give(run, low);
-    kdm_run_give(run, high);
+        add_to_all(run, certain, weight * flat, scores);
+    kdm_run_give(run, certain);
 }
 
 /* Scores of their own, for rows of the chunk. */
@@ -344,18 +425,17 @@ static void score_best(struct kdm_run *run, const struct kdm_plan *plan,
 static void score_boosting(struct kdm_run *run, const struct kdm_plan *plan,
                            const struct kdm_bits *matched, float weight, float *scores)
 {
-    struct kdm_bits *low = kdm_run_bits(run), *negative = kdm_run_bits(run);
+    struct kdm_bits *negative = kdm_run_bits(run);
     float *own = new_scores(run);
     uint32_t row;
 
     kdm_plan_score(run, plan->child, matched, weight, own);
-    kdm_plan_match(run, plan->negative, matched, low, negative);
+    kdm_run_resolve(run, plan->negative, plan->negative->query, matched, negative);
     KDM_EACH_BIT(negative->words, 0, run->words, row)
     own[row] *= plan->query->factor;
     KDM_EACH_BIT(matched->words, 0, run->words, row)
     scores[row] += own[row];
     free(own);
-    kdm_run_give(run, low);
     kdm_run_give(run, negative);
 }
 
@@ -371,6 +451,10 @@ void kdm_plan_score(struct kdm_run *run, const struct kdm_plan *plan,
     weight *= plan->query->boost;
     if (plan->kind == KDM_PLAN_BOOSTING) {
         score_boosting(run, plan, matched, weight, scores);
+        return;
+    }
+    if (plan->kind == KDM_PLAN_NESTED) {
+        score_objects(run, plan, matched, weight, scores);
         return;
     }
     if (plan->kind != KDM_PLAN_BOOL) {

@@ -17,47 +17,35 @@ struct candidates {
     uint32_t count;
 };
 
-static void look_at(struct kdm_run *run, const struct kdm_query *query,
-                    const struct candidates *batch, uint32_t at, struct kdm_bits *out)
-{
-    struct kdm_query_document document = { .id = batch->ids[at] };
-    const struct kdm_query *too_costly = NULL;
-
-    if (kdm_str_none(batch->texts[at]))
-        return; /* gone meanwhile */
-    document.source = kdm_json_parse(run->scratch, batch->texts[at]);
-    if (kdm_query_match(query, run->scratch, &document, NULL, &too_costly))
-        kdm_bits_set(out->words, batch->rows[at]);
-    if (too_costly != NULL)
-        run->result = KDM_PROJECTION_TOO_COSTLY;
-}
-
 /* Lets go of the projection meanwhile. */
-static void look_at_all(struct kdm_run *run, const struct kdm_query *query,
-                        struct candidates *batch, struct kdm_bits *out)
+static void tell_all(struct kdm_run *run, struct candidates *batch, kdm_row_fn *fn, void *ctx)
 {
     if (batch->count == 0 || run->result != KDM_PROJECTION_OK)
         return;
     kdm_run_let_go(run);
-    if (run->request->fetch(run->request->ctx, run->scratch, batch->ids, batch->texts,
-                            batch->count))
-        for (uint32_t i = 0; i < batch->count; i++)
-            look_at(run, query, batch, i, out);
-    else
+    if (!run->request->fetch(run->request->ctx, run->scratch, batch->ids, batch->texts,
+                             batch->count))
         run->result = KDM_PROJECTION_CANCELLED;
+    for (uint32_t i = 0; run->result != KDM_PROJECTION_CANCELLED && i < batch->count; i++) {
+        struct kdm_query_document document = { .id = batch->ids[i] };
+
+        if (kdm_str_none(batch->texts[i]))
+            continue; /* gone meanwhile */
+        document.source = kdm_json_parse(run->scratch, batch->texts[i]);
+        fn(ctx, run, batch->rows[i], &document);
+    }
     run->verified += batch->count;
     batch->count = 0;
     kdm_arena_reset(run->scratch);
     kdm_run_take_back(run);
 }
 
-static void verify(struct kdm_run *run, const struct kdm_query *query,
-                   const struct kdm_bits *candidates, struct kdm_bits *out)
+void kdm_run_texts(struct kdm_run *run, const struct kdm_bits *rows, kdm_row_fn *fn, void *ctx)
 {
     struct candidates *batch;
     uint32_t row;
 
-    if (kdm_bits_empty(candidates->words, run->words))
+    if (kdm_bits_empty(rows->words, run->words))
         return;
     if (run->request->fetch == NULL) {
         run->result = KDM_PROJECTION_NEEDS_TEXT;
@@ -66,16 +54,33 @@ static void verify(struct kdm_run *run, const struct kdm_query *query,
     batch = kdm_malloc(sizeof(*batch));
     batch->count = 0;
     kdm_arena_reset(run->scratch);
-    KDM_EACH_BIT(candidates->words, 0, run->words, row)
+    KDM_EACH_BIT(rows->words, 0, run->words, row)
     {
         batch->rows[batch->count] = row;
         batch->ids[batch->count++] = kdm_arena_copy(
             run->scratch, kdm_projection_id(run->projection, run->chunk * KDM_CHUNK_ROWS + row));
         if (batch->count == FETCH_BATCH)
-            look_at_all(run, query, batch, out);
+            tell_all(run, batch, fn, ctx);
     }
-    look_at_all(run, query, batch, out);
+    tell_all(run, batch, fn, ctx);
     free(batch);
+}
+
+struct verification {
+    const struct kdm_query *query;
+    struct kdm_bits *out;
+};
+
+static void verify(void *ctx, struct kdm_run *run, uint32_t row,
+                   const struct kdm_query_document *document)
+{
+    struct verification *verification = ctx;
+    const struct kdm_query *too_costly = NULL;
+
+    if (kdm_query_match(verification->query, run->scratch, document, NULL, &too_costly))
+        kdm_bits_set(verification->out->words, row);
+    if (too_costly != NULL)
+        run->result = KDM_PROJECTION_TOO_COSTLY;
 }
 
 /* The chunk's documents that are there. */
@@ -97,6 +102,7 @@ void kdm_run_resolve(struct kdm_run *run, const struct kdm_plan *plan,
                      const struct kdm_query *query, const struct kdm_bits *within,
                      struct kdm_bits *out)
 {
+    struct verification verification = { .query = query };
     struct kdm_bits *low;
 
     if (plan->exact) {
@@ -108,7 +114,8 @@ void kdm_run_resolve(struct kdm_run *run, const struct kdm_plan *plan,
     low = kdm_run_bits(run);
     kdm_plan_match(run, plan, within, low, out);
     kdm_bits_without(out->words, low->words, run->words); /* those between */
-    verify(run, query, out, low);
+    verification.out = low;
+    kdm_run_texts(run, out, verify, &verification);
     live_rows(run, out); /* some may have gone meanwhile */
     kdm_bits_and(out->words, low->words, run->words);
     kdm_plan_refresh(run);

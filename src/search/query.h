@@ -55,6 +55,15 @@ enum kdm_shape_relation {
     KDM_SHAPE_CONTAINS, /* one does */
 };
 
+/* What a document scores for its objects that match. */
+enum kdm_nested_mode {
+    KDM_NESTED_AVG,
+    KDM_NESTED_SUM,
+    KDM_NESTED_MIN,
+    KDM_NESTED_MAX,
+    KDM_NESTED_NONE, /* nothing */
+};
+
 struct kdm_query_list {
     struct kdm_query **items;
     size_t count;
@@ -63,6 +72,7 @@ struct kdm_query_list {
 struct kdm_query {
     uint8_t kind;             /* enum kdm_query_kind */
     uint8_t relation;         /* GEO_SHAPE: enum kdm_shape_relation */
+    uint8_t mode;             /* NESTED: enum kdm_nested_mode */
     bool negated;             /* K_ leaves: "not" of them, by Koncorde's rules */
     bool elements;            /* K_ leaves in a search: any element of an array may match */
     bool fold;                /* letters match in either case */
@@ -168,6 +178,17 @@ struct kdm_query_document {
 bool kdm_query_match(const struct kdm_query *query, struct kdm_arena *scratch,
                      const struct kdm_query_document *document, float *ret_score,
                      const struct kdm_query **too_costly);
+
+/* What a word of a TERMS (weighed), FUZZY, MATCH or PHRASE node weighs; without one all are 1. */
+struct kdm_weigher {
+    float (*weigh)(void *ctx, const struct kdm_query *leaf, size_t word);
+    void *ctx;
+};
+
+/* What a document scores for a NESTED node, before its boost; 0 when it does not match. */
+float kdm_query_objects_score(const struct kdm_query *nested, struct kdm_arena *scratch,
+                              const struct kdm_query_document *document,
+                              const struct kdm_weigher *weigher);
 
 /* Calls fn for each object of the document that a NESTED node's query matches, in their order. */
 typedef void kdm_object_fn(void *ctx, struct kdm_val object, float score);

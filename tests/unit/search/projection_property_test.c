@@ -967,9 +967,19 @@ static void put_flat_list(struct kdm_buf *buf, const char *name, int depth)
 
 static void put_flat(struct kdm_buf *buf, int depth)
 {
+    static const char *const modes[] = { "avg", "sum", "min", "max", "none" };
     uint32_t boost = 1 + below(5);
 
-    switch (below(depth > 0 ? 7 : 3)) {
+    switch (below(depth > 0 ? 8 : 4)) {
+    case 3: /* objects, of which two clauses each may match */
+        kdm_buf_printf(
+            buf,
+            "{\"nested\":{\"path\":\"n\",\"ignore_unmapped\":true,\"boost\":%u,\"score_mode\":"
+            "\"%s\",\"query\":{\"bool\":{\"should\":[{\"range\":{\"n.i\":{\"gte\":%d}}},",
+            boost, modes[below(5)], (int)below(9) - 4);
+        kdm_buf_printf(buf, "{\"prefix\":{\"n.kw\":{\"value\":\"%c\",\"boost\":3}}}]}}}}",
+                       (char)('a' + below(2)));
+        return;
     case 0:
         kdm_buf_printf(buf, "{\"range\":{\"i\":{\"gte\":%d,\"boost\":%u}}}", (int)below(9) - 4,
                        boost);
@@ -981,18 +991,18 @@ static void put_flat(struct kdm_buf *buf, int depth)
         kdm_buf_printf(buf, "{\"prefix\":{\"kw\":{\"value\":\"%c\",\"boost\":%u}}}",
                        (char)('a' + below(2)), boost);
         return;
-    case 3:
+    case 4:
         kdm_buf_printf(buf, "{\"dis_max\":{\"boost\":%u,\"tie_breaker\":0.25", boost);
         put_flat_list(buf, "queries", depth);
         break;
-    case 4:
+    case 5:
         kdm_buf_printf(buf,
                        "{\"boosting\":{\"boost\":%u,\"negative_boost\":0.5,\"positive\":", boost);
         put_flat(buf, depth - 1);
         kdm_buf_lit(buf, ",\"negative\":");
         put_flat(buf, depth - 1);
         break;
-    case 5:
+    case 6:
         kdm_buf_printf(buf, "{\"constant_score\":{\"boost\":%u,\"filter\":", boost);
         put_flat(buf, depth - 1);
         break;

@@ -16,7 +16,8 @@ static const struct {
     { "a", "{\"k\":\"red\",\"n\":1,\"t\":\"pump pump house\"}" },
     { "b", "{\"k\":\"red\",\"n\":2,\"t\":\"pumps\"}" },
     { "c", "{\"k\":[\"blue\",\"red\"],\"n\":1,\"t\":\"house of the rising sun\"}" },
-    { "d", "{\"k\":\"reed\",\"n\":3,\"t\":\"\"}" },
+    { "d", "{\"k\":\"reed\",\"n\":3,\"t\":\"\",\"o\":[{\"i\":1,\"k\":\"x\"},{\"i\":2,\"k\":\"y\"},{"
+           "\"i\":3}]}" },
     { "e", "{\"n\":1,\"t\":\"...\"}" },
 };
 #define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
@@ -45,8 +46,12 @@ static void setup(void)
     kdm_arena_init(&scratch, 65536);
     mapping = kdm_mapping_create(
         &arena,
-        kdm_json_parse(&arena, KDM_STR("{\"properties\":{\"k\":{\"type\":\"keyword\"},\"n\":{"
-                                       "\"type\":\"integer\"},\"t\":{\"type\":\"text\"}}}")),
+        kdm_json_parse(
+            &arena,
+            KDM_STR(
+                "{\"properties\":{\"k\":{\"type\":\"keyword\"},\"n\":{"
+                "\"type\":\"integer\"},\"t\":{\"type\":\"text\"},\"o\":{\"type\":\"nested\","
+                "\"properties\":{\"i\":{\"type\":\"integer\"},\"k\":{\"type\":\"keyword\"}}}}}")),
         &failure);
     ck_assert(mapping != NULL);
     projection = kdm_projection_create(mapping, &seed);
@@ -165,6 +170,41 @@ START_TEST(an_equal_word_scores_more_than_one_that_is_alike)
 }
 END_TEST
 
+/* The objects of d score 1, 1 + 4 and 1. */
+#define NESTED(mode)                                                                               \
+    "{\"nested\":{\"path\":\"o\",\"boost\":2,\"score_mode\":\"" mode                               \
+    "\",\"query\":{\"bool\":{\"should\":[{\"range\":{\"o.i\":{\"gte\":1}}},"                       \
+    "{\"range\":{\"o.i\":{\"gte\":2,\"lte\":2,\"boost\":4}}}]}}}}"
+
+START_TEST(objects_score_by_the_mode)
+{
+    assert_score(NESTED("sum"), "d", 2 * 7);
+    assert_score(NESTED("avg"), "d", 2 * 7.0 / 3);
+    assert_score(NESTED("min"), "d", 2 * 1);
+    assert_score(NESTED("max"), "d", 2 * 5);
+    assert_score(NESTED("none"), "d", 0);
+    /* Of what should match, only what does scores: a word of its own and one of no object. */
+    assert_score("{\"bool\":{\"should\":[{\"match_all\":{}},{\"nested\":{\"path\":\"o\",\"query\":{"
+                 "\"bool\":{\"must\":[{\"term\":{\"o.k\":\"x\"}},{\"term\":{\"o.i\":2}}]}}}}]}}",
+                 "d", 1);
+}
+END_TEST
+
+START_TEST(words_of_objects_score_by_how_rare_they_are)
+{
+    kdm_projection_write(projection);
+    ck_assert(kdm_projection_put(projection, &scratch, KDM_STR("z"),
+                                 kdm_json_parse(&scratch, KDM_STR("{\"o\":{\"k\":\"y\"}}")), 100));
+    kdm_projection_end_write(projection);
+    assert_score("{\"nested\":{\"path\":\"o\",\"query\":{\"term\":{\"o.k\":\"x\"}}}}", "d",
+                 idf(2, 1));
+    assert_score(
+        "{\"nested\":{\"path\":\"o\",\"score_mode\":\"sum\",\"query\":{\"bool\":{\"should\":[{"
+        "\"term\":{\"o.k\":\"x\"}},{\"term\":{\"o.k\":\"y\"}}]}}}}",
+        "d", idf(2, 1) + idf(2, 2));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scores");
@@ -177,6 +217,8 @@ int main(void)
     tcase_add_test(tcase, what_is_no_word_scores_its_boost);
     tcase_add_test(tcase, only_texts_with_a_word_count);
     tcase_add_test(tcase, an_equal_word_scores_more_than_one_that_is_alike);
+    tcase_add_test(tcase, objects_score_by_the_mode);
+    tcase_add_test(tcase, words_of_objects_score_by_how_rare_they_are);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
