@@ -10,10 +10,12 @@
 #include "base/buf.h"
 #include "store/unicode.h"
 #include <pcre2.h>
+#include <stdio.h>
 
 #define MAX_PATTERN       1000                /* bytes; Elasticsearch's index.max_regex_length */
 #define MAX_GROUPS        50                  /* within each other */
 #define MAX_REPEAT        1000                /* {n} */
+#define MAX_DIGITS        9                   /* of a number in <5-120> */
 #define MAX_STATES        1000                /* of PCRE2's automaton at once */
 #define LEAST_STATES      50                  /* .. however long the text */
 #define MAX_WORK          400000              /* states times bytes: some 8 ms */
@@ -193,6 +195,95 @@ static bool put_group(struct translation *translation)
     return true;
 }
 
+/* --- "<5-120>" ------------------------------------------------------------------------------ */
+
+static void put_digits(struct kdm_buf *out, char low, char high, size_t behind)
+{
+    if (low > high)
+        return;
+    kdm_buf_printf(out, "|[%c-%c]", low, high);
+    if (behind > 0)
+        kdm_buf_printf(out, "[0-9]{%zu}", behind);
+}
+
+/* Numbers of `count` digits from low to high; NULL: from or to the end. As a side that is the end
+ * is never looked into again, this is at most some count * count long. */
+static void put_between(struct kdm_buf *out, const char *low, const char *high, size_t count)
+{
+    char from = low == NULL ? '0' : low[0], to = high == NULL ? '9' : high[0];
+
+    if (count == 0)
+        return;
+    if (low == NULL && high == NULL) {
+        kdm_buf_printf(out, "[0-9]{%zu}", count);
+        return;
+    }
+    if (from == to) {
+        kdm_buf_char(out, from);
+        put_between(out, low == NULL ? NULL : low + 1, high == NULL ? NULL : high + 1, count - 1);
+        return;
+    }
+    kdm_buf_printf(out, "(?:%c", from);
+    put_between(out, low == NULL ? NULL : low + 1, NULL, count - 1);
+    put_digits(out, (char)(from + 1), (char)(to - 1), count - 1);
+    kdm_buf_printf(out, "|%c", to);
+    put_between(out, NULL, high == NULL ? NULL : high + 1, count - 1);
+    kdm_buf_char(out, ')');
+}
+
+/* Numbers of any length, whatever zeros stand before them. */
+static void put_numbers(struct kdm_buf *out, long long low, long long high)
+{
+    long long begin = 0, end = 9;
+    char from[24], to[24];
+
+    kdm_buf_lit(out, "0*(?:");
+    for (bool first = true; begin <= high; begin = end + 1, end = 10 * end + 9) {
+        if (end < low)
+            continue;
+        if (!first)
+            kdm_buf_char(out, '|');
+        first = false;
+        snprintf(from, sizeof(from), "%lld", begin > low ? begin : low);
+        snprintf(to, sizeof(to), "%lld", end < high ? end : high);
+        put_between(out, from, to, strlen(from));
+    }
+    kdm_buf_char(out, ')');
+}
+
+static bool take_number(struct translation *translation, char end, char *digits,
+                        long long *ret_number)
+{
+    size_t count = 0;
+
+    translation->at++;
+    while (more(translation) && ahead(translation) >= '0' && ahead(translation) <= '9'
+           && count < MAX_DIGITS)
+        digits[count++] = translation->in.ptr[translation->at++];
+    digits[count] = '\0';
+    return more(translation) && ahead(translation) == end
+           && kdm_str_int64((struct kdm_str){ digits, count }, ret_number);
+}
+
+/* Both written with as many digits: numbers of that many; else of any length. */
+static bool put_interval(struct translation *translation)
+{
+    char a[MAX_DIGITS + 1], b[MAX_DIGITS + 1];
+    struct kdm_buf *out = &translation->out;
+    long long low, high;
+
+    if (!take_number(translation, '-', a, &low) || !take_number(translation, '>', b, &high))
+        return wrong(translation, "a '<' is not followed by two numbers of at most nine digits");
+    translation->at++;
+    kdm_buf_lit(out, "(?:");
+    if (strlen(a) == strlen(b))
+        put_between(out, low < high ? a : b, low < high ? b : a, strlen(a));
+    else
+        put_numbers(out, low < high ? low : high, low < high ? high : low);
+    kdm_buf_char(out, ')');
+    return true;
+}
+
 static bool put_atom(struct translation *translation)
 {
     struct kdm_str rest = kdm_str_from(translation->in, translation->at);
@@ -221,7 +312,7 @@ static bool put_atom(struct translation *translation)
     case '&':
         return wrong(translation, "the intersection '&' is not supported");
     case '<':
-        return wrong(translation, "the numeric range '<' is not supported");
+        return put_interval(translation);
     case '*':
     case '+':
     case '?':

@@ -16,7 +16,7 @@ struct kdm_regexp;
 enum kdm_regexp_result { KDM_REGEXP_NO, KDM_REGEXP_YES, KDM_REGEXP_TOO_COSTLY };
 
 /* Lucene's language, the whole text must match. NULL with *ret_reason (in the arena) when it is not
- * valid or uses complement, intersection or numeric ranges. Lives in the arena, one thread at a
+ * valid or uses complement or intersection. Lives in the arena, one thread at a
  * time. */
 struct kdm_regexp *kdm_regexp_lucene(struct kdm_arena *arena, struct kdm_str pattern,
                                      bool ignore_case, struct kdm_str *ret_reason);

@@ -7,6 +7,7 @@
 #include "search/pattern.h"
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct kdm_arena arena;
@@ -225,6 +226,47 @@ START_TEST(wildcards_match_whole_texts)
 }
 END_TEST
 
+/* Every number up to 1300, as it is and with two zeros before it. */
+static void assert_interval(int low, int high, int digits, const char *pattern)
+{
+    struct kdm_str reason;
+    struct kdm_regexp *regexp = kdm_regexp_lucene(&arena, kdm_str_of(pattern), false, &reason);
+
+    ck_assert_msg(regexp != NULL, "%s: " KDM_FMT, pattern, KDM_ARG(reason));
+    for (int number = 0; number < 1300; number++) {
+        for (int width = 1; width <= 6; width++) {
+            char text[16];
+            int length = snprintf(text, sizeof(text), "%0*d", width, number);
+            bool wanted = number >= low && number <= high && (digits == 0 || digits == length);
+            bool found = kdm_regexp_match(regexp, kdm_str_of(text)) == KDM_REGEXP_YES;
+
+            ck_assert_msg(found == wanted, "%s: %s", pattern, text);
+        }
+    }
+}
+
+START_TEST(intervals_hold_the_numbers_between_their_ends)
+{
+    struct kdm_str reason;
+    struct kdm_regexp *regexp;
+
+    assert_interval(1, 5, 1, "<1-5>");
+    assert_interval(1, 5, 1, "<5-1>");
+    assert_interval(0, 9, 1, "<0-9>");
+    assert_interval(7, 7, 1, "<7-7>");
+    assert_interval(5, 120, 0, "<5-120>");
+    assert_interval(0, 1000, 0, "<0-1000>");
+    assert_interval(99, 101, 0, "<99-101>");
+    assert_interval(17, 1203, 0, "<17-1203>");
+    assert_interval(5, 120, 3, "<005-120>");
+    assert_interval(199, 801, 3, "<199-801>");
+    regexp = kdm_regexp_lucene(&arena, KDM_STR("v<1-12>\\.<0-999999999>x+"), false, &reason);
+    ck_assert(regexp != NULL);
+    ck_assert_int_eq(kdm_regexp_match(regexp, KDM_STR("v11.123456789xx")), KDM_REGEXP_YES);
+    ck_assert_int_eq(kdm_regexp_match(regexp, KDM_STR("v13.1x")), KDM_REGEXP_NO);
+}
+END_TEST
+
 START_TEST(re2_takes_no_more_than_re2_does)
 {
     static const char *const good[] = { "a",        "",         "^a$",     "(?i)x",
@@ -316,6 +358,7 @@ int main(void)
     tcase_add_test(tcase, days_are_those_of_the_zone);
     tcase_add_test(tcase, words_are_a_few_letters_apart);
     tcase_add_test(tcase, wildcards_match_whole_texts);
+    tcase_add_test(tcase, intervals_hold_the_numbers_between_their_ends);
     tcase_add_test(tcase, re2_takes_no_more_than_re2_does);
     tcase_add_test(tcase, dates_are_calculated);
     tcase_add_test(tcase, distances_are_those_of_the_reference);
