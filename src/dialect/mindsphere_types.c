@@ -272,35 +272,30 @@ static struct kdm_str with_variables(struct kdm_arena *arena, struct kdm_val blo
     return kdm_json_set(arena, block, KDM_STR("variables"), kdm_buf_str(&buf));
 }
 
-/* "old":"new", for all that get another name. false: the transaction has its reply. */
-static bool read_renames(struct kdm_tx *tx, const struct kdm_args *args, struct kdm_val block,
-                         struct kdm_val patch, struct kdm_buf *buf)
+/* "old":"new", for all that get another name. What is wrong becomes errors. */
+static void read_renames(struct kdm_ms_errors *errors, struct kdm_val block, struct kdm_val patch,
+                         struct kdm_buf *buf)
 {
     struct kdm_val variables = kdm_val_get(block, KDM_STR("variables")), name, edit;
     struct kdm_ms_index index;
     struct kdm_val_iter it;
 
-    kdm_ms_index(args->arena, &variables, 1, "name", &index);
+    kdm_ms_index(errors->arena, &variables, 1, "name", &index);
     kdm_buf_char(buf, '{');
     for (kdm_members(&it, patch); kdm_member_next(&it, &name, &edit);) {
-        struct kdm_str old = kdm_val_str(args->arena, name);
+        struct kdm_str old = kdm_val_str(errors->arena, name);
         struct kdm_val given = kdm_val_get(edit, KDM_STR("name"));
 
-        if (kdm_val_none(kdm_ms_index_get(&index, old))) {
-            kdm_ms_fail(tx, args, KDM_MS_NO_MATCH, "there is no variable " KDM_FMT, KDM_ARG(old));
-            return false;
-        }
-        if (kdm_val_type(edit) != KDM_JSON_OBJECT) {
-            kdm_ms_fail(tx, args, KDM_MS_INVALID_BODY, KDM_FMT ": an object is expected",
-                        KDM_ARG(old));
-            return false;
-        }
+        if (kdm_val_none(kdm_ms_index_get(&index, old)))
+            kdm_ms_error(errors, KDM_MS_NO_MATCH, "there is no variable " KDM_FMT, KDM_ARG(old));
+        else if (kdm_val_type(edit) != KDM_JSON_OBJECT)
+            kdm_ms_error(errors, KDM_MS_INVALID_BODY, KDM_FMT ": an object is expected",
+                         KDM_ARG(old));
         if (kdm_val_type(given) != KDM_JSON_STRING || kdm_val_str_eq(given, old))
             continue;
         kdm_json_put_name(buf, old);
         kdm_buf_put(buf, kdm_val_text(given));
     }
-    return true;
 }
 
 enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct kdm_args *args)
@@ -309,6 +304,7 @@ enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct 
     struct kdm_ms_type renamed;
     struct kdm_ms_target target;
     struct kdm_val patch;
+    struct kdm_ms_errors errors;
     struct kdm_buf renames;
     bool done;
 
@@ -318,8 +314,10 @@ enum kdm_outcome kdm_mindsphere_patch_variables(struct kdm_tx *tx, const struct 
         return KDM_DONE;
     patch = kdm_json_parse(arena, kdm_json_canonical(arena, patch)); /* a name stands once */
     kdm_buf_init(&renames, arena, 128);
-    if (!read_renames(tx, args, target.type->block, patch, &renames))
-        return KDM_DONE;
+    kdm_ms_errors_init(&errors, arena);
+    read_renames(&errors, target.type->block, patch, &renames);
+    if (errors.count > 0)
+        return kdm_ms_refuse(tx, args, &errors);
     renamed = *target.type;
     renamed.block = kdm_json_parse(arena, with_variables(arena, target.type->block, patch, true));
     return write_body(

@@ -45,6 +45,9 @@ describe('MindSphere: a body with many faults', () => {
 
   test('of variables to be patched must say something of each', async () => {
     for (const edit of [5, null, [], 'x']) assert.deepEqual(told(await call('PATCH', '/assettypes/mdsp.thing/variables', { body: { i: edit }, headers: locked(0) })), [400, 'invalidRequestBodyProperty i']);
+    assert.deepEqual(told(await call('PATCH', '/assettypes/mdsp.thing/variables', { body: { no: {}, i: 5, none: {} }, headers: locked(0) })),
+      [400, 'noMatch there is no variable no', 'invalidRequestBodyProperty i', 'noMatch there is no variable none']);
+    assert.equal((await call('PATCH', '/assettypes/mdsp.thing/variables', { body: { no: {} }, headers: locked(0) })).status, 404);
     assert.equal((await call('GET', '/assettypes/mdsp.thing')).body.etag, 0);
   });
 
