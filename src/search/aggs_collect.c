@@ -699,10 +699,15 @@ static void end_nested(struct kdm_run *run, struct kdm_agg *agg)
         end_nested(run, agg->children[i]);
 }
 
-void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs)
+void kdm_aggs_run_nested(struct kdm_run *run, struct kdm_aggs *aggs)
 {
     for (uint32_t i = 0; i < aggs->count; i++)
         end_nested(run, aggs->items[i]);
+}
+
+void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs)
+{
+    kdm_aggs_run_nested(run, aggs);
     if (run->request->total != NULL)
         kdm_aggs_merge(run, aggs);
     else

@@ -106,6 +106,7 @@ struct kdm_agg_source {
 };
 
 #define KDM_AGG_BATCH 1024
+#define KDM_AGG_TEXTS (128u << 20) /* bytes of objects that hold nested ones, of an aggregation */
 
 struct kdm_agg {
     /* what was asked */
@@ -172,6 +173,9 @@ struct kdm_agg {
     struct kdm_projection *objects; /* nested: one document an object */
     uint32_t *object_owners;        /* by ordinal less one */
     uint32_t object_count, object_room;
+    struct kdm_str *object_texts; /* the same, of those that are read once more; NULL */
+    struct kdm_arena *texts;      /* holds them */
+    size_t text_bytes;
     struct kdm_agg_pending *pending; /* of this chunk */
     uint32_t pending_count, pending_room;
     uint32_t *by_owner, *first_of; /* buckets of each owner, once collected */
@@ -182,9 +186,10 @@ struct kdm_aggs {
     uint32_t count;
     uint64_t collected, kept, answered;
     struct kdm_str text;
-    struct kdm_slab *slab; /* of a total: of its names */
-    bool by_score;         /* hits are shown with their scores */
-    const float *scores;   /* by row of the chunk that is collected; NULL: they are all `score` */
+    struct kdm_slab *slab;        /* of a total: of its names */
+    const struct kdm_agg *nested; /* whose objects these run over; NULL: over documents */
+    bool by_score;                /* hits are shown with their scores */
+    const float *scores; /* by row of the chunk that is collected; NULL: they are all `score` */
     float score;
 };
 
@@ -211,6 +216,8 @@ void kdm_aggs_collect(struct kdm_run *run, struct kdm_aggs *aggs, const uint32_t
                       const uint32_t *owners, uint32_t count);
 /* Reads the nested objects of the chunk's documents; lets go of the projection meanwhile. */
 void kdm_aggs_fetch(struct kdm_run *run, struct kdm_aggs *aggs);
+/* Runs those below nested ones, over their objects. */
+void kdm_aggs_run_nested(struct kdm_run *run, struct kdm_aggs *aggs);
 /* Answers, or gives what was collected to the request's total; the caller reads. */
 void kdm_aggs_end(struct kdm_run *run, struct kdm_aggs *aggs);
 /* Frees what is not in the arena. */

@@ -16,11 +16,24 @@ struct objects {
     struct kdm_str before, behind; /* {"a.b": .. } */
 };
 
+static bool holds_nested(const struct kdm_agg *agg)
+{
+    for (uint32_t i = 0; i < agg->child_count; i++)
+        if (agg->children[i]->kind == KDM_AGG_NESTED || holds_nested(agg->children[i]))
+            return true;
+    return false;
+}
+
+/* Only what is the object's own has values, not what is of objects in it. */
 void kdm_agg_nested_begin(struct kdm_run *run, struct kdm_agg *agg)
 {
     agg->objects = kdm_projection_create(run->projection->mapping, run->projection->seed);
     for (uint32_t i = 0; i < agg->objects->column_count; i++)
-        agg->objects->columns[i]->root = true;
+        agg->objects->columns[i]->root = agg->objects->columns[i]->field->nested == agg->field;
+    if (!holds_nested(agg))
+        return;
+    agg->texts = kdm_malloc(sizeof(*agg->texts));
+    kdm_arena_init(agg->texts, 16384);
 }
 
 void kdm_agg_nested_collect(struct kdm_run *run, struct kdm_agg *agg, const uint32_t *rows,
@@ -52,12 +65,40 @@ static void wrap(struct kdm_arena *arena, struct kdm_str path, struct kdm_str *r
     *ret_behind = KDM_STR("}");
 }
 
+/* The number of one more object. */
+static uint32_t new_object(struct kdm_agg *agg, uint32_t owner)
+{
+    if (agg->object_count == agg->object_room) {
+        agg->object_room = agg->object_room == 0 ? 256 : 2 * agg->object_room;
+        agg->object_owners =
+            kdm_realloc(agg->object_owners, agg->object_room * sizeof(*agg->object_owners));
+        if (agg->texts != NULL)
+            agg->object_texts =
+                kdm_realloc(agg->object_texts, agg->object_room * sizeof(*agg->object_texts));
+    }
+    agg->object_owners[agg->object_count] = owner;
+    return agg->object_count++;
+}
+
+static void keep_text(struct kdm_run *run, struct kdm_agg *agg, uint32_t number,
+                      struct kdm_str text)
+{
+    if (agg->texts == NULL)
+        return;
+    agg->text_bytes += text.len;
+    if (agg->text_bytes > KDM_AGG_TEXTS)
+        run->result = KDM_PROJECTION_TOO_MANY_BUCKETS;
+    else
+        agg->object_texts[number] = kdm_arena_copy(agg->texts, text);
+}
+
 static bool add_object(void *ctx, struct kdm_val value)
 {
     struct objects *objects = ctx;
     struct kdm_agg *agg = objects->agg;
     struct kdm_arena *scratch = objects->run->scratch;
     struct kdm_buf text;
+    uint32_t number;
     char id[16];
 
     if (kdm_val_type(value) != KDM_JSON_OBJECT)
@@ -70,15 +111,11 @@ static bool add_object(void *ctx, struct kdm_val value)
     kdm_buf_put(&text, objects->before);
     kdm_buf_put(&text, kdm_val_text(value));
     kdm_buf_put(&text, objects->behind);
-    snprintf(id, sizeof(id), "%u", agg->object_count);
+    number = new_object(agg, objects->owner);
+    keep_text(objects->run, agg, number, kdm_buf_str(&text));
+    snprintf(id, sizeof(id), "%u", number);
     kdm_projection_put(agg->objects, scratch, kdm_str_of(id),
-                       kdm_json_parse(scratch, kdm_buf_str(&text)), agg->object_count + 1);
-    if (agg->object_count == agg->object_room) {
-        agg->object_room = agg->object_room == 0 ? 256 : 2 * agg->object_room;
-        agg->object_owners =
-            kdm_realloc(agg->object_owners, agg->object_room * sizeof(*agg->object_owners));
-    }
-    agg->object_owners[agg->object_count++] = objects->owner;
+                       kdm_json_parse(scratch, kdm_buf_str(&text)), number + 1);
     return false;
 }
 
@@ -96,6 +133,20 @@ static void read_objects(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_
 
 #define BATCH 256
 
+/* Those of the documents, or of the objects above, which are kept. */
+static void get_texts(struct kdm_run *run, const struct kdm_aggs *aggs,
+                      const struct kdm_agg_pending *pending, const struct kdm_str *ids,
+                      struct kdm_str *texts, uint32_t count)
+{
+    if (aggs->nested == NULL) {
+        if (!run->request->fetch(run->request->ctx, run->scratch, ids, texts, count))
+            run->result = KDM_PROJECTION_CANCELLED;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        texts[i] = aggs->nested->object_texts[pending[i].ordinal - 1];
+}
+
 /* The projection is let go while texts are fetched. */
 static void fetch_batch(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg,
                         const struct kdm_agg_pending *pending, uint32_t count)
@@ -107,8 +158,7 @@ static void fetch_batch(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_a
             kdm_arena_copy(run->scratch, kdm_projection_id(run->projection, pending[i].ordinal));
     kdm_run_let_go(run);
     kdm_projection_write(agg->objects); /* nobody else knows it */
-    if (!run->request->fetch(run->request->ctx, run->scratch, ids, texts, count))
-        run->result = KDM_PROJECTION_CANCELLED;
+    get_texts(run, aggs, pending, ids, texts, count);
     for (uint32_t i = 0; i < count && run->result == KDM_PROJECTION_OK; i++)
         read_objects(run, aggs, agg, texts[i], pending[i].owner);
     kdm_projection_end_write(agg->objects);
@@ -118,7 +168,7 @@ static void fetch_batch(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_a
 
 static void fetch_one(struct kdm_run *run, struct kdm_aggs *aggs, struct kdm_agg *agg)
 {
-    if (agg->pending_count > 0 && run->request->fetch == NULL)
+    if (agg->pending_count > 0 && aggs->nested == NULL && run->request->fetch == NULL)
         run->result = KDM_PROJECTION_NEEDS_TEXT;
     for (uint32_t i = 0; i < agg->pending_count && run->result == KDM_PROJECTION_OK; i += BATCH) {
         uint32_t left = agg->pending_count - i;
@@ -158,6 +208,7 @@ static void run_chunk(struct kdm_run *inner, struct kdm_aggs *below, struct kdm_
         }
     }
     kdm_aggs_collect(inner, below, rows, owners, count);
+    kdm_aggs_fetch(inner, below);
     kdm_run_give(inner, live);
 }
 
@@ -178,7 +229,7 @@ void kdm_agg_nested_add(struct kdm_agg *agg, uint32_t owner, uint64_t objects)
 void kdm_agg_nested_end(struct kdm_run *run, struct kdm_agg *agg)
 {
     struct kdm_projection_search request = *run->request;
-    struct kdm_aggs below = { .items = agg->children, .count = agg->child_count };
+    struct kdm_aggs below = { .items = agg->children, .count = agg->child_count, .nested = agg };
     struct kdm_run inner = { .projection = agg->objects,
                              .arena = run->arena,
                              .scratch = run->scratch,
@@ -198,6 +249,8 @@ void kdm_agg_nested_end(struct kdm_run *run, struct kdm_agg *agg)
         if (inner.result == KDM_PROJECTION_OK)
             run_chunk(&inner, &below, agg);
     }
+    if (inner.result == KDM_PROJECTION_OK)
+        kdm_aggs_run_nested(&inner, &below);
     kdm_gate_leave(&agg->objects->gate, &inner.ticket);
     for (uint32_t i = 0; i < inner.bits_count; i++)
         free(inner.bits[i]);
@@ -218,4 +271,8 @@ void kdm_agg_nested_fini(struct kdm_agg *agg)
     kdm_projection_destroy(agg->objects);
     free(agg->pending);
     free(agg->object_owners);
+    free(agg->object_texts);
+    if (agg->texts != NULL)
+        kdm_arena_fini(agg->texts);
+    free(agg->texts);
 }

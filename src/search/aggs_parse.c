@@ -10,7 +10,7 @@ struct parse {
     struct kdm_agg *agg;   /* being parsed */
     struct kdm_val params; /* its own */
     uint32_t total;
-    bool nested; /* below one of that kind */
+    const struct kdm_field *nested; /* whose objects are aggregated; NULL: documents are */
 };
 
 static bool fail(struct parse *parse, const char *text, struct kdm_str what)
@@ -399,7 +399,7 @@ static bool read_terms(struct parse *parse)
         return fail(parse, "\"size\" must be from 1 to 65536", KDM_STR(""));
     /* Terms without documents are those of the dictionary; numbers have none. */
     if (agg->min_doc_count == 0
-        && (parse->nested
+        && (parse->nested != NULL
             || (agg->field != NULL && agg->field->type != KDM_FIELD_KEYWORD
                 && agg->field->type != KDM_FIELD_IP)))
         return fail(parse, "\"min_doc_count\" of 0 is only for keywords that are not nested",
@@ -583,6 +583,27 @@ static bool read_date_histogram(struct parse *parse)
            && kdm_query_bool_param(&parse->query, agg->name, parse->params, "keyed", &agg->keyed);
 }
 
+static bool asks_objects(const struct kdm_query *query);
+
+static bool any_asks_objects(const struct kdm_query_list *queries)
+{
+    for (size_t i = 0; i < queries->count; i++)
+        if (asks_objects(queries->items[i]))
+            return true;
+    return false;
+}
+
+/* Has it a nested query? */
+static bool asks_objects(const struct kdm_query *query)
+{
+    if (query == NULL)
+        return false;
+    return query->kind == KDM_QUERY_NESTED || asks_objects(query->child)
+           || asks_objects(query->negative) || any_asks_objects(&query->must)
+           || any_asks_objects(&query->filter) || any_asks_objects(&query->should)
+           || any_asks_objects(&query->must_not);
+}
+
 static bool add_filter(struct parse *parse, struct kdm_str name, struct kdm_val filter)
 {
     struct kdm_agg *agg = parse->agg;
@@ -590,7 +611,11 @@ static bool add_filter(struct parse *parse, struct kdm_str name, struct kdm_val 
     if (agg->filter_names != NULL)
         agg->filter_names[agg->filter_count] = name;
     agg->filters[agg->filter_count] = kdm_query_parse_dsl(&parse->query, filter);
-    return agg->filters[agg->filter_count++] != NULL;
+    if (agg->filters[agg->filter_count++] == NULL)
+        return false;
+    return parse->nested == NULL || !asks_objects(agg->filters[agg->filter_count - 1])
+           || fail(parse, "a nested query below a nested aggregation is not supported",
+                   KDM_STR(""));
 }
 
 /* "other_bucket", which a name for it asks for too. */
@@ -651,15 +676,23 @@ static bool read_extended_stats(struct parse *parse)
            && (agg->sigma >= 0 || fail(parse, "\"sigma\" can't be negative", KDM_STR("")));
 }
 
+/* By path: one of the two may be another collection's. */
+static bool lies_below(const struct kdm_field *field, const struct kdm_field *above)
+{
+    return kdm_str_starts(field->path, above->path) && field->path.len > above->path.len
+           && field->path.ptr[above->path.len] == '.';
+}
+
 static bool read_nested(struct parse *parse)
 {
     struct kdm_agg *agg = parse->agg;
     struct kdm_str path = text_param(parse, "path");
 
-    if (parse->nested)
-        return fail(parse, "nested in nested is not supported yet", KDM_STR(""));
     if (!kdm_str_none(path) && !find_field(parse, path))
         return false;
+    if (agg->field != NULL && agg->field->type == KDM_FIELD_NESTED && parse->nested != NULL
+        && !lies_below(agg->field, parse->nested))
+        return fail(parse, "the objects above hold none at", path);
     return (agg->field != NULL && agg->field->type == KDM_FIELD_NESTED)
            || fail(parse, "there is no nested field at", kdm_str_none(path) ? KDM_STR("") : path);
 }
@@ -698,7 +731,7 @@ static bool read_top_hits(struct parse *parse)
     struct kdm_agg *agg = parse->agg;
     uint64_t from = 0, size = 3;
 
-    if (parse->nested)
+    if (parse->nested != NULL)
         return fail(parse, "top_hits of nested objects is not supported yet", KDM_STR(""));
     agg->hits = kdm_arena_zalloc(parse->query.arena, sizeof(*agg->hits));
     if (!count_param(parse, "from", &from) || !count_param(parse, "size", &size)
@@ -787,6 +820,7 @@ static bool read_one(struct parse *parse, struct kdm_agg *agg, struct kdm_val de
 {
     struct kdm_val_iter it;
     struct kdm_val name, value, below = KDM_VAL_NONE;
+    const struct kdm_field *above = parse->nested;
     uint32_t named = 0;
 
     for (kdm_members(&it, definition); kdm_member_next(&it, &name, &value);) {
@@ -805,10 +839,11 @@ static bool read_one(struct parse *parse, struct kdm_agg *agg, struct kdm_val de
     if (!kdm_val_none(below)) {
         if (!kdm_agg_has_buckets(agg))
             return fail(parse, "can't hold other aggregations", KDM_STR(""));
-        parse->nested |= agg->kind == KDM_AGG_NESTED;
+        if (agg->kind == KDM_AGG_NESTED)
+            parse->nested = agg->field;
         if (!read_all(parse, below, depth + 1, &agg->children, &agg->child_count))
             return false;
-        parse->nested &= agg->kind != KDM_AGG_NESTED;
+        parse->nested = above;
     }
     for (uint32_t i = 0; i < agg->order_count; i++)
         if (!resolve_order(parse, agg, &agg->orders[i]))

@@ -59,8 +59,9 @@ static const struct {
     { "on", "{\"type\":\"boolean\"}" },
     { "ip", "{\"type\":\"ip\"}" },
     { "geo", "{\"type\":\"geo_point\"}" },
-    { "n", "{\"type\":\"nested\",\"properties\":{\"k\":{\"type\":\"keyword\"},\"i\":{\"type\":"
-           "\"integer\"}}}" },
+    { "n",
+      "{\"type\":\"nested\",\"properties\":{\"k\":{\"type\":\"keyword\"},\"i\":{\"type\":"
+      "\"integer\"},\"q\":{\"type\":\"nested\",\"properties\":{\"i\":{\"type\":\"integer\"}}}}}" },
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -156,7 +157,10 @@ static void put_objects(struct kdm_buf *buf, const struct collection *collection
         put_values(buf, collection, "k");
         kdm_buf_lit(buf, ",\"i\":");
         put_values(buf, collection, "i");
-        kdm_buf_char(buf, '}');
+        kdm_buf_lit(buf, ",\"q\":[");
+        for (uint32_t j = 0, inner = below(3); j < inner; j++)
+            kdm_buf_printf(buf, "%s{\"i\":%u}", j == 0 ? "" : ",", below(6));
+        kdm_buf_lit(buf, "]}");
     }
     kdm_buf_char(buf, ']');
 }
@@ -305,7 +309,8 @@ static void put_histogram(struct kdm_buf *buf, bool nested)
                         ",\"extended_bounds\":{\"min\":\"2017-01-01\",\"max\":\"2018-03-01\"}");
     } else {
         kdm_buf_printf(buf, "\"histogram\":{\"field\":\"%s\",\"interval\":%s",
-                       nested ? "n.i" : A_FIELD("i", "x", "d", "on"), one_in(2) ? "2.5" : "3");
+                       nested ? A_FIELD("n.i", "n.q.i") : A_FIELD("i", "x", "d", "on"),
+                       one_in(2) ? "2.5" : "3");
         if (one_in(4))
             kdm_buf_lit(buf, ",\"missing\":7");
         if (one_in(4))
@@ -329,7 +334,8 @@ static void put_ranges(struct kdm_buf *buf, bool nested)
         kdm_buf_printf(buf,
                        "\"range\":{\"field\":\"%s\"%s,\"ranges\":[{\"to\":2},{\"from\":1,\"to\":5},"
                        "{\"key\":\"big\",\"from\":5}]}",
-                       nested ? "n.i" : A_FIELD("i", "x", "d"), one_in(3) ? ",\"missing\":1" : "");
+                       nested ? A_FIELD("n.i", "n.q.i") : A_FIELD("i", "x", "d"),
+                       one_in(3) ? ",\"missing\":1" : "");
 }
 
 static void put_filters(struct kdm_buf *buf, bool nested)
@@ -355,7 +361,7 @@ static void put_number_metric(struct kdm_buf *buf, bool nested)
     const char *kind = A_FIELD("min", "max", "avg", "sum", "value_count", "cardinality");
 
     kdm_buf_printf(buf, "\"%s\":{\"field\":\"%s\"", kind,
-                   nested ? "n.i" : A_FIELD("i", "x", "d", "on", "u"));
+                   nested ? A_FIELD("n.i", "n.q.i") : A_FIELD("i", "x", "d", "on", "u"));
     kdm_buf_printf(buf, "%s}", one_in(4) ? ",\"missing\":1" : "");
 }
 
@@ -364,11 +370,11 @@ static void put_metric(struct kdm_buf *buf, bool nested)
     switch (below(nested ? 4 : 8)) {
     case 0:
         kdm_buf_printf(buf, "\"extended_stats\":{\"field\":\"%s\"}",
-                       nested ? "n.i" : A_FIELD("i", "x", "d", "nobody"));
+                       nested ? A_FIELD("n.i", "n.q.i") : A_FIELD("i", "x", "d", "nobody"));
         break;
     case 1:
         kdm_buf_printf(buf, "\"percentiles\":{\"field\":\"%s\",\"percents\":[0,10,50,99]}",
-                       nested ? "n.i" : A_FIELD("i", "x", "d"));
+                       nested ? A_FIELD("n.i", "n.q.i") : A_FIELD("i", "x", "d"));
         break;
     case 2:
         kdm_buf_printf(buf, "\"%s\":{\"field\":\"%s\"}", A_FIELD("cardinality", "value_count"),
@@ -418,9 +424,9 @@ static void put_one(struct kdm_buf *buf, int depth, bool nested)
                        nested ? "n.k" : A_FIELD("k", "i", "geo", "x", "nobody"));
         break;
     case 6:
-        objects = !nested;
+        objects = !nested || one_in(2);
         if (objects) {
-            kdm_buf_lit(buf, "\"nested\":{\"path\":\"n\"}");
+            kdm_buf_printf(buf, "\"nested\":{\"path\":\"%s\"}", nested ? "n.q" : "n");
             break;
         } /* fall through */
     default:

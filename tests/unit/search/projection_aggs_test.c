@@ -20,7 +20,8 @@ static const char definition[] =
     "\"type\":\"date\",\"format\":\"epoch_second\"},\"fl\":{\"type\":\"flattened\"},\"ip\":{"
     "\"type\":\"ip\"},\"geo\":{\"type\":"
     "\"geo_point\"},\"text\":{\"type\":"
-    "\"text\"},\"o\":{\"type\":\"nested\",\"properties\":{\"k\":{\"type\":\"keyword\"}}}}}";
+    "\"text\"},\"o\":{\"type\":\"nested\",\"properties\":{\"k\":{\"type\":\"keyword\"},\"p\":{"
+    "\"type\":\"nested\",\"properties\":{\"v\":{\"type\":\"integer\"}}}}}}}";
 
 static const char *const documents[] = {
     "{\"k\":\"a\",\"tags\":[\"x\",\"y\",\"x\"],\"n\":1,\"d\":0.5,\"at\":\"2020-01-01\",\"on\":true,"
@@ -32,7 +33,8 @@ static const char *const documents[] = {
     "10\",\"on\":true}",
     "{\"k\":\"b\",\"tags\":[],\"n\":4,\"at\":\"2021-03-10\"}",
     "{\"k\":\"c\",\"n\":-4,\"d\":-1}",
-    "{\"n\":7,\"o\":[{\"k\":\"p\"},{\"k\":[\"q\",\"p\"]},{\"k\":\"p\"}]}",
+    "{\"n\":7,\"o\":[{\"k\":\"p\",\"p\":[{\"v\":1},{\"v\":2}]},{\"k\":[\"q\",\"p\"],\"p\":{\"v\":5}"
+    "},{\"k\":\"p\"}]}",
 };
 #define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
 
@@ -351,6 +353,21 @@ START_TEST(each_kind_answers_as_elasticsearch_does)
         { "{\"date_histogram\":{\"field\":\"at\",\"calendar_interval\":\"month\",\"hard_bounds\":{"
           "\"min\":\"202002\",\"max\":\"202006\"},\"format\":\"yyyyMM\"}}",
           "{\"buckets\":[{\"key_as_string\":\"202003\",\"key\":1583020800000,\"doc_count\":1}]}" },
+        { "{\"nested\":{\"path\":\"o\"},\"aggs\":{\"t\":{\"terms\":{\"field\":\"o.k\"},\"aggs\":{"
+          "\"p\":{\"nested\":{\"path\":\"o.p\"},\"aggs\":{\"s\":{\"sum\":{\"field\":\"o.p.v\"}}}}}}"
+          ",\"x\":{\"max\":{\"field\":\"o.p.v\"}},\"y\":{\"max\":{\"field\":\"n\"}}}}",
+          "{\"doc_count\":3,\"t\":{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":0,"
+          "\"buckets\":[{\"key\":\"p\",\"doc_count\":3,\"p\":{\"doc_count\":3,\"s\":{\"value\":8}}}"
+          ",{\"key\":\"q\",\"doc_count\":1,\"p\":{\"doc_count\":1,\"s\":{\"value\":5}}}]},\"x\":{"
+          "\"value\":null},\"y\":{\"value\":null}}" },
+        { "{\"nested\":{\"path\":\"o.p\"},\"aggs\":{\"s\":{\"max\":{\"field\":\"o.p.v\"}},\"k\":{"
+          "\"missing\":{\"field\":\"o.k\"}}}}",
+          "{\"doc_count\":3,\"s\":{\"value\":5},\"k\":{\"doc_count\":3}}" },
+        { "{\"nested\":{\"path\":\"o\"},\"aggs\":{\"f\":{\"filter\":{\"term\":{\"o.p.v\":5}}},"
+          "\"p\":{\"nested\":{\"path\":\"o.p\"},\"aggs\":{\"f\":{\"filter\":{\"term\":{\"o.p.v\":5}"
+          "}}}}}}",
+          "{\"doc_count\":3,\"f\":{\"doc_count\":0},\"p\":{\"doc_count\":3,\"f\":{\"doc_count\":1}}"
+          "}" },
         { "{\"missing\":{\"field\":\"k\"}}", "{\"doc_count\":1}" },
         { "{\"missing\":{\"field\":\"nobody\"}}", "{\"doc_count\":6}" },
         { "{\"min\":{\"field\":\"d\"}}", "{\"value\":-1}" },
@@ -571,6 +588,12 @@ START_TEST(what_is_not_understood_is_refused_by_name)
         "{\"x[0\":{\"max\":{\"field\":\"n\"}}}",
         "{\"]\":{\"max\":{\"field\":\"n\"}}}",
         "{\"x\":{}}",
+        "{\"x\":{\"nested\":{\"path\":\"o\"},\"aggs\":{\"y\":{\"nested\":{\"path\":\"o\"}}}}}",
+        "{\"x\":{\"nested\":{\"path\":\"o.p\"},\"aggs\":{\"y\":{\"nested\":{\"path\":\"o\"}}}}}",
+        "{\"x\":{\"nested\":{\"path\":\"o\"},\"aggs\":{\"y\":{\"reverse_nested\":{}}}}}",
+        "{\"x\":{\"nested\":{\"path\":\"o\"},\"aggs\":{\"y\":{\"top_hits\":{}}}}}",
+        "{\"x\":{\"nested\":{\"path\":\"o\"},\"aggs\":{\"y\":{\"filter\":{\"bool\":{\"should\":[{"
+        "\"nested\":{\"path\":\"o.p\",\"query\":{\"term\":{\"o.p.v\":1}}}}]}}}}}}",
         "{\"x\":{\"terms\":{\"field\":\"fl.k\"}}}",
         "{\"x\":{\"terms\":{\"field\":\"fl.k.j\"}}}",
         "{\"x\":{\"top_hits\":{\"sort\":[\"fl.k\"]}}}",
