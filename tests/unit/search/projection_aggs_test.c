@@ -579,6 +579,45 @@ START_TEST(numbers_are_written_as_java_writes_them)
 }
 END_TEST
 
+/* Random patterns: refused, or text comes of whatever value. The sanitizers watch. */
+START_TEST(every_pattern_is_refused_or_writes_all_values)
+{
+    static const char numbers[] = "##00,.%'x", dates[] = "yMdHmsSfEaDhXxZQ[]'- ";
+    static const double values[] = { 0, -0.0, 1, -12345.678, 1e15, 1.7976931348623157e308, 5e-324 };
+    const struct kdm_field real = { .type = KDM_FIELD_DOUBLE }, date = { .type = KDM_FIELD_DATE };
+    uint64_t state = 12345;
+    int written = 0;
+
+    for (int i = 0; i < 20000; i++) {
+        const char *letters = i % 2 == 0 ? numbers : dates;
+        struct kdm_agg agg = { .field = i % 2 == 0 ? &real : &date };
+        const struct kdm_date_format *format;
+        char text[12];
+        size_t len = 0;
+
+        do {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            text[len++] = letters[(state >> 33) % strlen(letters)];
+        } while (len < sizeof(text) && (state >> 60) != 0);
+        agg.format = (struct kdm_str){ text, len };
+        format = i % 2 == 0 ? NULL : kdm_date_format_create(&scratch, agg.format);
+        if (format != NULL)
+            agg.format = kdm_date_format_pattern(format);
+        if (i % 2 == 0 ? kdm_agg_number_pattern(agg.format)
+                       : format != NULL && kdm_agg_date_pattern(agg.format))
+            for (size_t j = 0; j < sizeof(values) / sizeof(values[0]); j++, written++) {
+                struct kdm_buf buf;
+
+                kdm_buf_init(&buf, &scratch, 16);
+                kdm_agg_put_text(&buf, &agg, values[j]);
+                ck_assert_uint_lt(buf.len, 1000);
+            }
+        kdm_arena_reset(&scratch);
+    }
+    ck_assert_int_gt(written, 10000);
+}
+END_TEST
+
 START_TEST(what_is_not_understood_is_refused_by_name)
 {
     static const char *const bad[] = {
@@ -783,6 +822,7 @@ int main(void)
     tcase_add_test(tcase, top_hits_without_a_sort_are_those_of_the_best_score);
     tcase_add_test(tcase, a_partition_has_its_share_of_the_terms_and_all_have_all);
     tcase_add_test(tcase, numbers_are_written_as_java_writes_them);
+    tcase_add_test(tcase, every_pattern_is_refused_or_writes_all_values);
     tcase_add_test(tcase, what_is_not_understood_is_refused_by_name);
     tcase_add_test(tcase, no_document_is_lost_when_a_clock_is_changed);
     tcase_add_test(tcase, too_many_buckets_are_an_error);
