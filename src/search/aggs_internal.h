@@ -237,6 +237,27 @@ void kdm_agg_keep_distinct(struct kdm_run *run, struct kdm_agg *agg, uint32_t ow
 /* Counts `more` as collected buckets; false with run->result set when that is too much. */
 bool kdm_agg_can_collect(struct kdm_run *run, uint64_t more);
 
+/* --- order (aggs_order.c); once all is collected ------------------------------------------------
+ */
+
+/* The owner's buckets, in no order; lent, to be put into one. NULL: none. */
+uint32_t *kdm_agg_buckets(struct kdm_agg *agg, uint32_t owner, uint32_t *ret_count);
+/* UINT32_MAX: the owner has none with this key. */
+uint32_t kdm_agg_find_bucket(struct kdm_agg *agg, uint32_t owner, uint64_t key);
+/* No number when there are no values. */
+double kdm_agg_variance(const struct kdm_agg_stats *stats);
+/* "value", or "avg" of stats; of no values what Elasticsearch orders by: no number, but for least,
+ * greatest and sums. */
+double kdm_agg_property(const struct kdm_agg *agg, uint32_t owner, struct kdm_str property);
+/* Below 0: the key of `a` is less. */
+int kdm_agg_compare_keys(const struct kdm_agg *agg, uint32_t a, uint32_t b);
+/* Below 0: bucket `a` comes first. What is no number, as the average of nothing, comes last either
+ * way. UINT32_MAX is a bucket without documents, but not by key. */
+int kdm_agg_compare_by(const struct kdm_agg *agg, const struct kdm_agg_order *order, uint32_t a,
+                       uint32_t b);
+/* Of two numbers of buckets, by all the orders of `ctx`, a struct kdm_agg; for qsort_r(). */
+int kdm_agg_compare(const void *left, const void *right, void *ctx);
+
 /* --- answering (aggs_render.c) ---------------------------------------------------------------- */
 
 /* Makes the text. The caller reads the run's projection; a total's has none. */

@@ -23,50 +23,6 @@ static void put_children(struct render *render, const struct kdm_agg *agg, uint3
     }
 }
 
-/* --- buckets of an owner
- * ------------------------------------------------------------------------------
- */
-
-/* Counting sort of the buckets by owner, once an aggregation. */
-static void sort_by_owner(struct kdm_agg *agg)
-{
-    uint32_t owners = 0, *at;
-
-    if (agg->by_owner != NULL)
-        return;
-    for (uint32_t i = 0; i < agg->bucket_count; i++)
-        if (agg->owners[i] >= owners)
-            owners = agg->owners[i] + 1;
-    agg->owner_count = owners;
-    agg->first_of = kdm_zalloc((owners + 2) * sizeof(*agg->first_of));
-    agg->by_owner = kdm_malloc((agg->bucket_count + 1) * sizeof(*agg->by_owner));
-    for (uint32_t i = 0; i < agg->bucket_count; i++)
-        agg->first_of[agg->owners[i] + 2]++;
-    for (uint32_t i = 2; i < owners + 2; i++)
-        agg->first_of[i] += agg->first_of[i - 1];
-    at = agg->first_of + 1;
-    for (uint32_t i = 0; i < agg->bucket_count; i++)
-        agg->by_owner[at[agg->owners[i]]++] = i;
-}
-
-static uint32_t *buckets_of(struct kdm_agg *agg, uint32_t owner, uint32_t *ret_count)
-{
-    sort_by_owner(agg);
-    *ret_count = owner < agg->owner_count ? agg->first_of[owner + 1] - agg->first_of[owner] : 0;
-    return *ret_count == 0 ? NULL : agg->by_owner + agg->first_of[owner];
-}
-
-/* UINT32_MAX: the owner has none with this key. */
-static uint32_t find_bucket(struct kdm_agg *agg, uint32_t owner, uint64_t key)
-{
-    uint32_t count, *buckets = buckets_of(agg, owner, &count);
-
-    for (uint32_t i = 0; i < count; i++)
-        if (agg->keys[buckets[i]] == key)
-            return buckets[i];
-    return UINT32_MAX;
-}
-
 static bool answer_one(struct render *render)
 {
     if (++render->aggs->answered % 256 == 0)
@@ -155,115 +111,6 @@ static void put_ip(struct kdm_buf *buf, struct kdm_str bytes)
     kdm_buf_char(buf, '"');
 }
 
-static double variance_of(const struct kdm_agg_stats *stats)
-{
-    double count = (double)stats->count, average = stats->sum / count;
-
-    return stats->count == 0 ? NAN : fmax(0, stats->squares / count - average * average);
-}
-
-/* Of no values, as Elasticsearch orders by them: no number, but for least, greatest and sums. */
-static double property_of(const struct kdm_agg *agg, uint32_t owner, struct kdm_str property)
-{
-    static const struct kdm_agg_stats none = { .min = INFINITY, .max = -INFINITY };
-    const struct kdm_agg_stats *stats =
-        owner < agg->owner_count && agg->stats != NULL ? &agg->stats[owner] : NULL;
-    struct kdm_str name = property;
-
-    if (stats == NULL)
-        stats = &none;
-    if (kdm_str_eq(name, KDM_STR("value")))
-        name = agg->kind == KDM_AGG_MIN   ? KDM_STR("min")
-               : agg->kind == KDM_AGG_MAX ? KDM_STR("max")
-               : agg->kind == KDM_AGG_AVG ? KDM_STR("avg")
-               : agg->kind == KDM_AGG_SUM ? KDM_STR("sum")
-                                          : KDM_STR("count");
-    if (kdm_str_eq(name, KDM_STR("min")))
-        return stats->min;
-    if (kdm_str_eq(name, KDM_STR("max")))
-        return stats->max;
-    if (kdm_str_eq(name, KDM_STR("avg")))
-        return stats->sum / (double)stats->count;
-    if (kdm_str_eq(name, KDM_STR("sum")))
-        return stats->sum;
-    if (kdm_str_eq(name, KDM_STR("sum_of_squares")))
-        return stats->squares;
-    if (kdm_str_eq(name, KDM_STR("variance")))
-        return variance_of(stats);
-    if (kdm_str_eq(name, KDM_STR("std_deviation")))
-        return sqrt(variance_of(stats));
-    return (double)stats->count;
-}
-
-/* --- order
- * --------------------------------------------------------------------------------------------- */
-
-static int compare_bucket_keys(const struct kdm_agg *agg, uint32_t a, uint32_t b)
-{
-    uint64_t x = agg->keys[a], y = agg->keys[b];
-
-    if (agg->kind == KDM_AGG_TERMS && agg->names != NULL && x != y)
-        return kdm_str_cmp(kdm_agg_term_text(agg, x), kdm_agg_term_text(agg, y));
-    return (x > y) - (x < y);
-}
-
-static uint64_t count_of(const struct kdm_agg *agg, uint32_t bucket)
-{
-    return bucket == UINT32_MAX ? 0 : agg->counts[bucket];
-}
-
-/* What a bucket is ordered by. */
-static double order_value(const struct kdm_agg *agg, const struct kdm_agg_order *order,
-                          uint32_t bucket)
-{
-    for (uint32_t i = 0; i < order->depth; i++) {
-        struct kdm_agg *below = order->path[i];
-
-        agg = below;
-        if (!kdm_agg_has_buckets(below))
-            return property_of(below, bucket, order->property);
-        if (below->kind != KDM_AGG_NESTED) /* whose buckets are numbered as their owners are */
-            bucket = find_bucket(below, bucket, 0);
-    }
-    return (double)(agg->kind == KDM_AGG_NESTED ? kdm_agg_nested_count(agg, bucket)
-                                                : count_of(agg, bucket));
-}
-
-/* Below 0: `a` comes first. What is no number, as the average of nothing, comes last either way. */
-static int compare_by(const struct kdm_agg *agg, const struct kdm_agg_order *order, uint32_t a,
-                      uint32_t b)
-{
-    double x, y;
-    int cmp;
-
-    if (order->by_key) {
-        cmp = compare_bucket_keys(agg, a, b);
-        return order->descending ? -cmp : cmp;
-    }
-    x = order_value(agg, order, a);
-    y = order_value(agg, order, b);
-    if (isnan(x) || isnan(y))
-        return (int)isnan(x) - (int)isnan(y);
-    cmp = (x > y) - (x < y);
-    return order->descending ? -cmp : cmp;
-}
-
-static int compare_buckets(const void *left, const void *right, void *ctx)
-{
-    const struct kdm_agg *agg = ctx;
-    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-    for (uint32_t i = 0; i < agg->order_count; i++) {
-        int cmp = compare_by(agg, &agg->orders[i], a, b);
-
-        if (cmp != 0)
-            return cmp;
-    }
-    if (agg->order_count == 0 && agg->kind == KDM_AGG_TERMS && agg->counts[a] != agg->counts[b])
-        return agg->counts[a] > agg->counts[b] ? -1 : 1;
-    return compare_bucket_keys(agg, a, b);
-}
-
 /* --- terms
  * --------------------------------------------------------------------------------------------- */
 
@@ -344,7 +191,7 @@ static uint32_t keep_chosen(struct kdm_run *run, const struct kdm_agg *agg, uint
 
 static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner)
 {
-    uint32_t count, *buckets = buckets_of(agg, owner, &count);
+    uint32_t count, *buckets = kdm_agg_buckets(agg, owner, &count);
     uint64_t others = 0;
 
     if (count > 0 && (agg->include.given || agg->exclude.given))
@@ -354,7 +201,7 @@ static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner
     for (uint32_t i = 0; i < count; i++) /* those that only `size` leaves out are told of */
         others += agg->counts[buckets[i]];
     if (count > 0)
-        qsort_r(buckets, count, sizeof(*buckets), compare_buckets, agg);
+        qsort_r(buckets, count, sizeof(*buckets), kdm_agg_compare, agg);
     if (count > agg->size)
         count = (uint32_t)agg->size;
     for (uint32_t i = 0; i < count; i++)
@@ -440,7 +287,7 @@ static void put_ranges(struct render *render, struct kdm_agg *agg, uint32_t owne
         }
         put_range_bound(render, agg, "from", range->has_from, range->from);
         put_range_bound(render, agg, "to", range->has_to, range->to);
-        put_count(render, agg, find_bucket(agg, owner, i));
+        put_count(render, agg, kdm_agg_find_bucket(agg, owner, i));
         kdm_buf_char(buf, '}');
     }
     kdm_buf_char(buf, agg->keyed ? '}' : ']');
@@ -459,7 +306,7 @@ static void put_filters(struct render *render, struct kdm_agg *agg, uint32_t own
             kdm_buf_char(buf, ':');
         }
         kdm_buf_char(buf, '{');
-        put_count(render, agg, find_bucket(agg, owner, i));
+        put_count(render, agg, kdm_agg_find_bucket(agg, owner, i));
         kdm_buf_char(buf, '}');
     }
     kdm_buf_char(buf, agg->keyed ? '}' : ']');
@@ -544,7 +391,7 @@ static void add_every_step(struct render *render, const struct kdm_agg *agg,
 
 static int compare_numbers(const void *left, const void *right, void *ctx)
 {
-    return compare_bucket_keys(ctx, *(const uint32_t *)left, *(const uint32_t *)right);
+    return kdm_agg_compare_keys(ctx, *(const uint32_t *)left, *(const uint32_t *)right);
 }
 
 static int compare_steps(const void *left, const void *right, void *ctx)
@@ -555,7 +402,7 @@ static int compare_steps(const void *left, const void *right, void *ctx)
     for (uint32_t i = 0; i < agg->order_count; i++) {
         const struct kdm_agg_order *order = &agg->orders[i];
         int cmp = order->by_key ? (a->begin > b->begin) - (a->begin < b->begin)
-                                : compare_by(agg, order, a->bucket, b->bucket);
+                                : kdm_agg_compare_by(agg, order, a->bucket, b->bucket);
 
         if (cmp != 0)
             return order->by_key && order->descending ? -cmp : cmp;
@@ -590,7 +437,7 @@ static void put_step(struct render *render, struct kdm_agg *agg, const struct st
 
 static void put_histogram(struct render *render, struct kdm_agg *agg, uint32_t owner)
 {
-    uint32_t count, *buckets = buckets_of(agg, owner, &count);
+    uint32_t count, *buckets = kdm_agg_buckets(agg, owner, &count);
     struct steps steps = { .items = NULL };
 
     kdm_buf_put(render->buf, agg->keyed ? KDM_STR("{\"buckets\":{") : KDM_STR("{\"buckets\":["));
@@ -630,7 +477,7 @@ static void put_member(struct kdm_buf *buf, const char *name, bool has, double v
 
 static void put_value(struct render *render, const struct kdm_agg *agg, uint32_t owner)
 {
-    double value = property_of(agg, owner, KDM_STR("value"));
+    double value = kdm_agg_property(agg, owner, KDM_STR("value"));
     bool has = isfinite(value);
 
     kdm_buf_lit(render->buf, "{\"value\":");
@@ -683,7 +530,7 @@ static void put_deviations(struct render *render, const struct kdm_agg *agg,
 {
     bool has = stats->count > 0, more = stats->count > 1;
     double count = (double)stats->count, average = has ? stats->sum / count : 0;
-    double variance = has ? variance_of(stats) : 0, deviation = sqrt(variance);
+    double variance = has ? kdm_agg_variance(stats) : 0, deviation = sqrt(variance);
     double sampling = more ? variance * count / (count - 1) : 0, of_sample = sqrt(sampling);
     const struct named_value values[] = {
         { "sum_of_squares", has, stats->squares },
@@ -1033,7 +880,7 @@ static void put_body(struct render *render, struct kdm_agg *agg, uint32_t owner)
     case KDM_AGG_FILTER:
     case KDM_AGG_MISSING:
         kdm_buf_char(render->buf, '{');
-        put_count(render, agg, find_bucket(agg, owner, 0));
+        put_count(render, agg, kdm_agg_find_bucket(agg, owner, 0));
         break;
     case KDM_AGG_NESTED:
         kdm_buf_printf(render->buf, "{\"doc_count\":%llu",
