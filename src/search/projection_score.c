@@ -99,9 +99,8 @@ bool kdm_plan_unfilled(const struct kdm_projection *projection, const struct kdm
     case KDM_PLAN_NESTED:
         return kdm_plan_unfilled(projection, plan->child);
     case KDM_PLAN_MAYBE:
-        if (field == NULL
-            || (field->type != KDM_FIELD_TEXT && plan->query->kind != KDM_QUERY_FUZZY
-                && !plan->query->weighed))
+        /* A keyword gives all documents the same: until then its boost, which is worth no wait. */
+        if (field == NULL || field->type != KDM_FIELD_TEXT)
             return false;
         column = kdm_projection_column(projection, field->path);
         return column != NULL && column->filling;
