@@ -262,13 +262,28 @@ int kdm_agg_compare(const void *left, const void *right, void *ctx);
 
 /* Makes the text. The caller reads the run's projection; a total's has none. */
 void kdm_aggs_render(struct kdm_run *run, struct kdm_aggs *aggs);
+/* An answer that is being written. */
+struct kdm_agg_render {
+    struct kdm_run *run;
+    struct kdm_aggs *aggs;
+    const struct kdm_agg_source *source; /* of hits; a total's have their own */
+    struct kdm_buf *buf, *text;          /* the answer; a text on its way there */
+};
+
+/* Counts a bucket, or a hit; false with the run's result set when there are too many. */
+bool kdm_agg_answer_one(struct kdm_agg_render *render);
 /* The text that a key of terms stands for. */
 struct kdm_str kdm_agg_term_text(const struct kdm_agg *agg, uint64_t key);
+/* --- hits (aggs_hits.c) ------------------------------------------------------------------------
+ */
+
 /* Of the run's hits; in its arena. */
 const struct kdm_agg_source *kdm_agg_source(struct kdm_run *run);
 /* The owner's hits from place `from` on. Lent. */
 struct kdm_hit *kdm_agg_hits(const struct kdm_agg *agg, uint32_t owner, size_t from,
                              const struct kdm_agg_source *source, size_t *ret_count);
+/* {"hits":{..}, without its end. */
+void kdm_agg_put_hits(struct kdm_agg_render *render, const struct kdm_agg *agg, uint32_t owner);
 
 /* --- several collections (aggs_merge.c) ------------------------------------------------------- */
 

@@ -6,16 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct render {
-    struct kdm_run *run;
-    struct kdm_aggs *aggs;
-    const struct kdm_agg_source *source; /* of hits; a total's have their own */
-    struct kdm_buf *buf, *text;          /* the answer; a text on its way there */
-};
+static void put_agg(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t owner);
 
-static void put_agg(struct render *render, struct kdm_agg *agg, uint32_t owner);
-
-static void put_children(struct render *render, const struct kdm_agg *agg, uint32_t bucket)
+static void put_children(struct kdm_agg_render *render, const struct kdm_agg *agg, uint32_t bucket)
 {
     for (uint32_t i = 0; i < agg->child_count; i++) {
         kdm_json_put_name(render->buf, agg->children[i]->name);
@@ -23,7 +16,7 @@ static void put_children(struct render *render, const struct kdm_agg *agg, uint3
     }
 }
 
-static bool answer_one(struct render *render)
+bool kdm_agg_answer_one(struct kdm_agg_render *render)
 {
     if (++render->aggs->answered % 256 == 0)
         kdm_run_pause(render->run); /* terms stay what they are */
@@ -46,7 +39,8 @@ static void put_key_number(struct kdm_buf *buf, double value)
 
 /* A number as the aggregation's format has it, else as `put_key_number` does. Lent until the next
  * call. */
-static struct kdm_str text_of(struct render *render, const struct kdm_agg *agg, double value)
+static struct kdm_str text_of(struct kdm_agg_render *render, const struct kdm_agg *agg,
+                              double value)
 {
     render->text->len = 0;
     if (kdm_agg_has_text(agg))
@@ -57,8 +51,8 @@ static struct kdm_str text_of(struct render *render, const struct kdm_agg *agg, 
 }
 
 /* "<name><suffix>":"..", behind another member, of what has a text. */
-static void put_as_string(struct render *render, const struct kdm_agg *agg, const char *name,
-                          double value)
+static void put_as_string(struct kdm_agg_render *render, const struct kdm_agg *agg,
+                          const char *name, double value)
 {
     if (!kdm_agg_has_text(agg))
         return;
@@ -74,7 +68,7 @@ struct kdm_str kdm_agg_term_text(const struct kdm_agg *agg, uint64_t key)
 }
 
 /* "key": .. of a terms bucket. */
-static void put_term_key(struct render *render, const struct kdm_agg *agg, uint64_t key)
+static void put_term_key(struct kdm_agg_render *render, const struct kdm_agg *agg, uint64_t key)
 {
     struct kdm_buf *buf = render->buf;
     double number;
@@ -189,7 +183,7 @@ static uint32_t keep_chosen(struct kdm_run *run, const struct kdm_agg *agg, uint
     return kept;
 }
 
-static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner)
+static void put_terms(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t owner)
 {
     uint32_t count, *buckets = kdm_agg_buckets(agg, owner, &count);
     uint64_t others = 0;
@@ -209,7 +203,7 @@ static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner
     kdm_buf_printf(render->buf,
                    "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":%llu,\"buckets\":[",
                    (unsigned long long)others);
-    for (uint32_t i = 0; i < count && answer_one(render); i++) {
+    for (uint32_t i = 0; i < count && kdm_agg_answer_one(render); i++) {
         if (i > 0)
             kdm_buf_char(render->buf, ',');
         put_term_key(render, agg, agg->keys[buckets[i]]);
@@ -227,13 +221,13 @@ static void put_terms(struct render *render, struct kdm_agg *agg, uint32_t owner
  * ----------------------------------------------------------------------------------
  */
 
-static void put_bound(struct render *render, struct kdm_buf *key, const struct kdm_agg *agg,
+static void put_bound(struct kdm_agg_render *render, struct kdm_buf *key, const struct kdm_agg *agg,
                       bool has, double bound)
 {
     kdm_buf_put(key, has ? text_of(render, agg, bound) : KDM_STR("*"));
 }
 
-static struct kdm_str range_key(struct render *render, const struct kdm_agg *agg,
+static struct kdm_str range_key(struct kdm_agg_render *render, const struct kdm_agg *agg,
                                 const struct kdm_agg_range *range)
 {
     struct kdm_buf buf;
@@ -247,8 +241,8 @@ static struct kdm_str range_key(struct render *render, const struct kdm_agg *agg
     return kdm_buf_str(&buf);
 }
 
-static void put_range_bound(struct render *render, const struct kdm_agg *agg, const char *name,
-                            bool has, double bound)
+static void put_range_bound(struct kdm_agg_render *render, const struct kdm_agg *agg,
+                            const char *name, bool has, double bound)
 {
     if (!has)
         return;
@@ -259,19 +253,19 @@ static void put_range_bound(struct render *render, const struct kdm_agg *agg, co
 }
 
 /* What stands at the end of each bucket. */
-static void put_count(struct render *render, struct kdm_agg *agg, uint32_t bucket)
+static void put_count(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t bucket)
 {
     kdm_buf_printf(render->buf, "\"doc_count\":%llu",
                    bucket == UINT32_MAX ? 0ull : (unsigned long long)agg->counts[bucket]);
     put_children(render, agg, bucket);
 }
 
-static void put_ranges(struct render *render, struct kdm_agg *agg, uint32_t owner)
+static void put_ranges(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t owner)
 {
     struct kdm_buf *buf = render->buf;
 
     kdm_buf_put(buf, agg->keyed ? KDM_STR("{\"buckets\":{") : KDM_STR("{\"buckets\":["));
-    for (uint32_t i = 0; i < agg->range_count && answer_one(render); i++) {
+    for (uint32_t i = 0; i < agg->range_count && kdm_agg_answer_one(render); i++) {
         const struct kdm_agg_range *range = &agg->ranges[i];
         struct kdm_str key = range_key(render, agg, range);
 
@@ -293,12 +287,12 @@ static void put_ranges(struct render *render, struct kdm_agg *agg, uint32_t owne
     kdm_buf_char(buf, agg->keyed ? '}' : ']');
 }
 
-static void put_filters(struct render *render, struct kdm_agg *agg, uint32_t owner)
+static void put_filters(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t owner)
 {
     struct kdm_buf *buf = render->buf;
 
     kdm_buf_put(buf, agg->keyed ? KDM_STR("{\"buckets\":{") : KDM_STR("{\"buckets\":["));
-    for (uint32_t i = 0; i < agg->filter_count + agg->others && answer_one(render); i++) {
+    for (uint32_t i = 0; i < agg->filter_count + agg->others && kdm_agg_answer_one(render); i++) {
         if (i > 0)
             kdm_buf_char(buf, ',');
         if (agg->keyed) {
@@ -351,9 +345,10 @@ struct steps {
 };
 
 /* false: there are more than can be answered. */
-static bool add_step(struct render *render, struct steps *steps, int64_t begin, uint32_t bucket)
+static bool add_step(struct kdm_agg_render *render, struct steps *steps, int64_t begin,
+                     uint32_t bucket)
 {
-    if (!answer_one(render))
+    if (!kdm_agg_answer_one(render))
         return false;
     if (steps->count == steps->room) {
         steps->room = steps->room == 0 ? 64 : 2 * steps->room;
@@ -364,7 +359,7 @@ static bool add_step(struct render *render, struct steps *steps, int64_t begin, 
 }
 
 /* All steps from the first to the last, those without documents too. `buckets` by key. */
-static void add_every_step(struct render *render, const struct kdm_agg *agg,
+static void add_every_step(struct kdm_agg_render *render, const struct kdm_agg *agg,
                            const uint32_t *buckets, uint32_t count, struct steps *steps)
 {
     int64_t step = count > 0 ? bucket_step(agg, buckets[0]) : 0, last;
@@ -410,7 +405,7 @@ static int compare_steps(const void *left, const void *right, void *ctx)
     return (a->begin > b->begin) - (a->begin < b->begin);
 }
 
-static void put_step(struct render *render, struct kdm_agg *agg, const struct step *step,
+static void put_step(struct kdm_agg_render *render, struct kdm_agg *agg, const struct step *step,
                      bool first)
 {
     struct kdm_buf *buf = render->buf;
@@ -435,7 +430,7 @@ static void put_step(struct render *render, struct kdm_agg *agg, const struct st
     kdm_buf_char(buf, '}');
 }
 
-static void put_histogram(struct render *render, struct kdm_agg *agg, uint32_t owner)
+static void put_histogram(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t owner)
 {
     uint32_t count, *buckets = kdm_agg_buckets(agg, owner, &count);
     struct steps steps = { .items = NULL };
@@ -475,7 +470,7 @@ static void put_member(struct kdm_buf *buf, const char *name, bool has, double v
     put_number_or_null(buf, has, value);
 }
 
-static void put_value(struct render *render, const struct kdm_agg *agg, uint32_t owner)
+static void put_value(struct kdm_agg_render *render, const struct kdm_agg *agg, uint32_t owner)
 {
     double value = kdm_agg_property(agg, owner, KDM_STR("value"));
     bool has = isfinite(value);
@@ -492,13 +487,13 @@ struct named_value {
     double value;
 };
 
-static void put_named(struct render *render, const struct named_value *values, size_t count)
+static void put_named(struct kdm_agg_render *render, const struct named_value *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         put_member(render->buf, values[i].name, values[i].has, values[i].value);
 }
 
-static void put_named_texts(struct render *render, const struct kdm_agg *agg,
+static void put_named_texts(struct kdm_agg_render *render, const struct kdm_agg *agg,
                             const struct named_value *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -506,7 +501,7 @@ static void put_named_texts(struct render *render, const struct kdm_agg *agg,
             put_as_string(render, agg, values[i].name, values[i].value);
 }
 
-static void put_bounds(struct render *render, const struct kdm_agg *agg,
+static void put_bounds(struct kdm_agg_render *render, const struct kdm_agg *agg,
                        const struct named_value *bounds, size_t count)
 {
     struct kdm_buf *buf = render->buf;
@@ -525,7 +520,7 @@ static void put_bounds(struct render *render, const struct kdm_agg *agg,
     kdm_buf_char(buf, '}');
 }
 
-static void put_deviations(struct render *render, const struct kdm_agg *agg,
+static void put_deviations(struct kdm_agg_render *render, const struct kdm_agg *agg,
                            const struct kdm_agg_stats *stats)
 {
     bool has = stats->count > 0, more = stats->count > 1;
@@ -555,7 +550,7 @@ static void put_deviations(struct render *render, const struct kdm_agg *agg,
     put_bounds(render, agg, bounds, sizeof(bounds) / sizeof(bounds[0]));
 }
 
-static void put_stats(struct render *render, const struct kdm_agg *agg, uint32_t owner)
+static void put_stats(struct kdm_agg_render *render, const struct kdm_agg *agg, uint32_t owner)
 {
     static const struct kdm_agg_stats none;
     const struct kdm_agg_stats *stats =
@@ -620,8 +615,8 @@ static double percentile(const struct kdm_agg *agg, const struct kdm_agg_value *
 }
 
 /* "50.0":3,"50.0_as_string":"3.00" */
-static void put_keyed_percentile(struct render *render, const struct kdm_agg *agg, double percent,
-                                 bool has, double value)
+static void put_keyed_percentile(struct kdm_agg_render *render, const struct kdm_agg *agg,
+                                 double percent, bool has, double value)
 {
     struct kdm_buf *buf = render->buf;
 
@@ -637,8 +632,8 @@ static void put_keyed_percentile(struct render *render, const struct kdm_agg *ag
     kdm_json_put_str(buf, text_of(render, agg, value));
 }
 
-static void put_listed_percentile(struct render *render, const struct kdm_agg *agg, double percent,
-                                  bool has, double value)
+static void put_listed_percentile(struct kdm_agg_render *render, const struct kdm_agg *agg,
+                                  double percent, bool has, double value)
 {
     struct kdm_buf *buf = render->buf;
 
@@ -651,7 +646,7 @@ static void put_listed_percentile(struct render *render, const struct kdm_agg *a
     kdm_buf_char(buf, '}');
 }
 
-static void put_percentiles(struct render *render, struct kdm_agg *agg, uint32_t owner)
+static void put_percentiles(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t owner)
 {
     uint64_t count;
     const struct kdm_agg_value *values = values_of(agg, owner, &count);
@@ -672,7 +667,7 @@ static void put_percentiles(struct render *render, struct kdm_agg *agg, uint32_t
     kdm_buf_char(buf, agg->keyed ? '}' : ']');
 }
 
-static void put_geo_bounds(struct render *render, const struct kdm_agg *agg, uint32_t owner)
+static void put_geo_bounds(struct kdm_agg_render *render, const struct kdm_agg *agg, uint32_t owner)
 {
     const struct kdm_agg_stats *stats;
 
@@ -689,181 +684,11 @@ static void put_geo_bounds(struct render *render, const struct kdm_agg *agg, uin
     kdm_buf_lit(render->buf, "}}");
 }
 
-static void put_sort_value(struct kdm_buf *buf, const struct kdm_sort_value *value)
-{
-    if (value->missing)
-        kdm_buf_lit(buf, "null");
-    else if (value->key.is_text)
-        kdm_json_put_str(buf, value->key.text);
-    else if (value->key.number.whole)
-        kdm_buf_int(buf, value->key.number.i);
-    else
-        kdm_json_put_double(buf, value->key.number.d);
-}
-
-const struct kdm_agg_source *kdm_agg_source(struct kdm_run *run)
-{
-    struct kdm_agg_source *source = kdm_arena_alloc(run->arena, sizeof(*source));
-
-    *source = (struct kdm_agg_source){ .fetch = run->request->fetch,
-                                       .ctx = run->request->ctx,
-                                       .index = run->request->index };
-    return source;
-}
-
-struct kdm_hit *kdm_agg_hits(const struct kdm_agg *agg, uint32_t owner, size_t from,
-                             const struct kdm_agg_source *source, size_t *ret_count)
-{
-    struct kdm_hit *hits;
-
-    *ret_count = 0;
-    if (owner >= agg->owner_count || agg->sorters == NULL)
-        return NULL;
-    if (agg->sorters[owner] == NULL) { /* a total has none */
-        const struct kdm_agg_top *top = &agg->tops[owner];
-
-        *ret_count = top->count > from ? top->count - from : 0;
-        return *ret_count > 0 ? top->hits + from : NULL;
-    }
-    hits = kdm_sorter_hits(agg->sorters[owner], from, ret_count);
-    for (size_t i = 0; i < *ret_count; i++)
-        hits[i].owner = (void *)(uintptr_t)source;
-    return hits;
-}
-
-/* The texts of those hits that are of one source. */
-static bool fetch_of(struct kdm_arena *arena, const struct kdm_agg_source *source,
-                     const struct kdm_hit *hits, size_t count, struct kdm_str *texts)
-{
-    struct kdm_str *ids = kdm_arena_alloc(arena, count * sizeof(*ids));
-    struct kdm_str *found = kdm_arena_alloc(arena, count * sizeof(*found));
-    size_t wanted = 0, at = 0;
-
-    for (size_t i = 0; i < count; i++)
-        if (hits[i].owner == source)
-            ids[wanted++] = hits[i].id;
-    if (source->fetch == NULL || !source->fetch(source->ctx, arena, ids, found, wanted))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (hits[i].owner == source)
-            texts[i] = found[at++];
-    return true;
-}
-
-/* Is it the first hit of its source? */
-static bool is_first(const struct kdm_hit *hits, size_t at)
-{
-    for (size_t i = 0; i < at; i++)
-        if (hits[i].owner == hits[at].owner)
-            return false;
-    return true;
-}
-
-/* The hits' texts as they are now, into `arena`; NULL: none are wanted, or there is no fetch. Lets
- * go of the projection meanwhile. */
-static struct kdm_str *fetch_texts(struct kdm_run *run, const struct kdm_agg *agg,
-                                   struct kdm_arena *arena, const struct kdm_hit *hits,
-                                   size_t count)
-{
-    struct kdm_str *texts;
-
-    if (count == 0 || agg->hits->source.none
-        || ((const struct kdm_agg_source *)hits[0].owner)->fetch == NULL)
-        return NULL;
-    texts = kdm_arena_zalloc(arena, count * sizeof(*texts));
-    kdm_run_let_go(run);
-    for (size_t i = 0; i < count && run->result == KDM_PROJECTION_OK; i++)
-        if (is_first(hits, i) && !fetch_of(arena, hits[i].owner, hits, count, texts))
-            run->result = KDM_PROJECTION_CANCELLED;
-    kdm_run_take_back(run);
-    return run->result == KDM_PROJECTION_OK ? texts : NULL;
-}
-
-static void put_source(struct kdm_buf *buf, const struct kdm_agg *agg, struct kdm_arena *arena,
-                       struct kdm_str text)
-{
-    if (kdm_str_none(text))
-        return; /* gone meanwhile */
-    kdm_buf_lit(buf, ",\"_source\":");
-    kdm_search_source(agg->hits, arena, kdm_json_parse(arena, text), buf);
-}
-
-/* As Elasticsearch's own hits begin. */
-static void put_place(struct kdm_buf *buf, const struct kdm_agg_source *source)
-{
-    if (kdm_str_none(source->index))
-        return;
-    kdm_buf_lit(buf, "\"_index\":");
-    kdm_json_put_str(buf, source->index);
-    kdm_buf_lit(buf, ",\"_type\":\"_doc\",");
-}
-
-static void put_hit(struct render *render, const struct kdm_agg *agg, const struct kdm_hit *hit)
-{
-    struct kdm_buf *buf = render->buf;
-
-    kdm_buf_char(buf, '{');
-    put_place(buf, hit->owner);
-    kdm_buf_lit(buf, "\"_id\":");
-    kdm_json_put_str(buf, hit->id);
-    put_member(buf, "_score", agg->hits->by_score, (double)hit->score);
-}
-
-static void put_sort_values(struct kdm_buf *buf, const struct kdm_search *order,
-                            const struct kdm_hit *hit)
-{
-    for (size_t i = 0; i < order->sort_count; i++) {
-        kdm_buf_put(buf, i == 0 ? KDM_STR(",\"sort\":[") : KDM_STR(","));
-        put_sort_value(buf, &hit->values[i]);
-    }
-    if (order->sort_count > 0)
-        kdm_buf_char(buf, ']');
-}
-
-/* How many there are, and the best score where the order is by score alone. */
-static void put_hits_head(struct kdm_buf *buf, const struct kdm_agg *agg, uint32_t owner,
-                          const struct kdm_hit *best)
-{
-    uint64_t total = owner < agg->owner_count ? agg->stats[owner].count : 0;
-
-    kdm_buf_printf(buf, "{\"hits\":{\"total\":{\"value\":%llu,\"relation\":\"eq\"}",
-                   (unsigned long long)total);
-    put_member(buf, "max_score", best != NULL && agg->hits->sort_count == 0,
-               best == NULL ? 0 : (double)best->score);
-    kdm_buf_lit(buf, ",\"hits\":[");
-}
-
-static void put_hits(struct render *render, const struct kdm_agg *agg, uint32_t owner)
-{
-    struct kdm_buf *buf = render->buf;
-    size_t count, from = (size_t)agg->hits->from;
-    struct kdm_hit *hits = kdm_agg_hits(agg, owner, 0, render->source, &count);
-    struct kdm_arena arena;
-    struct kdm_str *texts;
-
-    put_hits_head(buf, agg, owner, count > 0 ? &hits[0] : NULL);
-    count = count > from ? count - from : 0;
-    hits = count > 0 ? hits + from : NULL;
-    kdm_arena_init(&arena, 16384);
-    texts = fetch_texts(render->run, agg, &arena, hits, count);
-    for (size_t i = 0; i < count && answer_one(render); i++) {
-        if (i > 0)
-            kdm_buf_char(buf, ',');
-        put_hit(render, agg, &hits[i]);
-        if (texts != NULL)
-            put_source(buf, agg, &arena, texts[i]);
-        put_sort_values(buf, agg->hits, &hits[i]);
-        kdm_buf_char(buf, '}');
-    }
-    kdm_arena_fini(&arena);
-    kdm_buf_lit(buf, "]}");
-}
-
 /* --- the switch
  * -------------------------------------------------------------------------------------------
  */
 
-static void put_body(struct render *render, struct kdm_agg *agg, uint32_t owner)
+static void put_body(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t owner)
 {
     switch (agg->kind) {
     case KDM_AGG_TERMS:
@@ -898,7 +723,7 @@ static void put_body(struct render *render, struct kdm_agg *agg, uint32_t owner)
         put_percentiles(render, agg, owner);
         break;
     case KDM_AGG_TOP_HITS:
-        put_hits(render, agg, owner);
+        kdm_agg_put_hits(render, agg, owner);
         break;
     case KDM_AGG_GEO_BOUNDS:
         put_geo_bounds(render, agg, owner);
@@ -908,7 +733,7 @@ static void put_body(struct render *render, struct kdm_agg *agg, uint32_t owner)
     }
 }
 
-static void put_agg(struct render *render, struct kdm_agg *agg, uint32_t owner)
+static void put_agg(struct kdm_agg_render *render, struct kdm_agg *agg, uint32_t owner)
 {
     if (render->run->result != KDM_PROJECTION_OK)
         return;
@@ -945,7 +770,7 @@ static void add_empty(struct kdm_run *run, struct kdm_agg *agg, uint32_t owners)
 void kdm_aggs_render(struct kdm_run *run, struct kdm_aggs *aggs)
 {
     struct kdm_buf buf, text;
-    struct render render = { run, aggs, kdm_agg_source(run), &buf, &text };
+    struct kdm_agg_render render = { run, aggs, kdm_agg_source(run), &buf, &text };
 
     for (uint32_t i = 0; i < aggs->count; i++)
         add_empty(run, aggs->items[i], 1);
