@@ -4,6 +4,7 @@
 #include "action/kuzzle/admin_reset.h"
 #include "action/kuzzle/by_query.h"
 #include "action/kuzzle/private_index.h"
+#include "action/kuzzle/reindex.h"
 #include "action/kuzzle/security_delete.h"
 #include "base/clock.h"
 #include "security/layout.h"
@@ -95,6 +96,7 @@ struct kdm_start *kdm_actions_start(struct kdm_tx_engine *engine, kdm_actions_st
 
     kdm_admin_register_jobs(engine);
     kdm_bulk_register_jobs(engine);
+    kdm_reindex_register_job(engine);
     kdm_security_register_jobs(engine);
     kdm_dm_register_jobs(engine);
     *start = (struct kdm_start){ .engine = engine, .done = done, .ctx = ctx };

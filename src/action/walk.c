@@ -4,6 +4,31 @@
 
 #define MOST_PAGES 32 /* without a match, in one chunk */
 
+void kdm_walk_put_collection(struct kdm_buf *buf, const struct kdm_collection *collection)
+{
+    kdm_json_put_name(buf, KDM_STR("index"));
+    kdm_json_put_str(buf, collection->index->name);
+    kdm_json_put_name(buf, KDM_STR("collection"));
+    kdm_json_put_str(buf, collection->name);
+    kdm_json_put_name(buf, KDM_STR("incarnation"));
+    kdm_json_put_str(buf, collection->incarnation);
+}
+
+bool kdm_walk_collection(struct kdm_tx *tx, struct kdm_val args,
+                         struct kdm_collection **ret_collection)
+{
+    struct kdm_arena *arena = kdm_tx_arena(tx);
+    struct kdm_val incarnation = kdm_val_get(args, KDM_STR("incarnation"));
+
+    if (!kdm_tx_find_collection(tx, kdm_val_str(arena, kdm_val_get(args, KDM_STR("index"))),
+                                kdm_val_str(arena, kdm_val_get(args, KDM_STR("collection"))),
+                                ret_collection))
+        return false;
+    if (*ret_collection != NULL && !kdm_val_str_eq(incarnation, (*ret_collection)->incarnation))
+        *ret_collection = NULL;
+    return true;
+}
+
 struct kdm_walk kdm_walk_begin(void)
 {
     return (struct kdm_walk){ .redis = KDM_STR(""), .cursor = KDM_STR("0") };

@@ -19,6 +19,12 @@ struct kdm_walk {
     bool end;                /* there is no next page */
 };
 
+/* Puts what tells a job's arguments which collection, in which life, is walked. */
+void kdm_walk_put_collection(struct kdm_buf *buf, const struct kdm_collection *collection);
+/* Reads it. *ret_collection NULL: deleted or emptied, nothing is left. false: wait. */
+bool kdm_walk_collection(struct kdm_tx *tx, struct kdm_val args,
+                         struct kdm_collection **ret_collection);
+
 struct kdm_walk kdm_walk_begin(void);
 /* The member "walk" of a job's state; one that begins when there is none. */
 struct kdm_walk kdm_walk_read(struct kdm_tx *tx, struct kdm_val state);

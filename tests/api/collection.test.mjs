@@ -5,6 +5,7 @@ import { after, before, describe, test } from './lib/test.mjs';
 import { names, rejects } from './lib/ask.mjs';
 import { connectBoth } from './lib/clients.mjs';
 import { request } from './lib/http.mjs';
+import { until } from './lib/process.mjs';
 import { connectSdk, protocolNames } from './lib/sdk.mjs';
 import { startNodes, startServer } from './lib/server.mjs';
 
@@ -142,6 +143,28 @@ describe('collections', () => {
           await kuzzle.document.create(index, name, { other: 1 }, 'old');
           await kuzzle.collection.update(index, name, { mappings: { dynamic: 'strict', properties: { a: keyword } } });
           assert.equal((await kuzzle.document.get(index, name, 'old'))._source.other, 1);
+        });
+
+        test('a mapping that becomes dynamic takes up what is there, and so it does when asked to', async () => {
+          const name = nextName();
+          await kuzzle.collection.create(index, name);
+          const documents = Array.from({ length: 450 }, (_, n) => ({ _id: `d${n}`, body: { [`late${n % 3}`]: 'v', n } }));
+          documents.push({ _id: 'odd', body: { n: 'no number' } });
+          await kuzzle.document.mCreate(index, name, documents.slice(0, 200));
+          await kuzzle.document.mCreate(index, name, documents.slice(200, 400));
+          await kuzzle.document.mCreate(index, name, documents.slice(400));
+          const fields = async () => Object.keys((await kuzzle.collection.getMapping(index, name)).properties).sort();
+          assert.deepEqual(await fields(), []);
+          await kuzzle.collection.update(index, name, { mappings: { dynamic: 'true' } });
+          await until('the mapping has the fields', async () => (await fields()).length === 4, 20000);
+          assert.deepEqual(await fields(), ['late0', 'late1', 'late2', 'n']);
+          const found = await kuzzle.document.search(index, name, { query: { match: { late1: 'v' } } });
+          assert.equal(found.total, 150);
+          await kuzzle.collection.update(index, name, { mappings: { dynamic: 'false' } });
+          await kuzzle.document.create(index, name, { more: 'v' });
+          await kuzzle.collection.update(index, name, { mappings: { dynamic: 'strict' } });
+          await asker.result(on('update', name, { body: { mappings: { dynamic: 'true' }, reindexCollection: true } }));
+          await until('the mapping has the last field', async () => (await fields()).includes('more'), 20000);
         });
 
         test('a field keeps its type', async () => {

@@ -29,11 +29,6 @@ struct chunk {
     size_t staged, bytes; /* by this chunk */
 };
 
-static struct kdm_str text_of(struct kdm_tx *tx, struct kdm_val object, const char *name)
-{
-    return kdm_val_str(kdm_tx_arena(tx), kdm_val_get(object, kdm_str_of(name)));
-}
-
 static int64_t number_of(struct kdm_val object, const char *name)
 {
     int64_t number = 0;
@@ -64,14 +59,11 @@ static bool stage(struct chunk *chunk, struct kdm_doc *doc)
 
 static struct kdm_by_query *query_of(struct chunk *chunk)
 {
-    enum kdm_search_lang lang =
-        kdm_str_eq(text_of(chunk->tx, chunk->args, "lang"), KDM_STR("koncorde"))
-            ? KDM_LANG_KONCORDE
-            : KDM_LANG_ELASTICSEARCH;
+    bool koncorde = kdm_val_str_eq(kdm_val_get(chunk->args, KDM_STR("lang")), KDM_STR("koncorde"));
 
-    return kdm_by_query_make(chunk->tx, chunk->collection,
-                             kdm_val_get(chunk->args, KDM_STR("query")), lang,
-                             number_of(chunk->args, "now"));
+    return kdm_by_query_make(
+        chunk->tx, chunk->collection, kdm_val_get(chunk->args, KDM_STR("query")),
+        koncorde ? KDM_LANG_KONCORDE : KDM_LANG_ELASTICSEARCH, number_of(chunk->args, "now"));
 }
 
 /* Those that the walk has found and that match as they are now, as many as one commit takes. All of
@@ -138,13 +130,9 @@ static enum kdm_outcome run_chunk(struct kdm_tx *tx, struct kdm_val args, struct
                            .walk = kdm_walk_read(tx, state),
                            .count = number_of(state, "count") };
 
-    if (!kdm_tx_find_collection(tx, text_of(tx, args, "index"), text_of(tx, args, "collection"),
-                                &chunk.collection))
+    if (!kdm_walk_collection(tx, args, &chunk.collection))
         return KDM_WAIT;
-    if (chunk.collection == NULL
-        || !kdm_str_eq(chunk.collection->incarnation, text_of(tx, args, "incarnation")))
-        return commit_chunk(&chunk, true); /* deleted or emptied: nothing is left */
-    return work(&chunk);
+    return chunk.collection == NULL ? commit_chunk(&chunk, true) : work(&chunk);
 }
 
 void kdm_bulk_register_jobs(struct kdm_tx_engine *engine)
@@ -155,12 +143,6 @@ void kdm_bulk_register_jobs(struct kdm_tx_engine *engine)
 
 /* --- the requests -------------------------------------------------------------------------- */
 
-static void put_text(struct kdm_buf *buf, struct kdm_str name, struct kdm_str value)
-{
-    kdm_json_put_name(buf, name);
-    kdm_json_put_str(buf, value);
-}
-
 static struct kdm_str job_args(struct kdm_tx *tx, const struct kdm_args *args,
                                const struct kdm_collection *collection, struct kdm_val changes)
 {
@@ -169,11 +151,9 @@ static struct kdm_str job_args(struct kdm_tx *tx, const struct kdm_args *args,
 
     kdm_buf_init(&buf, args->arena, query.len + 256);
     kdm_buf_char(&buf, '{');
-    put_text(&buf, KDM_STR("index"), collection->index->name);
-    put_text(&buf, KDM_STR("collection"), collection->name);
-    put_text(&buf, KDM_STR("incarnation"), collection->incarnation);
-    put_text(&buf, KDM_STR("lang"), KDM_STR("elasticsearch"));
-    kdm_buf_printf(&buf, ",\"now\":%lld,\"query\":", (long long)kdm_tx_now(tx));
+    kdm_walk_put_collection(&buf, collection);
+    kdm_buf_printf(
+        &buf, ",\"lang\":\"elasticsearch\",\"now\":%lld,\"query\":", (long long)kdm_tx_now(tx));
     kdm_buf_put(&buf, query);
     if (!kdm_val_none(changes)) {
         kdm_json_put_name(&buf, KDM_STR("changes"));

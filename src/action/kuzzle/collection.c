@@ -2,6 +2,7 @@
 #include "action/kuzzle/collection_definition.h"
 #include "action/kuzzle/collection_stage.h"
 #include "action/kuzzle/realtime.h"
+#include "action/kuzzle/reindex.h"
 
 /* --- create and update ----------------------------------------------------------------------- */
 
@@ -16,7 +17,16 @@ enum kdm_outcome kdm_collection_create(struct kdm_tx *tx, const struct kdm_args 
     return kdm_reply_acknowledged(tx);
 }
 
-/* reindexCollection needs no work: documents are always searched under the mapping in force. */
+/* Does a mapping that took up nothing take up what documents hold from now on? */
+static bool becomes_dynamic(struct kdm_arena *arena, const struct kdm_collection *collection,
+                            struct kdm_str definition)
+{
+    struct kdm_val mappings = kdm_val_get(kdm_json_parse(arena, definition), KDM_STR("mappings"));
+
+    return kdm_mapping_root(collection->mapping)->dynamic == KDM_DYNAMIC_FALSE
+           && kdm_val_str_eq(kdm_val_get(mappings, KDM_STR("dynamic")), KDM_STR("true"));
+}
+
 enum kdm_outcome kdm_collection_update(struct kdm_tx *tx, const struct kdm_args *args)
 {
     const struct kdm_collection_wish wish = { .mappings = kdm_args_val(args, KDM_ARG_BODY_MAPPINGS),
@@ -26,9 +36,12 @@ enum kdm_outcome kdm_collection_update(struct kdm_tx *tx, const struct kdm_args 
     struct kdm_str definition;
 
     if (!kdm_target_fresh(tx, args, &collection)
-        || !kdm_collection_stage_update(tx, collection, &wish, &definition) || !kdm_tx_commit(tx))
+        || !kdm_collection_stage_update(tx, collection, &wish, &definition))
         return KDM_WAIT;
-    return kdm_tx_reply(tx, KDM_STR("null"));
+    if (becomes_dynamic(args->arena, collection, definition)
+        || kdm_args_bool(args, KDM_ARG_BODY_REINDEX_COLLECTION))
+        kdm_reindex(tx, collection);
+    return kdm_tx_commit(tx) ? kdm_tx_reply(tx, KDM_STR("null")) : KDM_WAIT;
 }
 
 enum kdm_outcome kdm_collection_update_mapping(struct kdm_tx *tx, const struct kdm_args *args)
